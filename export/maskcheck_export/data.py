@@ -1,0 +1,189 @@
+"""Labelled faces: what lies in a folder, as a list, and its split into training and validation."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from maskcheck.images import SUFFIXES
+from PIL import Image, ImageOps
+
+ANNOTATIONS = "annotations.json"
+GROUPS = "groups.csv"
+
+
+class DataError(Exception):
+    """A folder that cannot be trained on."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled face.
+
+    Attributes:
+        path: The picture.
+        box: The face, ``x1, y1, x2, y2`` in pixels of the upright picture.
+        label: Its label.
+        dataset: Name of the folder that it comes from.
+        group: Samples of one group (one picture, or near-duplicates) are never split.
+        whole: The label was given to the whole picture, not to a box.
+    """
+
+    path: Path
+    box: tuple[float, float, float, float]
+    label: str
+    dataset: str
+    group: str
+    whole: bool
+
+    @property
+    def shorter_side(self) -> float:
+        """Shorter side of the face's box, in pixels: how far away the face is."""
+        x1, y1, x2, y2 = self.box
+        return min(x2 - x1, y2 - y1)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What was found in a folder.
+
+    Attributes:
+        samples: The faces that can be used.
+        skipped: A line for each file or box that cannot, with the reason.
+    """
+
+    samples: tuple[Sample, ...]
+    skipped: tuple[str, ...]
+
+
+def list_samples(folder: Path, labels: Sequence[str]) -> Listing:
+    """List the labelled faces of a folder.
+
+    The folder holds either ``annotations.json`` in COCO form with the pictures in ``images/``, or a
+    folder of pictures for each label; there, an optional ``groups.csv`` (columns ``path, group``) names
+    near-duplicates. Faces of a label that is not in `labels` are skipped and said so.
+
+    Raises:
+        DataError: The folder is neither, or a label has no face in it.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no such folder: {folder}")
+    if (folder / ANNOTATIONS).is_file():
+        listing = _list_coco(folder, labels)
+    elif any((folder / label).is_dir() for label in labels):
+        listing = _list_class_folders(folder, labels)
+    else:
+        raise DataError(
+            f"{folder} holds neither {ANNOTATIONS} (COCO) nor a folder for one of the labels {', '.join(labels)}"
+        )
+    if not listing.samples:
+        raise DataError(f"{folder} holds no usable face of the labels {', '.join(labels)}")
+    return listing
+
+
+def _list_class_folders(folder: Path, labels: Sequence[str]) -> Listing:
+    groups = _read_groups(folder / GROUPS)
+    samples: list[Sample] = []
+    skipped: list[str] = []
+    for label in labels:
+        if not (folder / label).is_dir():
+            skipped.append(f"{folder / label}: no such folder, so no example of {label}")
+            continue
+        for path in sorted((folder / label).iterdir()):
+            if path.suffix.lower() not in SUFFIXES:
+                continue
+            try:
+                width, height = _upright_size(path)
+            except OSError as error:
+                skipped.append(f"{path}: {error}")
+                continue
+            name = path.relative_to(folder).as_posix()
+            group = f"{folder.name}/{groups.get(name, name)}"
+            box = (0.0, 0.0, float(width), float(height))
+            samples.append(Sample(path, box, label, folder.name, group, whole=True))
+    return Listing(tuple(samples), tuple(skipped))
+
+
+def _read_groups(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["path"]: row["group"] for row in csv.DictReader(file)}
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return ImageOps.exif_transpose(image).size if image.getexif() else image.size
+
+
+def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
+    path = folder / ANNOTATIONS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        images = {image["id"]: image for image in content["images"]}
+        categories = {category["id"]: category["name"] for category in content["categories"]}
+        annotations = content["annotations"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is not a COCO annotation file: {error!r}") from error
+    samples: list[Sample] = []
+    skipped: list[str] = []
+    ignored: Counter[str] = Counter()
+    for annotation in annotations:
+        image = images[annotation["image_id"]]
+        label = categories[annotation["category_id"]]
+        picture = folder / "images" / image["file_name"]
+        x, y, w, h = annotation["bbox"]
+        x1, y1, x2, y2 = np.clip([x, y, x + w, y + h], 0, [image["width"], image["height"]] * 2).tolist()
+        if label not in labels:
+            ignored[label] += 1
+        elif x2 - x1 < 1 or y2 - y1 < 1:
+            skipped.append(
+                f"{picture}: annotation {annotation['id']} lies outside the picture: {[x, y, w, h]}"
+            )
+        else:
+            group = f"{folder.name}/{image['file_name']}"
+            samples.append(Sample(picture, (x1, y1, x2, y2), label, folder.name, group, whole=False))
+    skipped += [
+        f"{path}: {count} faces of label {label} are not trained on" for label, count in ignored.items()
+    ]
+    return Listing(tuple(samples), tuple(skipped))
+
+
+def split(samples: Sequence[Sample], *, holdout: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    """Split into training and validation, keeping groups whole and each data set's labels in proportion.
+
+    Args:
+        samples: All samples.
+        holdout: Share to keep for validation; rounded to one part in a whole number (0.2 is one in five).
+        seed: Equal seeds give equal splits.
+
+    Raises:
+        DataError: Too few groups for that share.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    folds = round(1 / holdout)
+    groups = [sample.group for sample in samples]
+    strata = [f"{sample.dataset}/{sample.label}" for sample in samples]
+    if len(set(groups)) < 2 * folds:
+        raise DataError(
+            f"{len(set(groups))} groups of pictures are too few to keep one in {folds} for validation"
+        )
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    training, validation = next(splitter.split(np.zeros(len(samples)), strata, groups))
+    return [samples[i] for i in training], [samples[i] for i in validation]
+
+
+def describe(samples: Iterable[Sample]) -> str:
+    """Counts of a list of samples by data set and label, in words."""
+    counts = Counter((sample.dataset, sample.label) for sample in samples)
+    datasets = sorted({dataset for dataset, _ in counts})
+    return "; ".join(
+        f"{dataset}: " + ", ".join(f"{n} {label}" for (d, label), n in sorted(counts.items()) if d == dataset)
+        for dataset in datasets
+    )

@@ -1,0 +1,102 @@
+"""Training: the new head first with the body frozen, then everything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck_export.batches import TrainingBatches, one_hot, plain_crops
+from maskcheck_export.data import Sample, describe, split
+from maskcheck_export.metrics import evaluate
+from maskcheck_export.network import BODY, build_network
+from maskcheck_export.provenance import code_commit, package_version
+from maskcheck_export.runs import HISTORY, MODEL, Run, Settings
+
+
+def train(samples: Sequence[Sample], settings: Settings, folder: Path, *, verbose: str | int = "auto") -> Run:
+    """Train a classifier and leave everything about it in a folder.
+
+    The model is written after each epoch of fine-tuning; ``run.json`` only at the end. No choice is made by the
+    validation samples (no early stopping, no best epoch): what is measured on them is not flattered.
+
+    Args:
+        samples: All labelled faces; a share of them is kept out for validation.
+        settings: What to do.
+        folder: Where to write; made if missing.
+        verbose: As in ``keras.Model.fit``.
+
+    Raises:
+        DataError: Too little data, or weights that do not fit.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    training, validation = split(samples, holdout=settings.holdout, seed=settings.seed)
+    network = build_network(
+        size=settings.size, classes=len(settings.labels), weights=settings.weights, dropout=settings.dropout
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    commit = code_commit()  # now: the working tree may change while this runs
+    batches = TrainingBatches(
+        training,
+        settings.labels,
+        size=settings.size,
+        margin=settings.margin,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    log = keras.callbacks.CSVLogger(str(folder / HISTORY), append=True)
+    (folder / HISTORY).unlink(missing_ok=True)
+
+    if settings.head_epochs:
+        network.get_layer(BODY).trainable = False
+        _compile(network, keras.optimizers.Adam(settings.head_rate), settings)
+        network.fit(batches, epochs=settings.head_epochs, callbacks=[log], verbose=verbose)
+    network.get_layer(BODY).trainable = True
+    if settings.epochs:
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            decay_steps=len(batches) * settings.epochs,
+            warmup_target=settings.rate,
+            warmup_steps=len(batches) // 2,
+        )
+        _compile(network, keras.optimizers.Adam(schedule), settings)
+        crops = np.concatenate(list(plain_crops(validation, size=settings.size, margin=settings.margin)))
+        network.fit(
+            batches,
+            validation_data=(crops, one_hot(validation, settings.labels)),
+            epochs=settings.head_epochs + settings.epochs,
+            initial_epoch=settings.head_epochs,
+            callbacks=[log, keras.callbacks.ModelCheckpoint(str(folder / MODEL))],
+            verbose=verbose,
+        )
+    network.save(folder / MODEL)
+    run = Run(
+        folder=folder,
+        settings=settings,
+        training=tuple(training),
+        validation=tuple(validation),
+        commit=commit,
+        trained_on=describe(training),
+        metrics=evaluate(validation, predict(network, validation, settings), settings.labels),
+        versions={name: package_version(name) for name in ("maskcheck", "keras", "tensorflow", "numpy")},
+    )
+    run.save()
+    return run
+
+
+def predict(network: keras.Model, samples: Sequence[Sample], settings: Settings) -> NDArray[np.float32]:
+    """Probabilities (N, C) of a Keras model for the crops that the SDK would cut."""
+    batches = plain_crops(samples, size=settings.size, margin=settings.margin)
+    return np.concatenate([network.predict_on_batch(crops) for crops in batches])
+
+
+def _compile(network: keras.Model, optimizer: keras.optimizers.Optimizer, settings: Settings) -> None:
+    network.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,  # on a CPU, XLA's convolutions take 1.4 times as long as oneDNN's
+    )

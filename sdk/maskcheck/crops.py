@@ -1,0 +1,56 @@
+"""The crop that the classifier sees. Training and inference cut with this one function."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.images import BGRImage
+
+Crops: TypeAlias = NDArray[np.uint8]
+"""Face crops: uint8, shape (N, S, S, 3), RGB."""
+
+
+def crop_faces(image: BGRImage, boxes: NDArray[np.floating], *, size: int, margin: float) -> Crops:
+    """Cut a square around each box and scale it to the classifier's input.
+
+    The square shares the box's centre; its side is the longer side of the box times ``1 + 2 * margin``, so that
+    no face is distorted. Where it leaves the picture, the picture's edge pixels are repeated.
+
+    Args:
+        image: uint8 (H, W, 3), BGR.
+        boxes: (N, 4), ``x1, y1, x2, y2`` in pixels, half-open; each must overlap the picture.
+        size: Side S of the result, in pixels.
+        margin: Added on each side, as a share of the longer side of the box.
+
+    Returns:
+        uint8 (N, size, size, 3), RGB: what the classifier's file takes.
+    """
+    crops = np.empty((len(boxes), size, size, 3), np.uint8)
+    for crop, box in zip(crops, boxes, strict=True):
+        cv2.cvtColor(_resize(_square(image, box, margin), size), cv2.COLOR_BGR2RGB, dst=crop)
+    return crops
+
+
+def _square(image: BGRImage, box: NDArray[np.floating], margin: float) -> BGRImage:
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = (float(edge) for edge in box)
+    side = max(1, round(max(x2 - x1, y2 - y1) * (1 + 2 * margin)))
+    left = round((x1 + x2 - side) / 2)
+    top = round((y1 + y2 - side) / 2)
+    right, bottom = left + side, top + side
+    inside = image[max(top, 0) : bottom, max(left, 0) : right]
+    missing = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    if not any(missing):
+        return inside
+    return np.asarray(cv2.copyMakeBorder(inside, *missing, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _resize(square: BGRImage, size: int) -> BGRImage:
+    # INTER_AREA averages when shrinking (no aliasing); enlarging, linear is as good as it gets and fast.
+    shrinking = square.shape[0] > size
+    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=method), np.uint8)

@@ -1,0 +1,178 @@
+"""Every error that maskcheck raises on purpose.
+
+::
+
+    MaskCheckError
+    ├── ModelError                 the ONNX file cannot be used
+    │   ├── ModelNotFound          no such file
+    │   ├── ModelMetadataError     it does not describe itself (labels, input size, crop margin)
+    │   ├── ModelSignatureError    its inputs or outputs are not those of a mask classifier
+    │   └── ModelIntegrityError    the embedded file is not the one that was released
+    ├── RuntimeUnavailable         ONNX Runtime cannot do what was asked
+    │   ├── RuntimeNotInstalled    there is no onnxruntime
+    │   ├── RuntimeConflict        several onnxruntime distributions overwrite each other
+    │   └── ProviderUnavailable    the execution provider is not active
+    ├── DetectorNotFound           no detector of that name
+    ├── PluginError                a detector plugin is broken
+    ├── DetectorOptionError        an option that the detector does not take (also a ValueError)
+    ├── ImageError                 a picture cannot be decoded (also a ValueError)
+    │   └── ImageTooLarge          its header claims more pixels than the limit
+    └── SourceError                a path that leads to no picture
+
+Messages say what was expected, what came and what to do. What a program may want to read is an
+attribute as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+class MaskCheckError(Exception):
+    """Base of all errors of this package."""
+
+
+class ModelError(MaskCheckError):
+    """A classifier file cannot be used.
+
+    Attributes:
+        path: The file, as given.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class ModelNotFound(ModelError):
+    """There is no such model file."""
+
+
+class ModelMetadataError(ModelError):
+    """The file lacks the metadata that every maskcheck classifier carries, or it does not parse."""
+
+
+class ModelSignatureError(ModelError):
+    """The inputs or outputs of the file are not those of a mask classifier."""
+
+
+class ModelIntegrityError(ModelError):
+    """The SHA-256 of an embedded model is not the one that was released."""
+
+
+class RuntimeUnavailable(MaskCheckError):
+    """ONNX Runtime cannot do what was asked."""
+
+
+class RuntimeNotInstalled(RuntimeUnavailable):
+    """No ONNX Runtime distribution is installed."""
+
+
+class RuntimeConflict(RuntimeUnavailable):
+    """More than one ONNX Runtime distribution is installed; they share files, so neither is whole.
+
+    Attributes:
+        distributions: Their names.
+    """
+
+    def __init__(self, message: str, *, distributions: Sequence[str]) -> None:
+        super().__init__(message)
+        self.distributions = tuple(distributions)
+
+
+class ProviderUnavailable(RuntimeUnavailable):
+    """An execution provider that was asked for is not active in the created session.
+
+    Attributes:
+        requested: The providers asked for, in order.
+        active: The providers that the session reports, or that the build offers, in order.
+    """
+
+    def __init__(self, message: str, *, requested: Sequence[str], active: Sequence[str]) -> None:
+        super().__init__(message)
+        self.requested = tuple(requested)
+        self.active = tuple(active)
+
+
+class DetectorNotFound(MaskCheckError):
+    """No detector of that name is registered.
+
+    Attributes:
+        name: The name asked for.
+        available: Names of the detectors that are there.
+        failed: Reason of failure of each plugin that did not load.
+    """
+
+    def __init__(
+        self, message: str, *, name: str, available: Sequence[str], failed: Mapping[str, str]
+    ) -> None:
+        super().__init__(message)
+        self.name = name
+        self.available = tuple(available)
+        self.failed = dict(failed)
+
+
+class PluginError(MaskCheckError):
+    """A detector plugin failed to load, or broke its contract while running.
+
+    Attributes:
+        plugin: Name of the entry point or of the detector.
+        distribution: The installed distribution that it comes from, if known.
+    """
+
+    def __init__(self, message: str, *, plugin: str, distribution: str | None = None) -> None:
+        super().__init__(message)
+        self.plugin = plugin
+        self.distribution = distribution
+
+
+class DetectorOptionError(MaskCheckError, ValueError):
+    """An option that the detector does not have, or a value that it does not take.
+
+    Attributes:
+        detector: Name of the detector.
+        option: Name of the option, as given.
+    """
+
+    def __init__(self, message: str, *, detector: str, option: str) -> None:
+        super().__init__(message)
+        self.detector = detector
+        self.option = option
+
+
+class ImageError(MaskCheckError, ValueError):
+    """A picture cannot be decoded, or an array is not a picture.
+
+    Attributes:
+        source: The path of the picture, where there is one.
+    """
+
+    def __init__(self, message: str, *, source: str | None = None) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+class ImageTooLarge(ImageError):
+    """The picture has more pixels than the limit; it was refused before decoding.
+
+    Attributes:
+        pixels: What the header claims, width times height.
+        limit: The most that is decoded.
+    """
+
+    def __init__(self, message: str, *, source: str | None, pixels: int, limit: int) -> None:
+        super().__init__(message, source=source)
+        self.pixels = pixels
+        self.limit = limit
+
+
+class SourceError(MaskCheckError):
+    """A path or pattern that leads to no picture, or a folder that cannot be read.
+
+    Attributes:
+        source: The path or pattern, as given.
+    """
+
+    def __init__(self, message: str, *, source: str) -> None:
+        super().__init__(message)
+        self.source = source

@@ -1,0 +1,160 @@
+"""Decoding: whatever a caller calls a picture becomes one uint8 BGR array, upright.
+
+This is the only place that decodes, so orientation is applied once and the size limit holds everywhere.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from maskcheck.errors import ImageError, ImageTooLarge
+
+BGRImage: TypeAlias = NDArray[np.uint8]
+"""A picture: uint8, shape (H, W, 3), blue-green-red like OpenCV."""
+
+ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any] | Image.Image"
+"""A path, an encoded file as bytes, an array (see :func:`load_image`) or a ``PIL.Image``."""
+
+DEFAULT_MAX_PIXELS = 100_000_000
+"""Pictures with more pixels than this are refused, unless the caller sets another limit."""
+
+# Only formats that describe a raster picture: Pillow would otherwise hand an .eps to Ghostscript.
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF")
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .bmp .dib .tif .tiff .gif .jp2 .ppm .pgm .pbm .pnm .avif".split()
+)
+"""File name endings, in lower case, that a search through a folder takes for pictures."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8, shape (H, W, 3), BGR, C-contiguous, EXIF orientation applied.
+        notes: What was left out while decoding, in words (an animation's other frames, say).
+    """
+
+    pixels: BGRImage
+    notes: tuple[str, ...] = ()
+
+
+def load_image(
+    image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, source: str | None = None
+) -> Picture:
+    """Decode a picture.
+
+    Args:
+        image: A path; the bytes of an encoded file; a ``PIL.Image``; or an array: uint8 or uint16 of
+            shape (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA. Alpha is dropped, 16 bits become 8
+            by dropping the lower byte, grey is repeated. Of an animated file, the first frame is taken.
+        max_pixels: A file whose header claims more is refused before it is decoded. Pillow has a limit of
+            its own, 179 megapixels (``PIL.Image.MAX_IMAGE_PIXELS``), which an application may lift.
+        source: A name for error messages, where `image` has none of its own.
+
+    Raises:
+        ImageError: The file is missing, empty, cut off or not a picture, or the array has another shape or dtype.
+        ImageTooLarge: More than `max_pixels`.
+    """
+    if isinstance(image, np.ndarray):
+        return Picture(_from_array(image, max_pixels, source))
+    if isinstance(image, Image.Image):
+        return _from_pil(image, max_pixels, source)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return _from_bytes(bytes(image), max_pixels, source)
+    if isinstance(image, (str, os.PathLike)):
+        path = Path(image)
+        return _from_bytes(_read(path), max_pixels, str(path))
+    raise ImageError(
+        f"expected a path, bytes, numpy.ndarray or PIL.Image, got {type(image).__name__}", source=source
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"no such file: {path}", source=str(path)) from None
+    except IsADirectoryError:
+        raise ImageError(f"expected a picture file, but this is a folder: {path}", source=str(path)) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise ImageError(f"cannot read {path}: {error}", source=str(path)) from error
+
+
+def _from_bytes(data: bytes, max_pixels: int, source: str | None) -> Picture:
+    name = source or "the picture"
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes)", source=source)
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:  # reads the header only
+            return _from_pil(opened, max_pixels, source)
+    except UnidentifiedImageError:
+        raise ImageError(
+            f"{name} is not a picture in a known format (it begins with {data[:8]!r})", source=source
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{name} was refused by Pillow: {error}", source=source) from error
+
+
+def _from_pil(image: Image.Image, max_pixels: int, source: str | None) -> Picture:
+    _check_size(image.height, image.width, max_pixels, source)
+    # A phone's MPO holds a preview or a second lens beside the picture: nothing is lost by taking the first.
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    notes = (f"only the first of {frames} frames was read",) if frames > 1 else ()
+    try:
+        pixels = _rgb(ImageOps.exif_transpose(image))
+    except ImageError:
+        raise
+    except (
+        Exception
+    ) as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ... on broken data
+        raise ImageError(f"{source or 'the picture'} cannot be decoded: {error}", source=source) from error
+    return Picture(np.ascontiguousarray(pixels[..., ::-1]), notes)
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip to white
+        grey = np.asarray(image)
+        if grey.min() < 0 or grey.max() > 0xFFFF:
+            raise ImageError("32-bit grey values: expected 8 or 16 bits a channel; convert the picture first")
+        return np.repeat((grey.astype(np.uint16) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode == "F":
+        raise ImageError("floating-point pixels: expected 8 or 16 bits a channel; convert the picture first")
+    if "A" in image.getbands():  # convert("RGB") would drop alpha too, but not from every mode
+        image = image.convert("RGBA")
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+def _from_array(array: NDArray[Any], max_pixels: int, source: str | None) -> BGRImage:
+    expected = "expected uint8 (or uint16) of shape (H, W, 3) BGR, (H, W, 4) BGRA, (H, W, 1) or (H, W)"
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if array.dtype not in (np.uint8, np.uint16) or not shaped or 0 in array.shape:
+        raise ImageError(f"{expected}, got {array.dtype} of shape {array.shape}", source=source)
+    _check_size(array.shape[0], array.shape[1], max_pixels, source)
+    if array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.shape[2] == 1:
+        array = np.repeat(array, 3, axis=2)
+    return np.ascontiguousarray(array[..., :3])
+
+
+def _check_size(height: int, width: int, max_pixels: int, source: str | None) -> None:
+    if height * width > max_pixels:
+        raise ImageTooLarge(
+            f"{source or 'the picture'} has {width} x {height} = {height * width / 1e6:.1f} megapixels,"
+            f" more than the limit of {max_pixels / 1e6:.1f}; raise max_pixels (--max-megapixels) to allow it",
+            source=source,
+            pixels=height * width,
+            limit=max_pixels,
+        )
