@@ -1,0 +1,1 @@
+"""Benchmarks of the classifier and of the whole pipeline."""

@@ -1,0 +1,1 @@
+"""Keras training and conversion of the mask classifier to ONNX."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from maskcheck.crops import crop_faces
-from maskcheck.images import BGRImage
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from maskcheck.crops import crop_face
+from maskcheck.images import BGRImage
 from maskcheck_export.data import Sample
 
 
-def random_crop(
-    image: BGRImage, sample: Sample, *, size: int, margin: float, rng: Generator
-) -> NDArray[np.uint8]:
+def random_crop(image: BGRImage, sample: Sample, *, size: int, margin: float, rng: Generator) -> NDArray[np.uint8]:
     """Cut a face as another detector might have boxed it, and change it at random.
 
     Args:
@@ -43,9 +41,7 @@ def random_crop(
     return crop
 
 
-def _random_frame(
-    image: BGRImage, sample: Sample, size: int, margin: float, rng: Generator
-) -> NDArray[np.uint8]:
+def _random_frame(image: BGRImage, sample: Sample, size: int, margin: float, rng: Generator) -> NDArray[np.uint8]:
     if sample.whole and rng.random() < 0.3:  # as an application does that resizes its face crops itself
         resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
@@ -56,7 +52,7 @@ def _random_frame(
     box = np.concatenate([centre - half, centre + half])
     # A whole picture has no surroundings to show: more margin would only repeat its edges.
     frame_margin = rng.uniform(0, margin) if sample.whole else margin
-    return crop_faces(image, box[None], size=size, margin=frame_margin)[0]
+    return crop_face(image, box, size=size, margin=frame_margin)
 
 
 def _rotate(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
@@ -79,7 +75,7 @@ def _light(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
     gain = rng.uniform(0.65, 1.35) * rng.uniform(0.93, 1.07, 3)
     mean = crop.mean()
     changed = (crop - mean) * gain + mean + rng.uniform(-40, 40)
-    return np.clip(changed, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(changed, 0, 255), np.uint8)
 
 
 def _jpeg(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:

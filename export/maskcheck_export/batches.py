@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
-from maskcheck.crops import Crops, crop_faces
-from maskcheck.images import load_image
 from numpy.typing import NDArray
 
+from maskcheck.crops import Crops, crop_face
+from maskcheck.images import load_image
 from maskcheck_export.augmentation import random_crop
 from maskcheck_export.data import Sample
 
@@ -65,14 +65,12 @@ def one_hot(samples: Sequence[Sample], labels: Sequence[str]) -> NDArray[np.floa
     return np.eye(len(labels), dtype=np.float32)[[labels.index(sample.label) for sample in samples]]
 
 
-def plain_crops(
-    samples: Sequence[Sample], *, size: int, margin: float, batch_size: int = 64
-) -> Iterator[Crops]:
+def plain_crops(samples: Sequence[Sample], *, size: int, margin: float, batch_size: int = 64) -> Iterator[Crops]:
     """The crops that the SDK would classify, unchanged, in batches of at most `batch_size`."""
     for start in range(0, len(samples), batch_size):
-        yield np.concatenate(
+        yield np.stack(
             [
-                crop_faces(load_image(sample.path).pixels, np.array([sample.box]), size=size, margin=margin)
+                crop_face(load_image(sample.path).pixels, np.array(sample.box), size=size, margin=margin)
                 for sample in samples[start : start + batch_size]
             ]
         )

@@ -42,35 +42,23 @@ def main() -> None:
 
 @main.command()
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder to write the run to."
-)
+@click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder to write the run to.")
 @click.option(
     "--weights",
     default=Settings.weights,
     help="Start of the body: imagenet (Keras downloads it), none, or a .weights.h5 file of InceptionV3 without top.",
 )
-@click.option(
-    "--label", "labels", multiple=True, default=Settings.labels, help="A label, in output order; repeat."
-)
+@click.option("--label", "labels", multiple=True, default=Settings.labels, help="A label, in output order; repeat.")
 @click.option("--size", default=Settings.size, type=click.IntRange(75), help="Side of the input, in pixels.")
 @click.option("--margin", default=Settings.margin, help="Crop margin, as a share of the face's longer side.")
 @click.option("--holdout", default=Settings.holdout, type=click.FloatRange(0.02, 0.5), help="Share kept out.")
-@click.option(
-    "--head-epochs", default=Settings.head_epochs, type=click.IntRange(0), help="Epochs, body frozen."
-)
-@click.option(
-    "--epochs", default=Settings.epochs, type=click.IntRange(0), help="Epochs of fine-tuning everything."
-)
+@click.option("--head-epochs", default=Settings.head_epochs, type=click.IntRange(0), help="Epochs, body frozen.")
+@click.option("--epochs", default=Settings.epochs, type=click.IntRange(0), help="Epochs of fine-tuning everything.")
 @click.option("--batch-size", default=Settings.batch_size, type=click.IntRange(1), help="Faces a step.")
 @click.option("--head-rate", default=Settings.head_rate, help="Learning rate with the body frozen (Adam).")
 @click.option("--rate", default=Settings.rate, help="Peak learning rate of fine-tuning (Adam, cosine decay).")
-@click.option(
-    "--dropout", default=Settings.dropout, type=click.FloatRange(0, 0.9), help="Dropout before the head."
-)
-@click.option(
-    "--smoothing", default=Settings.smoothing, type=click.FloatRange(0, 0.5), help="Label smoothing."
-)
+@click.option("--dropout", default=Settings.dropout, type=click.FloatRange(0, 0.9), help="Dropout before the head.")
+@click.option("--smoothing", default=Settings.smoothing, type=click.FloatRange(0, 0.5), help="Label smoothing.")
 @click.option("--seed", default=Settings.seed, help="Of split, order, augmentation and initial weights.")
 def train(data: tuple[Path, ...], folder: Path, **options: Any) -> None:
     """Train InceptionV3 on the faces in DATA folders.

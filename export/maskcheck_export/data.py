@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from maskcheck.images import SUFFIXES
 from PIL import Image, ImageOps
+
+from maskcheck.images import SUFFIXES
 
 ANNOTATIONS = "annotations.json"
 GROUPS = "groups.csv"
@@ -142,15 +143,11 @@ def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
         if label not in labels:
             ignored[label] += 1
         elif x2 - x1 < 1 or y2 - y1 < 1:
-            skipped.append(
-                f"{picture}: annotation {annotation['id']} lies outside the picture: {[x, y, w, h]}"
-            )
+            skipped.append(f"{picture}: annotation {annotation['id']} lies outside the picture: {[x, y, w, h]}")
         else:
             group = f"{folder.name}/{image['file_name']}"
             samples.append(Sample(picture, (x1, y1, x2, y2), label, folder.name, group, whole=False))
-    skipped += [
-        f"{path}: {count} faces of label {label} are not trained on" for label, count in ignored.items()
-    ]
+    skipped += [f"{path}: {count} faces of label {label} are not trained on" for label, count in ignored.items()]
     return Listing(tuple(samples), tuple(skipped))
 
 
@@ -171,9 +168,7 @@ def split(samples: Sequence[Sample], *, holdout: float, seed: int) -> tuple[list
     groups = [sample.group for sample in samples]
     strata = [f"{sample.dataset}/{sample.label}" for sample in samples]
     if len(set(groups)) < 2 * folds:
-        raise DataError(
-            f"{len(set(groups))} groups of pictures are too few to keep one in {folds} for validation"
-        )
+        raise DataError(f"{len(set(groups))} groups of pictures are too few to keep one in {folds} for validation")
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     training, validation = next(splitter.split(np.zeros(len(samples)), strata, groups))
     return [samples[i] for i in training], [samples[i] for i in validation]

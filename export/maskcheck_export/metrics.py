@@ -14,9 +14,7 @@ FAR_FACE = 24
 """Faces whose shorter side is at least this many pixels are reported apart: smaller ones are barely visible."""
 
 
-def evaluate(
-    samples: Sequence[Sample], probabilities: NDArray[np.float32], labels: Sequence[str]
-) -> dict[str, Any]:
+def evaluate(samples: Sequence[Sample], probabilities: NDArray[np.float32], labels: Sequence[str]) -> dict[str, Any]:
     """Accuracy and recall of each label, for each data set: all faces, and those of 24 pixels or more.
 
     Args:
@@ -36,9 +34,7 @@ def evaluate(
         member = np.array([sample.dataset == dataset for sample in samples])
         report[dataset] = {"all": _scores(true[member], predicted[member], labels)}
         if (member & near).any():
-            report[dataset][f">={FAR_FACE}px"] = _scores(
-                true[member & near], predicted[member & near], labels
-            )
+            report[dataset][f">={FAR_FACE}px"] = _scores(true[member & near], predicted[member & near], labels)
     return report
 
 

@@ -29,14 +29,10 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
         DataError: The weights file is missing or belongs to another network.
     """
     named = weights if weights == "imagenet" else None
-    body = keras.applications.InceptionV3(
-        include_top=False, weights=named, input_shape=(size, size, 3), name=BODY
-    )
+    body = keras.applications.InceptionV3(include_top=False, weights=named, input_shape=(size, size, 3), name=BODY)
     if weights not in ("imagenet", "none"):
         if not Path(weights).is_file():
-            raise DataError(
-                f"no weights file {weights}; expected imagenet, none or the path of a .weights.h5 file"
-            )
+            raise DataError(f"no weights file {weights}; expected imagenet, none or the path of a .weights.h5 file")
         try:
             body.load_weights(weights)
         except (ValueError, OSError, KeyError) as error:
@@ -46,7 +42,5 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(faces)
     features = keras.layers.GlobalAveragePooling2D(name="pool")(body(scaled))
     features = keras.layers.Dropout(dropout, name="dropout")(features)
-    probabilities = keras.layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(
-        features
-    )
+    probabilities = keras.layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(features)
     return keras.Model(faces, probabilities, name="maskcheck")

@@ -116,6 +116,4 @@ def _to_json(samples: Sequence[Sample]) -> list[dict[str, Any]]:
 
 
 def _from_json(records: Sequence[dict[str, Any]]) -> tuple[Sample, ...]:
-    return tuple(
-        Sample(**(record | {"path": Path(record["path"]), "box": tuple(record["box"])})) for record in records
-    )
+    return tuple(Sample(**(record | {"path": Path(record["path"]), "box": tuple(record["box"])})) for record in records)

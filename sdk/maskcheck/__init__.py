@@ -1,0 +1,105 @@
+"""Find faces in pictures and say of each whether it wears a face mask.
+
+::
+
+    from maskcheck import MaskPipeline
+
+    pipeline = MaskPipeline()
+    for face in pipeline("street.jpg"):
+        print(face.box, face.label, face.confidence)
+
+Everything public is here. Names are loaded when they are first used, so that ``maskcheck doctor`` runs, and says what
+to do, even where OpenCV or ONNX Runtime cannot be imported.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from maskcheck._version import __version__
+from maskcheck.errors import (
+    DetectorNotFound,
+    DetectorOptionError,
+    ImageError,
+    ImageTooLarge,
+    MaskCheckError,
+    ModelError,
+    ModelIntegrityError,
+    ModelMetadataError,
+    ModelNotFound,
+    ModelSignatureError,
+    PluginError,
+    ProviderUnavailable,
+    RuntimeConflict,
+    RuntimeNotInstalled,
+    RuntimeUnavailable,
+    SourceError,
+)
+
+if TYPE_CHECKING:
+    from maskcheck.classifier import MaskClassifier
+    from maskcheck.detectors.api import Detections, Detector, DetectorOption, DetectorSpec, hookimpl
+    from maskcheck.images import load_image
+    from maskcheck.model import ModelInfo
+    from maskcheck.pipeline import MaskPipeline
+    from maskcheck.results import Face, FrameResult, Receipt, Timings
+
+__all__ = [
+    "Detections",
+    "Detector",
+    "DetectorNotFound",
+    "DetectorOption",
+    "DetectorOptionError",
+    "DetectorSpec",
+    "Face",
+    "FrameResult",
+    "ImageError",
+    "ImageTooLarge",
+    "MaskCheckError",
+    "MaskClassifier",
+    "MaskPipeline",
+    "ModelError",
+    "ModelInfo",
+    "ModelIntegrityError",
+    "ModelMetadataError",
+    "ModelNotFound",
+    "ModelSignatureError",
+    "PluginError",
+    "ProviderUnavailable",
+    "Receipt",
+    "RuntimeConflict",
+    "RuntimeNotInstalled",
+    "RuntimeUnavailable",
+    "SourceError",
+    "Timings",
+    "__version__",
+    "hookimpl",
+    "load_image",
+]
+
+_MODULES = {
+    "Detections": "detectors.api",
+    "Detector": "detectors.api",
+    "DetectorOption": "detectors.api",
+    "DetectorSpec": "detectors.api",
+    "Face": "results",
+    "FrameResult": "results",
+    "MaskClassifier": "classifier",
+    "MaskPipeline": "pipeline",
+    "ModelInfo": "model",
+    "Receipt": "results",
+    "Timings": "results",
+    "hookimpl": "detectors.api",
+    "load_image": "images",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -14,25 +14,22 @@ Crops: TypeAlias = NDArray[np.uint8]
 """Face crops: uint8, shape (N, S, S, 3), RGB."""
 
 
-def crop_faces(image: BGRImage, boxes: NDArray[np.floating], *, size: int, margin: float) -> Crops:
-    """Cut a square around each box and scale it to the classifier's input.
+def crop_face(image: BGRImage, box: NDArray[np.floating], *, size: int, margin: float) -> NDArray[np.uint8]:
+    """Cut a square around a box and scale it to the classifier's input.
 
     The square shares the box's centre; its side is the longer side of the box times ``1 + 2 * margin``, so that
     no face is distorted. Where it leaves the picture, the picture's edge pixels are repeated.
 
     Args:
         image: uint8 (H, W, 3), BGR.
-        boxes: (N, 4), ``x1, y1, x2, y2`` in pixels, half-open; each must overlap the picture.
+        box: ``x1, y1, x2, y2`` in pixels, half-open; it must overlap the picture.
         size: Side S of the result, in pixels.
         margin: Added on each side, as a share of the longer side of the box.
 
     Returns:
-        uint8 (N, size, size, 3), RGB: what the classifier's file takes.
+        uint8 (size, size, 3), RGB: what the classifier's file takes.
     """
-    crops = np.empty((len(boxes), size, size, 3), np.uint8)
-    for crop, box in zip(crops, boxes, strict=True):
-        cv2.cvtColor(_resize(_square(image, box, margin), size), cv2.COLOR_BGR2RGB, dst=crop)
-    return crops
+    return np.asarray(cv2.cvtColor(_resize(_square(image, box, margin), size), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _square(image: BGRImage, box: NDArray[np.floating], margin: float) -> BGRImage:

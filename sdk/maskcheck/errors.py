@@ -103,9 +103,7 @@ class DetectorNotFound(MaskCheckError):
         failed: Reason of failure of each plugin that did not load.
     """
 
-    def __init__(
-        self, message: str, *, name: str, available: Sequence[str], failed: Mapping[str, str]
-    ) -> None:
+    def __init__(self, message: str, *, name: str, available: Sequence[str], failed: Mapping[str, str]) -> None:
         super().__init__(message)
         self.name = name
         self.available = tuple(available)

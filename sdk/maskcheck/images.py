@@ -30,7 +30,8 @@ DEFAULT_MAX_PIXELS = 100_000_000
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF")
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .bmp .dib .tif .tiff .gif .jp2 .ppm .pgm .pbm .pnm .avif".split()
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib"}
+    | {".tif", ".tiff", ".gif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"}
 )
 """File name endings, in lower case, that a search through a folder takes for pictures."""
 
@@ -48,9 +49,7 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def load_image(
-    image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, source: str | None = None
-) -> Picture:
+def load_image(image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, source: str | None = None) -> Picture:
     """Decode a picture.
 
     Args:
@@ -74,9 +73,7 @@ def load_image(
     if isinstance(image, (str, os.PathLike)):
         path = Path(image)
         return _from_bytes(_read(path), max_pixels, str(path))
-    raise ImageError(
-        f"expected a path, bytes, numpy.ndarray or PIL.Image, got {type(image).__name__}", source=source
-    )
+    raise ImageError(f"expected a path, bytes, numpy.ndarray or PIL.Image, got {type(image).__name__}", source=source)
 
 
 def _read(path: Path) -> bytes:
@@ -114,9 +111,7 @@ def _from_pil(image: Image.Image, max_pixels: int, source: str | None) -> Pictur
         pixels = _rgb(ImageOps.exif_transpose(image))
     except ImageError:
         raise
-    except (
-        Exception
-    ) as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ... on broken data
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ... on broken data
         raise ImageError(f"{source or 'the picture'} cannot be decoded: {error}", source=source) from error
     return Picture(np.ascontiguousarray(pixels[..., ::-1]), notes)
 

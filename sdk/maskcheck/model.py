@@ -98,9 +98,7 @@ class ModelInfo:
                 precision=values.get("precision", "float32"),
             )
         except ValueError as error:
-            raise ModelMetadataError(
-                f"{path} has metadata that does not parse: {error}", path=path
-            ) from error
+            raise ModelMetadataError(f"{path} has metadata that does not parse: {error}", path=path) from error
 
 
 def _labels(text: str) -> tuple[str, ...]:

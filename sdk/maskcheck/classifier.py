@@ -1,0 +1,154 @@
+"""The mask classifier: face crops in, probabilities of the labels out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.crops import Crops, crop_face
+from maskcheck.errors import ModelSignatureError
+from maskcheck.images import BGRImage
+from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, find_model, hash_model
+from maskcheck.runtime import OnnxSession, Provider
+
+DEFAULT_BATCH_SIZE = 32
+
+
+class MaskClassifier:
+    """A mask classifier on ONNX Runtime. Labels, input size and crop margin come from the model file.
+
+    The session is made on first use in each process. An instance may be shared by threads and pickled.
+
+    Args:
+        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one.
+        device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        providers: ONNX Runtime execution providers in order of preference, instead of `device`.
+        threads: Threads of the session; by default, the CPUs that the process may use.
+        batch_size: Most faces in one run of the session. It bounds memory, which grows with the largest run.
+
+    Raises:
+        ModelNotFound: There is no such file.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        device: str = "auto",
+        providers: Sequence[Provider] | None = None,
+        threads: int | None = None,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        self._session = OnnxSession(find_model(model), device=device, providers=providers, threads=threads)
+        self.batch_size = batch_size
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_session": self._session, "batch_size": self.batch_size}
+
+    @property
+    def path(self) -> str:
+        """The model file."""
+        return str(self._session.path)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the model file, in hexadecimal.
+
+        Raises:
+            ModelIntegrityError: The embedded file is not the one that was released.
+        """
+        return hash_model(self._session.path)
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """What the model file says of itself.
+
+        Raises:
+            RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
+            ModelError: The file is damaged, does not describe itself, or is no mask classifier.
+        """
+        _ = self.sha256  # a changed file is refused before it is loaded
+        session = self._session.session
+        info = ModelInfo.from_metadata(session.get_modelmeta().custom_metadata_map, path=self.path)
+        _check_signature(session, info, self.path)
+        return info
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label of each output, in order."""
+        return self.info.labels
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Execution providers that are active in the session, in order."""
+        return self._session.active_providers
+
+    @property
+    def threads(self) -> int:
+        """Threads of the session."""
+        return self._session.thread_count
+
+    def __call__(self, crops: Crops) -> NDArray[np.float32]:
+        """Classify face crops, at most ``batch_size`` in one run.
+
+        Args:
+            crops: uint8 (N, S, S, 3), RGB, S as in ``info.input_size``.
+
+        Returns:
+            float32 (N, C): probability of each of the C labels.
+
+        Raises:
+            ValueError: Another shape or dtype.
+        """
+        size = self.info.input_size
+        if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
+            got = f"{crops.dtype} of shape {crops.shape}" if isinstance(crops, np.ndarray) else type(crops).__name__
+            raise ValueError(f"crops: expected uint8 of shape (N, {size}, {size}, 3) RGB, got {got}")
+        runs = [
+            self._session.run({INPUT_NAME: crops[start : start + self.batch_size]})[0]
+            for start in range(0, len(crops), self.batch_size)
+        ]
+        return np.concatenate(runs) if runs else np.empty((0, len(self.labels)), np.float32)
+
+    def crop(self, image: BGRImage, boxes: NDArray[np.floating]) -> Crops:
+        """Cut faces out of a picture as the model was trained to see them.
+
+        Args:
+            image: uint8 (H, W, 3), BGR.
+            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels, half-open, each overlapping the picture.
+
+        Returns:
+            uint8 (N, S, S, 3), RGB.
+        """
+        size, margin = self.info.input_size, self.info.crop_margin
+        crops = np.empty((len(boxes), size, size, 3), np.uint8)
+        for crop, box in zip(crops, boxes, strict=True):
+            crop[:] = crop_face(image, box, size=size, margin=margin)
+        return crops
+
+
+def _check_signature(session: Any, info: ModelInfo, path: str) -> None:
+    size, count = info.input_size, len(info.labels)
+    expected = f"{INPUT_NAME} tensor(uint8) (N, {size}, {size}, 3) -> {OUTPUT_NAME} tensor(float) (N, {count})"
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    fits = (
+        [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in inputs]
+        == [(INPUT_NAME, "tensor(uint8)", [size, size, 3])]
+        and [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in outputs]
+        == [(OUTPUT_NAME, "tensor(float)", [count])]
+        and not isinstance(inputs[0].shape[0], int)
+    )
+    if not fits:
+        got = " -> ".join(", ".join(f"{t.name} {t.type} {t.shape}" for t in side) for side in (inputs, outputs))
+        raise ModelSignatureError(
+            f"{path} is no mask classifier: expected {expected} with N free, got {got};"
+            " make one with `maskcheck-export convert`",
+            path=path,
+        )

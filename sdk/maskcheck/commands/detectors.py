@@ -1,0 +1,85 @@
+"""``maskcheck detectors``: which detectors there are, and which plugins failed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskcheck.commands.options import json_flag
+
+if TYPE_CHECKING:
+    from maskcheck.detectors.api import DetectorSpec
+
+
+@click.command(short_help="List the detectors that are installed, or one's options.")
+@click.argument("name", required=False)
+@json_flag
+def detectors(name: str | None, as_json: bool) -> None:
+    """List the face detectors that are installed, or the options of the detector NAME."""
+    from maskcheck.detectors.registry import default_registry
+
+    registry = default_registry()
+    if name is not None:
+        spec = registry.find(name)
+        click.echo(json.dumps(_describe(spec), indent=2)) if as_json else _print_options(spec)
+        return
+    found = [
+        {**_describe(one.spec), "distribution": one.distribution, "version": one.version}
+        for one in registry.registered()
+    ]
+    failed = [
+        {"name": one.name, "distribution": one.distribution, "version": one.version, "reason": one.reason}
+        for one in registry.failed()
+    ]
+    if as_json:
+        click.echo(json.dumps({"schema": "maskcheck-detectors/1", "detectors": found, "failed": failed}, indent=2))
+    else:
+        _print_list(found, failed)
+
+
+def _describe(spec: DetectorSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "default_min_score": spec.default_min_score,
+        "options": [
+            {
+                "name": option.name,
+                "type": option.type.__name__,
+                "default": option.default,
+                "allowed": option.allowed,
+                "help": option.help,
+            }
+            for option in spec.options
+        ],
+    }
+
+
+def _print_list(found: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from maskcheck.commands.console import console
+
+    table = Table("detector", "from", "what it is", box=None, pad_edge=False)
+    for one in found:
+        table.add_row(one["name"], f"{one['distribution']} {one['version']}", escape(one["summary"]))
+    for one in failed:
+        reason = f"[red]failed: {escape(one['reason'])}[/red]"
+        table.add_row(one["name"], f"{one['distribution']} {one['version']}", reason)
+    console().print(table)
+
+
+def _print_options(spec: DetectorSpec) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from maskcheck.commands.console import console
+
+    console().print(f"{spec.name}: {escape(spec.summary)}\n")
+    table = Table("option", "default", "allowed", "what it does", box=None, pad_edge=False)
+    for option in spec.options:
+        table.add_row(option.name, escape(str(option.default)), escape(option.allowed), escape(option.help))
+    console().print(table if spec.options else "It has no options.")

@@ -1,0 +1,191 @@
+"""``maskcheck doctor``: what is installed here, what does not work, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import click
+
+from maskcheck._version import __version__
+from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
+from maskcheck.commands.options import json_flag
+from maskcheck.cpu import affinity, cgroup_quota, default_thread_count
+from maskcheck.errors import MaskCheckError
+from maskcheck.model import find_model, hash_model
+from maskcheck.runtime import OnnxSession, import_runtime, installed_runtimes
+
+_OPENCV_DISTRIBUTIONS = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+_CPU_FEATURES = ("AVX2", "AVX512-SKX", "AVX512VNNI", "NEON", "NEON_DOTPROD", "NEON_BF16")  # as OpenCV names them
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        topic: What was looked at.
+        status: ``ok``; ``note``, for what works but could surprise; ``problem``, for what does not work.
+        detail: What was found.
+        advice: What to do about it.
+    """
+
+    topic: str
+    status: Literal["ok", "note", "problem"]
+    detail: str
+    advice: str = ""
+
+
+@click.command(short_help="Check this installation and say what to do.")
+@json_flag
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Check this installation: versions, runtime, providers, OpenCV, CPU, model and plugins.
+
+    Exit status 1 if there is a problem.
+    """
+    findings = [finding for check in _CHECKS for finding in check()]
+    healthy = all(finding.status != "problem" for finding in findings)
+    if as_json:
+        content = {"schema": "maskcheck-doctor/1", "ok": healthy, "findings": [asdict(one) for one in findings]}
+        click.echo(json.dumps(content, indent=2))
+    else:
+        _print(findings)
+    ctx.exit(SUCCESS if healthy else SOMETHING_FAILED)
+
+
+def _check_versions() -> Iterator[Finding]:
+    yield Finding("maskcheck", "ok", __version__)
+    yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()} {platform.machine()}")
+    for name in ("numpy", "pillow", "pluggy"):
+        yield Finding(name, "ok", version(name))
+
+
+def _check_runtime() -> Iterator[Finding]:
+    distributions = ", ".join(f"{name} {number}" for name, number in installed_runtimes().items())
+    try:
+        runtime = import_runtime()
+    except MaskCheckError as error:
+        problem, _, advice = str(error).partition(";")
+        yield Finding("ONNX Runtime", "problem", problem, advice.strip() or str(error))
+        return
+    yield Finding("ONNX Runtime", "ok", distributions or f"{runtime.__version__}, of no known distribution")
+    for provider in runtime.get_available_providers():
+        yield _check_provider(provider)
+
+
+def _check_provider(provider: str) -> Finding:
+    # What was compiled in and what loads are two things: only a session tells.
+    try:
+        active = OnnxSession(find_model(None), providers=[provider]).active_providers
+    except MaskCheckError as error:
+        return Finding(provider, "note", f"compiled in, but does not load: {error}")
+    return Finding(provider, "ok", f"loads; a session has {', '.join(active)}")
+
+
+def _check_opencv() -> Iterator[Finding]:
+    found = {}
+    for name in _OPENCV_DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    names = ", ".join(f"{name} {number}" for name, number in found.items())
+    if len(found) > 1:
+        yield Finding(
+            "OpenCV",
+            "problem",
+            f"several distributions overwrite each other: {names}",
+            f'pip uninstall -y {" ".join(found)}, then pip install "opencv-python>=4.10,<5"',
+        )
+    try:
+        import cv2
+    except ImportError as error:
+        advice = 'pip install "opencv-python>=4.10,<5"'
+        if "lib" in str(error):
+            advice = "install the system library that is named (Debian, Ubuntu: apt install libgl1 libglib2.0-0)"
+        yield Finding("OpenCV", "problem", f"{names or 'not installed'}; import failed: {error}", advice)
+        return
+    if len(found) <= 1:
+        yield Finding("OpenCV", "ok", names or f"{cv2.__version__}, of no known distribution")
+    from maskcheck.detectors.haar import check_cascades
+
+    try:
+        yield Finding("Haar cascades", "ok", check_cascades())
+    except MaskCheckError as error:
+        problem, _, advice = str(error).partition(";")
+        yield Finding("Haar cascades", "problem", problem, advice.strip())
+
+
+def _check_cpu() -> Iterator[Finding]:
+    quota = cgroup_quota()
+    yield Finding(
+        "CPU",
+        "ok",
+        f"{affinity()} usable, quota {'none' if quota is None else f'{quota:g}'};"
+        f" a session has {default_thread_count()} threads by default",
+    )
+    try:
+        import cv2
+    except ImportError:
+        return
+    present = {cv2.getHardwareFeatureName(i) for i in range(512) if cv2.checkHardwareSupport(i)}
+    found = [name for name in _CPU_FEATURES if name in present]
+    yield Finding("CPU features", "ok", ", ".join(found) or "none of " + ", ".join(_CPU_FEATURES))
+
+
+def _check_model() -> Iterator[Finding]:
+    try:
+        path = find_model(None)
+        yield Finding("embedded model", "ok", f"{path.name}, SHA-256 {hash_model(path)[:12]}... as released")
+    except MaskCheckError as error:
+        yield Finding("embedded model", "problem", str(error), "pip install --force-reinstall maskcheck")
+
+
+def _check_plugins() -> Iterator[Finding]:
+    from maskcheck.detectors.registry import default_registry
+
+    registry = default_registry()
+    for one in registry.registered():
+        yield Finding(f"detector {one.spec.name}", "ok", f"from {one.distribution} {one.version}")
+    for failed in registry.failed():
+        yield Finding(
+            f"detector {failed.name}",
+            "problem",
+            f"{failed.distribution} {failed.version} failed: {failed.reason}",
+            f"pip install --upgrade {failed.distribution}, or pip uninstall it",
+        )
+
+
+_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _check_versions,
+    _check_runtime,
+    _check_opencv,
+    _check_cpu,
+    _check_model,
+    _check_plugins,
+)
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from maskcheck.commands.console import console
+
+    colours = {"ok": "green", "note": "yellow", "problem": "red"}
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        colour = colours[finding.status]
+        detail = escape(finding.detail) + (f"\n[bold]-> {escape(finding.advice)}[/bold]" if finding.advice else "")
+        table.add_row(f"[{colour}]{finding.status}[/{colour}]", escape(finding.topic), detail)
+    console().print(table)

@@ -1,0 +1,5 @@
+"""Exit statuses of every command."""
+
+SUCCESS = 0
+SOMETHING_FAILED = 1  # it finished, but a picture could not be read or a check was not met
+CANNOT_RUN = 2  # also click's own status for wrong usage

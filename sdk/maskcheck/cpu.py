@@ -1,0 +1,75 @@
+"""How many CPUs this process may really use."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def default_thread_count() -> int:
+    """Threads for one session: CPUs of the affinity mask, within the container's quota.
+
+    Thread pools that size themselves by the host fight for their quota's share of time and get slower.
+    """
+    cpus = affinity()
+    quota = cgroup_quota()
+    return cpus if quota is None else max(1, min(cpus, int(quota)))
+
+
+def affinity() -> int:
+    """Number of CPUs that this process may be scheduled on."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """CPU time quota of the process's control group, in CPUs; None without one.
+
+    Reads ``cpu.max`` (version 2) or ``cpu.cfs_quota_us`` (version 1) of the group and of all its parents, and takes
+    the tightest. Source: https://docs.kernel.org/admin-guide/cgroup-v2.html and ``sched-bwc``.
+
+    Args:
+        membership: The file that names the process's groups.
+        mount: Where the control group file systems are mounted.
+    """
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:  # not Linux, or no control groups
+        return None
+    quotas: list[float] = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            base, read = mount, _quota_v2
+        elif "cpu" in controllers.split(","):
+            base, read = mount / controllers, _quota_v1
+        else:
+            continue
+        folder = base / group.lstrip("/")
+        # Inside a container the group may be named as the host sees it, while only its own root is mounted.
+        for level in (folder, *folder.parents):
+            quota = read(level)
+            if quota is not None:
+                quotas.append(quota)
+            if level == base:
+                break
+    return min(quotas, default=None)
+
+
+def _quota_v2(folder: Path) -> float | None:
+    try:
+        quota, period = (folder / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else int(quota) / int(period)
+
+
+def _quota_v1(folder: Path) -> float | None:
+    try:
+        quota = int((folder / "cpu.cfs_quota_us").read_text())
+        period = int((folder / "cpu.cfs_period_us").read_text())
+    except (OSError, ValueError):
+        return None
+    return quota / period if quota > 0 else None

@@ -1,0 +1,190 @@
+"""What a face detector is, and the hook through which a plugin offers one.
+
+A plugin is an installed distribution with an entry point of the group ``maskcheck``. The entry point names a
+module (or an object) with one function::
+
+    from maskcheck import DetectorSpec, Detections, hookimpl
+
+    @hookimpl
+    def maskcheck_register_detectors():
+        return [DetectorSpec("mine", "Finds faces my way", MyDetector, api_version=1)]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import pluggy
+from numpy.typing import NDArray
+
+from maskcheck.images import BGRImage
+
+PROJECT = "maskcheck"
+"""Name of the pluggy project, of its marker and of the entry-point group."""
+
+API_VERSIONS = frozenset({1})
+"""Versions of this interface that the host understands."""
+
+OptionValue: TypeAlias = int | float | str | bool
+
+_hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a plugin's ``maskcheck_register_detectors``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Faces found in one picture.
+
+    Attributes:
+        boxes: float32 (N, 4), ``x1, y1, x2, y2`` in pixels of the picture, half-open. They may reach beyond its
+            edges; the pipeline clips them.
+        scores: float32 (N,), in [0, 1], rising with certainty.
+        landmarks: float32 (N, K, 2), x and y of K points of each face in pixels, or None.
+
+    Raises:
+        ValueError: Another shape or dtype, or values that are not finite or out of range.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    landmarks: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.scores) if np.ndim(self.scores) == 1 else "N"
+        _expect("boxes", self.boxes, (count, 4))
+        _expect("scores", self.scores, (count,))
+        if self.landmarks is not None:
+            _expect("landmarks", self.landmarks, (count, "K", 2))
+        if len(self.scores) and not (self.scores.min() >= 0 and self.scores.max() <= 1):
+            raise ValueError(f"scores: expected [0, 1], got {self.scores.min()} to {self.scores.max()}")
+        if (self.boxes[:, 2:] < self.boxes[:, :2]).any():
+            raise ValueError("boxes: expected x1 <= x2 and y1 <= y2 in every row")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No face."""
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32))
+
+
+def _expect(name: str, array: Any, shape: tuple[int | str, ...]) -> None:
+    wanted = f"expected float32 of shape ({', '.join(map(str, shape))})"
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{name}: {wanted}, got {type(array).__name__}")
+    fits = array.ndim == len(shape) and all(
+        isinstance(side, str) or side == actual for side, actual in zip(shape, array.shape, strict=False)
+    )
+    if array.dtype != np.float32 or not fits:
+        raise ValueError(f"{name}: {wanted}, got {array.dtype} of shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds faces. It must bear calls from several threads at once, and be picklable."""
+
+    def detect(self, image: BGRImage, /) -> Detections:
+        """Find the faces of one picture.
+
+        Args:
+            image: uint8 (H, W, 3), BGR, C-contiguous, of any size from 1 x 1; not to be changed.
+        """
+
+
+@dataclass(frozen=True)
+class DetectorOption:
+    """An option of a detector, set by ``--detector-option name=value`` or ``detector_options``.
+
+    Attributes:
+        name: Keyword that the factory takes.
+        type: ``int``, ``float``, ``str`` or ``bool``.
+        default: Value when it is not given.
+        help: What it does, and its unit.
+        minimum: Least value, for numbers.
+        maximum: Greatest value, for numbers.
+        choices: Allowed values, if they are few.
+    """
+
+    name: str
+    type: type[int] | type[float] | type[str] | type[bool]
+    default: OptionValue
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[OptionValue, ...] | None = None
+
+    def parse(self, value: Any) -> OptionValue:
+        """Turn text or a Python value into a value of the option.
+
+        Raises:
+            ValueError: It is none; the message says what is allowed.
+        """
+        try:
+            parsed = _convert(self.type, value)
+        except (TypeError, ValueError):
+            raise ValueError(f"expected {self.allowed}, got {value!r}") from None
+        too_low = self.minimum is not None and not isinstance(parsed, str) and parsed < self.minimum
+        too_high = self.maximum is not None and not isinstance(parsed, str) and parsed > self.maximum
+        if too_low or too_high or (self.choices is not None and parsed not in self.choices):
+            raise ValueError(f"expected {self.allowed}, got {value!r}")
+        return parsed
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        if self.choices is not None:
+            return "one of " + ", ".join(map(str, self.choices))
+        bounds = [f">= {self.minimum:g}"] if self.minimum is not None else []
+        bounds += [f"<= {self.maximum:g}"] if self.maximum is not None else []
+        return " ".join([self.type.__name__, *bounds])
+
+
+def _convert(kind: type[OptionValue], value: Any) -> OptionValue:
+    if kind is bool:
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if str(value).lower() not in words:
+            raise ValueError
+        return words[str(value).lower()]
+    if isinstance(value, bool) or (kind is int and isinstance(value, float) and not value.is_integer()):
+        raise ValueError
+    converted = kind(value)
+    if isinstance(converted, float) and not np.isfinite(converted):
+        raise ValueError
+    return converted
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """A detector as a plugin offers it.
+
+    Attributes:
+        name: What users type.
+        summary: One line for listings.
+        factory: Makes the detector from its options, given as keywords. It should be quick: heavy things (model
+            files, sessions) are for the first ``detect``.
+        options: The keywords that the factory takes.
+        default_min_score: Detections with a lower score are not reported unless the user asks for them.
+        api_version: Version of this interface that the plugin was written for.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[..., Detector]
+    options: tuple[DetectorOption, ...] = ()
+    default_min_score: float = 0.0
+    api_version: int = 1
+
+
+class HookSpecs:
+    """The hooks that a plugin may implement."""
+
+    @_hookspec
+    def maskcheck_register_detectors(self) -> Sequence[DetectorSpec]:  # type: ignore[empty-body]
+        """Detectors that the plugin offers."""

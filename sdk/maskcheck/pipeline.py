@@ -1,0 +1,336 @@
+"""The main job: a picture in, every face with its mask label out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskcheck._version import __version__
+from maskcheck.classifier import DEFAULT_BATCH_SIZE, MaskClassifier
+from maskcheck.crops import Crops
+from maskcheck.detectors.api import Detections, Detector
+from maskcheck.detectors.registry import create_detector, default_registry
+from maskcheck.errors import MaskCheckError, PluginError
+from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
+from maskcheck.results import Face, FrameResult, Receipt, Timings
+from maskcheck.runtime import Provider, import_runtime
+
+
+class MaskPipeline:
+    """Face detector and mask classifier together.
+
+    Making one is quick; the model is loaded on first use in each process, or by :meth:`warm_up`. An instance may be
+    shared by threads, and pickled as its configuration.
+
+    Args:
+        detector: Name of a registered detector, or an object with ``detect(image) -> Detections``.
+        detector_options: Options of a detector given by name; ``maskcheck detectors`` lists them.
+        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one.
+        device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        providers: ONNX Runtime execution providers in order of preference, instead of `device`.
+        threads: Threads of the classifier's session; by default, the CPUs that the process may use.
+        batch_size: Most faces that are classified in one run.
+        min_score: Least detection score, in [0, 1], of a face that is reported; by default, the detector's own.
+        max_pixels: Pictures with more pixels are refused before decoding.
+
+    Raises:
+        DetectorNotFound: No detector of that name.
+        PluginError: The detector's plugin failed.
+        DetectorOptionError: An option that the detector does not take.
+        ModelNotFound: There is no such model file.
+        ValueError: An argument out of its range.
+    """
+
+    def __init__(
+        self,
+        detector: str | Detector = "haar",
+        *,
+        detector_options: Mapping[str, Any] | None = None,
+        model: str | os.PathLike[str] | None = None,
+        device: str = "auto",
+        providers: Sequence[Provider] | None = None,
+        threads: int | None = None,
+        batch_size: int = DEFAULT_BATCH_SIZE,
+        min_score: float | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        if min_score is not None and not 0 <= min_score <= 1:
+            raise ValueError(f"min_score: expected a number in [0, 1], got {min_score}")
+        if max_pixels < 1:
+            raise ValueError(f"max_pixels: expected 1 or more, got {max_pixels}")
+        self.detector: Detector
+        if isinstance(detector, str):
+            spec = default_registry().find(detector)
+            self.detector_name = spec.name
+            self.detector = create_detector(spec, detector_options)
+            self.min_score = spec.default_min_score if min_score is None else min_score
+        else:
+            if detector_options:
+                raise ValueError("detector_options are for a detector given by name, not for an object")
+            if not isinstance(detector, Detector):
+                raise ValueError(
+                    f"detector: expected a name or an object with a method `detect`, got {type(detector).__name__}"
+                )
+            self.detector_name = type(detector).__name__
+            self.detector = detector
+            self.min_score = min_score or 0.0
+        self.classifier = MaskClassifier(
+            model, device=device, providers=providers, threads=threads, batch_size=batch_size
+        )
+        self.max_pixels = max_pixels
+
+    def __call__(self, image: ImageLike) -> FrameResult:
+        """Find and classify the faces of one picture.
+
+        Args:
+            image: A path, the bytes of a file, a ``PIL.Image``, or an array: uint8 (H, W, 3), BGR.
+
+        Raises:
+            ImageError: The picture cannot be decoded.
+            PluginError: The detector failed.
+            RuntimeUnavailable, ModelError: The classifier cannot run; raised on first use.
+        """
+        self.warm_up()
+        return self._finish([self._detect(image, frame=0)])[0]
+
+    def stream(self, frames: Iterable[ImageLike], *, batch_size: int | None = None) -> Iterator[FrameResult]:
+        """Find and classify the faces of many pictures, in order; faces of several pictures share batches.
+
+        A picture that cannot be read, or on which the detector fails, gives a result with its ``error``; the others
+        go on. Pictures are taken from `frames` as results are asked for, at most `batch_size` ahead.
+
+        Args:
+            frames: Pictures, each as in a call.
+            batch_size: Most faces, and most pictures, that are held together; by default, that of the pipeline. With
+                1, each result comes before the next picture is taken, as a live camera wants it.
+
+        Raises:
+            RuntimeUnavailable, ModelError: The classifier cannot run; raised at the first result.
+        """
+        limit = self.classifier.batch_size if batch_size is None else batch_size
+        if limit < 1:
+            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        return self._stream(frames, limit)
+
+    def _stream(self, frames: Iterable[ImageLike], limit: int) -> Iterator[FrameResult]:
+        self.warm_up()
+        held: list[_Detected | FrameResult] = []
+        faces = 0
+        for position, image in enumerate(frames):
+            source = _source(image)
+            frame = 0 if source else position
+            try:
+                found = self._detect(image, frame=frame)
+            except MaskCheckError as error:
+                held.append(FrameResult((), (0, 0), source=source, frame=frame, error=error))
+            else:
+                held.append(found)
+                faces += len(found.crops)
+            if faces >= limit or len(held) >= limit:
+                yield from self._finish(held)
+                held, faces = [], 0
+        yield from self._finish(held)
+
+    def classify(self, image: ImageLike, boxes: ArrayLike) -> tuple[Face, ...]:
+        """Classify faces that the caller found.
+
+        Args:
+            image: A picture, as in a call.
+            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels of the upright picture; clipped to it.
+
+        Returns:
+            One face for each box, in the same order; ``detection_score`` is None.
+
+        Raises:
+            ImageError: The picture cannot be decoded.
+            ValueError: `boxes` has another shape, or a box has no part inside the picture.
+        """
+        pixels = load_image(image, max_pixels=self.max_pixels).pixels
+        wanted = np.asarray(boxes, np.float64)
+        if wanted.size == 0:
+            return ()
+        if wanted.ndim != 2 or wanted.shape[1] != 4:
+            raise ValueError(f"boxes: expected shape (N, 4), x1 y1 x2 y2 in pixels, got {wanted.shape}")
+        clipped, inside = _clip(wanted, pixels)
+        if not inside.all():
+            index = int(np.flatnonzero(~inside)[0])
+            height, width = pixels.shape[:2]
+            raise ValueError(
+                f"boxes[{index}] = {wanted[index].tolist()}: expected x1 < x2 and y1 < y2, at least partly inside the"
+                f" picture of {width} x {height} pixels"
+            )
+        step = self.classifier.batch_size  # cut batch by batch, so that memory does not grow with the boxes
+        probabilities = [
+            self.classifier(self.classifier.crop(pixels, clipped[start : start + step]))
+            for start in range(0, len(clipped), step)
+        ]
+        return self._faces(clipped, np.concatenate(probabilities), [None] * len(clipped))
+
+    def warm_up(self) -> None:
+        """Load the classifier now, so that the first picture does not wait and a fault shows at once.
+
+        Raises:
+            RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
+            ModelError: The model file cannot be used.
+        """
+        _ = self.classifier.info
+
+    @cached_property
+    def receipt(self) -> Receipt:
+        """Detector, model, providers and versions that results are made with; loads the classifier."""
+        self.warm_up()
+        return Receipt(
+            detector=self.detector_name,
+            model=Path(self.classifier.path).name,
+            model_sha256=self.classifier.sha256,
+            providers=self.classifier.providers,
+            threads=self.classifier.threads,
+            versions={
+                "maskcheck": __version__,
+                "onnxruntime": import_runtime().__version__,
+                "opencv": cv2.__version__,
+                "numpy": np.__version__,
+            },
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "receipt"}
+
+    def _detect(self, image: ImageLike, *, frame: int) -> _Detected:
+        started = perf_counter()
+        picture = load_image(image, max_pixels=self.max_pixels)
+        decoded = perf_counter()
+        detections = self._run_detector(picture.pixels)
+        chosen = np.argsort(-detections.scores, kind="stable")
+        chosen = chosen[detections.scores[chosen] >= self.min_score]
+        boxes, inside = _clip(detections.boxes[chosen].astype(np.float64), picture.pixels)
+        boxes, scores = boxes[inside], detections.scores[chosen][inside]
+        detected = perf_counter()
+        crops = self.classifier.crop(picture.pixels, boxes)
+        height, width = picture.pixels.shape[:2]
+        return _Detected(
+            size=(width, height),
+            boxes=boxes,
+            scores=scores,
+            crops=crops,
+            notes=picture.notes,
+            source=_source(image),
+            frame=frame,
+            timings=Timings(
+                decode=_ms(decoded - started),
+                detect=_ms(detected - decoded),
+                classify=_ms(perf_counter() - detected),
+            ),
+        )
+
+    def _run_detector(self, pixels: BGRImage) -> Detections:
+        try:
+            detections = self.detector.detect(pixels)
+        except MaskCheckError:
+            raise
+        except Exception as error:  # a plugin may raise anything; the other pictures go on
+            raise PluginError(
+                f"detector {self.detector_name} failed on a picture of shape {pixels.shape}:"
+                f" {type(error).__name__}: {error}",
+                plugin=self.detector_name,
+            ) from error
+        if not isinstance(detections, Detections):
+            raise PluginError(
+                f"detector {self.detector_name}: expected detect() to return Detections,"
+                f" got {type(detections).__name__}",
+                plugin=self.detector_name,
+            )
+        return detections
+
+    def _finish(self, held: Sequence[_Detected | FrameResult]) -> list[FrameResult]:
+        """Classify the faces of several pictures together."""
+        crops = [found.crops for found in held if isinstance(found, _Detected)]
+        if not crops:
+            return [found for found in held if isinstance(found, FrameResult)]
+        started = perf_counter()
+        probabilities = self.classifier(np.concatenate(crops))
+        elapsed = _ms(perf_counter() - started)
+        results: list[FrameResult] = []
+        done = 0
+        for found in held:
+            if isinstance(found, FrameResult):
+                results.append(found)
+                continue
+            count = len(found.crops)
+            share = elapsed * count / len(probabilities) if count else 0.0
+            results.append(
+                FrameResult(
+                    faces=self._faces(found.boxes, probabilities[done : done + count], found.scores.tolist()),
+                    size=found.size,
+                    timings=replace(found.timings, classify=found.timings.classify + share),
+                    source=found.source,
+                    frame=found.frame,
+                    notes=found.notes,
+                    receipt=self.receipt,
+                )
+            )
+            done += count
+        return results
+
+    def _faces(
+        self,
+        boxes: NDArray[np.float64],
+        probabilities: NDArray[np.float32],
+        scores: Sequence[float | None],
+    ) -> tuple[Face, ...]:
+        labels = self.classifier.labels
+        return tuple(
+            Face(
+                box=_whole_pixels(box),
+                label=labels[int(row.argmax())],
+                confidence=float(row.max()),
+                probabilities=dict(zip(labels, row.tolist(), strict=True)),
+                detection_score=score,
+            )
+            for box, row, score in zip(boxes, probabilities, scores, strict=True)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Detected:
+    """A picture whose faces are found and cut out, but not yet classified; its pixels are let go."""
+
+    size: tuple[int, int]
+    boxes: NDArray[np.float64]
+    scores: NDArray[np.float32]
+    crops: Crops
+    notes: tuple[str, ...]
+    source: str | None
+    frame: int
+    timings: Timings
+
+
+def _clip(boxes: NDArray[np.float64], pixels: BGRImage) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Boxes clipped to the picture, and which of them have a part inside it."""
+    height, width = pixels.shape[:2]
+    clipped = np.clip(boxes, 0, [width, height, width, height])
+    inside = np.logical_and.reduce(clipped[:, :2] < clipped[:, 2:], axis=1)  # False for NaN too
+    return clipped, inside
+
+
+def _whole_pixels(box: NDArray[np.float64]) -> tuple[int, int, int, int]:
+    x1, y1 = (int(edge) for edge in np.floor(box[:2]))
+    x2, y2 = (int(edge) for edge in np.ceil(box[2:]))
+    return x1, y1, x2, y2
+
+
+def _source(image: ImageLike) -> str | None:
+    return os.fspath(image) if isinstance(image, (str, os.PathLike)) else None
+
+
+def _ms(seconds: float) -> float:
+    return seconds * 1000

@@ -1,0 +1,222 @@
+"""ONNX Runtime: which one is installed, and sessions that know where they really run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.cpu import default_thread_count
+from maskcheck.errors import (
+    ModelError,
+    ProviderUnavailable,
+    RuntimeConflict,
+    RuntimeNotInstalled,
+    RuntimeUnavailable,
+)
+
+Provider: TypeAlias = str | tuple[str, Mapping[str, Any]]
+"""Name of an ONNX Runtime execution provider, alone or with its options."""
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+# Every one of these installs the same import package, `onnxruntime`.
+_DISTRIBUTIONS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-directml",
+    "onnxruntime-openvino",
+    "onnxruntime-qnn",
+    "onnxruntime-rocm",
+    "onnxruntime-migraphx",
+    "onnxruntime-training",
+)
+
+
+def installed_runtimes() -> dict[str, str]:
+    """Installed distributions that provide the import package ``onnxruntime``, with their versions."""
+    found = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def import_runtime() -> Any:
+    """The module ``onnxruntime``.
+
+    Raises:
+        RuntimeNotInstalled: There is none.
+        RuntimeConflict: Several distributions are installed, which overwrite each other's files.
+        RuntimeUnavailable: It is installed but does not import.
+    """
+    found = installed_runtimes()
+    if len(found) > 1:
+        names = " ".join(found)
+        raise RuntimeConflict(
+            f"several ONNX Runtime distributions are installed and overwrite each other: {names}."
+            f" Keep one: pip uninstall -y {names}, then pip install the one that you want",
+            distributions=tuple(found),
+        )
+    try:
+        # Not an import statement: a test or an embedder may have put another build in its place.
+        return importlib.import_module("onnxruntime")
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
+        raise RuntimeNotInstalled(
+            'no ONNX Runtime is installed; for a CPU: pip install "maskcheck[cpu]",'
+            ' for an NVIDIA GPU: pip install "maskcheck[gpu]"'
+        ) from None
+    except ImportError as error:
+        raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
+
+
+def check_device(device: str) -> None:
+    """Raise ``ValueError`` if `device` is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise ValueError(f"device: expected auto, cpu, cuda or cuda:N (N the number of a GPU), got {device!r}")
+
+
+class OnnxSession:
+    """An ONNX Runtime session, made on first use in each process.
+
+    It may be shared by threads, and pickled: what travels is the configuration. After a ``fork``, the child makes a
+    session of its own, because the parent's threads do not exist there.
+
+    Args:
+        path: The ONNX file.
+        device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        providers: Execution providers in order of preference, instead of `device`. The first must become active.
+        threads: Threads for one operator; by default, the CPUs that the process may use.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        providers: Sequence[Provider] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        check_device(device)
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads: expected 1 or more, or None for the default, got {threads}")
+        self.path = path
+        self.device = device
+        self.providers = None if providers is None else tuple(providers)
+        self.threads = threads
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._pid: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: self.__dict__[key] for key in ("path", "device", "providers", "threads")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reset()
+
+    @property
+    def session(self) -> Any:
+        """The ``onnxruntime.InferenceSession`` of this process.
+
+        Raises:
+            RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
+            ModelError: The file cannot be loaded.
+        """
+        if self._pid != os.getpid():
+            with self._lock:
+                if self._pid != os.getpid():
+                    # After a fork, the inherited session must not even be destroyed: it would wait for its threads.
+                    _inherited.append(self._session)
+                    self._session = self._create()
+                    self._pid = os.getpid()
+        return self._session
+
+    @property
+    def active_providers(self) -> tuple[str, ...]:
+        """Providers that the created session reports, in order of preference."""
+        return tuple(self.session.get_providers())
+
+    @property
+    def thread_count(self) -> int:
+        """Threads that one operator uses."""
+        return self.threads or default_thread_count()
+
+    def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Run the model; all its outputs, in the file's order."""
+        return [np.asarray(output) for output in self.session.run(None, dict(feeds))]
+
+    def _create(self) -> Any:
+        runtime = import_runtime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = self.thread_count
+        options.inter_op_num_threads = 1
+        requested, demanded = self._request(runtime)
+        try:
+            session = runtime.InferenceSession(str(self.path), options, providers=requested)
+        except Exception as error:  # the runtime's exceptions have no public base class
+            raise ModelError(
+                f"ONNX Runtime {runtime.__version__} cannot load {self.path}: {error}", path=str(self.path)
+            ) from error
+        self._check(requested, demanded, session.get_providers())
+        return session
+
+    def _request(self, runtime: Any) -> tuple[list[Provider], bool]:
+        """Providers to ask for, and whether the first of them is a must."""
+        available = runtime.get_available_providers()
+        if self.providers is not None:
+            requested, demanded = list(self.providers), True
+        elif self.device == "cpu" or (self.device == "auto" and CUDA not in available):
+            requested, demanded = [CPU], True
+        else:
+            number = self.device.partition(":")[2] or "0"
+            # Exhaustive search, the default, costs hundreds of milliseconds for each new shape.
+            cuda = (CUDA, {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC"})
+            requested, demanded = [cuda, CPU], self.device != "auto"
+        if not requested or (demanded and _name(requested[0]) not in available):
+            self._check(requested, demanded, available)
+        if any(_name(provider) == CUDA for provider in requested) and hasattr(runtime, "preload_dlls"):
+            runtime.preload_dlls()  # finds the CUDA and cuDNN libraries that the gpu extra installs as packages
+        return requested, demanded
+
+    def _check(self, requested: Sequence[Provider], demanded: bool, active: Sequence[str]) -> None:
+        names = [_name(provider) for provider in requested]
+        if names and names[0] in active:
+            return
+        problem = f"{names[0] if names else 'no provider'} was asked for, but active are only {', '.join(active)}"
+        if demanded:
+            raise ProviderUnavailable(f"{problem}; {_advice(names)}", requested=names, active=active)
+        warnings.warn(f"{problem}; running on {active[0]}. {_advice(names)}", RuntimeWarning, stacklevel=4)
+
+
+_inherited: list[Any] = []
+
+
+def _name(provider: Provider) -> str:
+    return provider if isinstance(provider, str) else provider[0]
+
+
+def _advice(names: Sequence[str]) -> str:
+    if CUDA in names[:1]:
+        return (
+            'for CUDA, install one runtime only, pip install "maskcheck[gpu]", and a driver that `nvidia-smi` can see;'
+            " `maskcheck doctor` shows what is there"
+        )
+    return "install the ONNX Runtime distribution that has it; `maskcheck doctor` lists what this one offers"
