@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from maskcheck.errors import MaskCheckError
 from maskcheck_export.data import DataError, describe, list_samples
 from maskcheck_export.metrics import as_lines
-from maskcheck_export.runs import Settings
+from maskcheck_export.runs import Settings, load_run
 
 EXIT_NOT_MET = 1
 EXIT_CANNOT_RUN = 2
@@ -24,9 +25,9 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DataError as error:
+        except (DataError, MaskCheckError) as error:
             click.echo(f"maskcheck-export: {error}", err=True)
-            ctx.exit(EXIT_CANNOT_RUN)
+            return ctx.exit(EXIT_CANNOT_RUN)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -68,12 +69,56 @@ def train(data: tuple[Path, ...], folder: Path, **options: Any) -> None:
     settings = Settings(**options)
     listings = [list_samples(path, settings.labels) for path in data]
     for line in (line for listing in listings for line in listing.skipped):
-        click.echo(f"skipped: {line}", err=True)
+        _say(f"skipped: {line}")
     samples = [sample for listing in listings for sample in listing.samples]
-    click.echo(f"{len(samples)} faces; {describe(samples)}", err=True)
+    _say(f"{len(samples)} faces; {describe(samples)}")
 
     from maskcheck_export.training import train
 
     run = train(samples, settings, folder, verbose="auto" if sys.stderr.isatty() else 2)
     click.echo(f"trained from {run.commit} into {folder}; on {len(run.validation)} faces kept out:")
     click.echo("\n".join(as_lines(run.metrics)))
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for the files.  [default: the run's own]")
+@click.option(
+    "--precision", "precisions", multiple=True, type=click.Choice(("float32", "int8")), default=("float32", "int8")
+)
+@click.option("--license", required=True, help="Licence of the weights, an SPDX name; goes into the file.")
+@click.option("--about-data", default="", help="What the training data are; goes into the file.")
+def convert(run: Path, output: Path | None, precisions: tuple[str, ...], **about: Any) -> None:
+    """Make float32.onnx and int8.onnx of the finished training in the folder RUN."""
+    from maskcheck_export.conversion import convert
+
+    for path in convert(load_run(run), output or run, precisions, report=_say, **about):
+        click.echo(path)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_context
+def verify(ctx: click.Context, /, run: Path, models: tuple[Path, ...]) -> None:
+    """Compare ONNX MODELS with the Keras model in the folder RUN, on the faces kept out of its training.
+
+    A float32 file must agree with Keras to 1e-4 with no label changed; an int8 file must give at least 99 faces in
+    100 the label of the float32 file (of Keras, if none is given). Exit status 1 if one does not.
+    """
+    from maskcheck_export.verification import verify
+
+    comparisons = verify(load_run(run), models)
+    for one in comparisons:
+        accepted = "any" if one.limits.difference is None else f"{one.limits.difference:g}"
+        click.echo(
+            f"{'passed' if one.passed else 'FAILED'}: {one.name} against {one.reference} on {one.faces} faces:"
+            f" largest difference {one.difference:.2e} (limit {accepted}), mean {one.mean_difference:.2e},"
+            f" labels changed {one.flips} = {one.flips / one.faces:.2%} (limit {one.limits.flips:.0%})"
+        )
+        click.echo("\n".join(as_lines(one.metrics)))
+    ctx.exit(0 if all(one.passed for one in comparisons) else EXIT_NOT_MET)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

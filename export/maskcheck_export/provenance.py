@@ -18,7 +18,7 @@ def code_commit() -> str:
         _git(here.parent, "ls-files", "--error-unmatch", here.name)
         return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
-        return f"release {package_version('maskcheck')}"
+        return f"release {version('maskcheck')}"
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -26,9 +26,12 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def package_version(distribution: str) -> str:
-    """Version of an installed distribution, or ``not installed``."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "not installed"
+def package_versions(*distributions: str) -> dict[str, str]:
+    """Versions of those distributions that are installed, by name."""
+    found = {}
+    for name in distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -13,7 +13,7 @@ from maskcheck_export.batches import TrainingBatches, one_hot, plain_crops
 from maskcheck_export.data import Sample, describe, split
 from maskcheck_export.metrics import evaluate
 from maskcheck_export.network import BODY, build_network
-from maskcheck_export.provenance import code_commit, package_version
+from maskcheck_export.provenance import code_commit, package_versions
 from maskcheck_export.runs import HISTORY, MODEL, Run, Settings
 
 
@@ -81,7 +81,7 @@ def train(samples: Sequence[Sample], settings: Settings, folder: Path, *, verbos
         commit=commit,
         trained_on=describe(training),
         metrics=evaluate(validation, predict(network, validation, settings), settings.labels),
-        versions={name: package_version(name) for name in ("maskcheck", "keras", "tensorflow", "numpy")},
+        versions=package_versions("maskcheck", "keras", "tensorflow", "tensorflow-cpu", "numpy"),
     )
     run.save()
     return run

@@ -1,0 +1,95 @@
+"""Pictures and small models that the tests share. Nothing here needs a network or files outside the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from maskcheck import ModelInfo
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture
+def portrait() -> Path:
+    """A picture with one bare face, which the default detector finds."""
+    return EXAMPLES / "astronaut.jpg"
+
+
+@pytest.fixture
+def masked_portrait() -> Path:
+    """A picture with one masked face, which the default detector finds."""
+    return EXAMPLES / "astronaut_white_mask.jpg"
+
+
+@pytest.fixture
+def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
+    """Makes small classifiers: the brighter a crop, the likelier the first label. By keyword, other metadata."""
+
+    def make(
+        name: str = "toy.onnx",
+        *,
+        labels: tuple[str, ...] = ("bright", "dark"),
+        size: int = 16,
+        margin: float = 0.0,
+        metadata: dict[str, str] | None = None,
+        input_name: str = "faces",
+        input_type: int = TensorProto.UINT8,
+    ) -> Path:
+        info = ModelInfo(
+            labels=labels,
+            input_size=size,
+            crop_margin=margin,
+            license="MIT",
+            trained_on="nothing: weights set by hand",
+            created_by="tests",
+        )
+        # logits = [mean brightness - 127.5, 0, ...] / 10, then softmax
+        weights = np.zeros((1, len(labels)), np.float32)
+        weights[0, 0] = 0.1
+        bias = np.zeros(len(labels), np.float32)
+        bias[0] = -12.75
+        graph = helper.make_graph(
+            [
+                helper.make_node("Cast", [input_name], ["float"], to=TensorProto.FLOAT),
+                helper.make_node("ReduceMean", ["float"], ["brightness"], axes=[1, 2, 3], keepdims=0),
+                helper.make_node("Unsqueeze", ["brightness", "axis"], ["column"]),
+                helper.make_node("Gemm", ["column", "weights", "bias"], ["logits"]),
+                helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+            ],
+            "toy",
+            [helper.make_tensor_value_info(input_name, input_type, ["N", size, size, 3])],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(labels)])],
+            [
+                helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
+                helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.ravel()),
+                helper.make_tensor("bias", TensorProto.FLOAT, bias.shape, bias),
+            ],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        helper.set_model_props(model, info.to_metadata() if metadata is None else metadata)
+        path = tmp_path / name
+        onnx.save(model, path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def toy_model(make_toy_model: Callable[..., Path]) -> Path:
+    """A small classifier with the labels ``bright`` and ``dark``."""
+    return make_toy_model()
+
+
+@pytest.fixture
+def halves() -> NDArray[np.uint8]:
+    """A picture of 100 x 60 pixels (BGR), white on its left half and black on its right."""
+    picture = np.zeros((60, 100, 3), np.uint8)
+    picture[:, :50] = 255
+    return picture
