@@ -68,7 +68,7 @@ def load_faces() -> tuple[Face, Face]:
     # Both libraries keep the picture in their package, so nothing is downloaded.
     with Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as picture:
         hopper = np.asarray(picture.convert("RGB"))
-    collins: Pixels = np.asarray(data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
+    collins: Pixels = np.asarray(data.astronaut(), np.uint8)
     return (
         Face(
             source=collins,

@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from maskcheck.errors import MaskCheckError
-from maskcheck_export.data import DataError, describe, list_samples
+from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
+from maskcheck.commands.group import CommandGroup, require_extra
+from maskcheck_export.data import describe, list_samples
 from maskcheck_export.metrics import as_lines
 from maskcheck_export.runs import Settings, load_run
 
-EXIT_NOT_MET = 1
-EXIT_CANNOT_RUN = 2
 
-
-class _Group(click.Group):
-    """Turns what a user can mend into a message and status 2."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (DataError, MaskCheckError) as error:
-            click.echo(f"maskcheck-export: {error}", err=True)
-            return ctx.exit(EXIT_CANNOT_RUN)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="maskcheck")
 def main() -> None:
     """Train a mask classifier, convert it to ONNX and verify the conversion."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    missing = [name for name in ("tensorflow", "tf2onnx", "sklearn") if find_spec(name) is None]
-    if missing and not {"-h", "--help"} & set(sys.argv):
-        raise DataError(f'{", ".join(missing)} not installed; install with: pip install "maskcheck[export]"')
+
+
+def _prepare() -> None:
+    require_extra("export", "tensorflow", "tf2onnx", "sklearn")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of TensorFlow's own log, show only errors
 
 
 @main.command()
@@ -66,6 +52,7 @@ def train(data: tuple[Path, ...], folder: Path, **options: Any) -> None:
 
     A folder holds either annotations.json (COCO boxes) beside images/, or a folder of pictures for each label.
     """
+    _prepare()
     settings = Settings(**options)
     listings = [list_samples(path, settings.labels) for path in data]
     for line in (line for listing in listings for line in listing.skipped):
@@ -90,6 +77,8 @@ def train(data: tuple[Path, ...], folder: Path, **options: Any) -> None:
 @click.option("--about-data", default="", help="What the training data are; goes into the file.")
 def convert(run: Path, output: Path | None, precisions: tuple[str, ...], **about: Any) -> None:
     """Make float32.onnx and int8.onnx of the finished training in the folder RUN."""
+    _prepare()
+
     from maskcheck_export.conversion import convert
 
     for path in convert(load_run(run), output or run, precisions, report=_say, **about):
@@ -106,6 +95,8 @@ def verify(ctx: click.Context, /, run: Path, models: tuple[Path, ...]) -> None:
     A float32 file must agree with Keras to 1e-4 with no label changed; an int8 file must give at least 99 faces in
     100 the label of the float32 file (of Keras, if none is given). Exit status 1 if one does not.
     """
+    _prepare()
+
     from maskcheck_export.verification import verify
 
     comparisons = verify(load_run(run), models)
@@ -117,7 +108,7 @@ def verify(ctx: click.Context, /, run: Path, models: tuple[Path, ...]) -> None:
             f" labels changed {one.flips} = {one.flips / one.faces:.2%} (limit {one.limits.flips:.0%})"
         )
         click.echo("\n".join(as_lines(one.metrics)))
-    ctx.exit(0 if all(one.passed for one in comparisons) else EXIT_NOT_MET)
+    ctx.exit(SUCCESS if all(one.passed for one in comparisons) else SOMETHING_FAILED)
 
 
 def _say(line: str) -> None:

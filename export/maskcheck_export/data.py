@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from maskcheck.errors import MaskCheckError
 from maskcheck.images import SUFFIXES
 
 ANNOTATIONS = "annotations.json"
 GROUPS = "groups.csv"
 
 
-class DataError(Exception):
-    """A folder that cannot be trained on."""
+class DataError(MaskCheckError):
+    """Data, weights or a run that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -126,26 +127,26 @@ def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
     path = folder / ANNOTATIONS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        images = {image["id"]: image for image in content["images"]}
+        images = {image["id"]: (image["file_name"], image["width"], image["height"]) for image in content["images"]}
         categories = {category["id"]: category["name"] for category in content["categories"]}
-        annotations = content["annotations"]
+        faces = [
+            (face["id"], images[face["image_id"]], categories[face["category_id"]], face["bbox"])
+            for face in content["annotations"]
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not a COCO annotation file: {error!r}") from error
+    there = {name for name, _, _ in images.values() if (folder / "images" / name).is_file()}
+    skipped = [f"{folder / 'images' / name}: no such file" for name, _, _ in images.values() if name not in there]
     samples: list[Sample] = []
-    skipped: list[str] = []
     ignored: Counter[str] = Counter()
-    for annotation in annotations:
-        image = images[annotation["image_id"]]
-        label = categories[annotation["category_id"]]
-        picture = folder / "images" / image["file_name"]
-        x, y, w, h = annotation["bbox"]
-        x1, y1, x2, y2 = np.clip([x, y, x + w, y + h], 0, [image["width"], image["height"]] * 2).tolist()
+    for number, (name, width, height), label, (x, y, w, h) in faces:
+        x1, y1, x2, y2 = np.clip([x, y, x + w, y + h], 0, [width, height] * 2).tolist()
         if label not in labels:
             ignored[label] += 1
-        elif x2 - x1 < 1 or y2 - y1 < 1:
-            skipped.append(f"{picture}: annotation {annotation['id']} lies outside the picture: {[x, y, w, h]}")
-        else:
-            group = f"{folder.name}/{image['file_name']}"
+        elif name in there and (x2 - x1 < 1 or y2 - y1 < 1):
+            skipped.append(f"{name}: annotation {number} lies outside the picture: {[x, y, w, h]}")
+        elif name in there:
+            picture, group = folder / "images" / name, f"{folder.name}/{name}"
             samples.append(Sample(picture, (x1, y1, x2, y2), label, folder.name, group, whole=False))
     skipped += [f"{path}: {count} faces of label {label} are not trained on" for label, count in ignored.items()]
     return Listing(tuple(samples), tuple(skipped))

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,7 +29,8 @@ DEFAULT_MAX_PIXELS = 100_000_000
 """Pictures with more pixels than this are refused, unless the caller sets another limit."""
 
 # Only formats that describe a raster picture: Pillow would otherwise hand an .eps to Ghostscript.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF")
+# MPO needs no name of its own: Pillow opens it as the JPEG that it begins with.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF")
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib"}
@@ -76,6 +79,12 @@ def load_image(image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, source
     raise ImageError(f"expected a path, bytes, numpy.ndarray or PIL.Image, got {type(image).__name__}", source=source)
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()  # until then, Pillow knows only a few; and not every build has every format
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -92,14 +101,16 @@ def _from_bytes(data: bytes, max_pixels: int, source: str | None) -> Picture:
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)", source=source)
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:  # reads the header only
+        with Image.open(io.BytesIO(data), formats=_formats()) as opened:  # reads the header only
             return _from_pil(opened, max_pixels, source)
     except UnidentifiedImageError:
         raise ImageError(
             f"{name} is not a picture in a known format (it begins with {data[:8]!r})", source=source
         ) from None
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} was refused by Pillow: {error}", source=source) from error
+        # Pillow's own limit, which comes first. Its message has the only account of the size.
+        pixels, limit = (int(number) for number in re.findall(r"\d+", str(error))[:2])
+        raise _too_large(f"{pixels / 1e6:.1f}", pixels, min(limit, max_pixels), source) from error
 
 
 def _from_pil(image: Image.Image, max_pixels: int, source: str | None) -> Picture:
@@ -145,11 +156,16 @@ def _from_array(array: NDArray[Any], max_pixels: int, source: str | None) -> BGR
 
 
 def _check_size(height: int, width: int, max_pixels: int, source: str | None) -> None:
-    if height * width > max_pixels:
-        raise ImageTooLarge(
-            f"{source or 'the picture'} has {width} x {height} = {height * width / 1e6:.1f} megapixels,"
-            f" more than the limit of {max_pixels / 1e6:.1f}; raise max_pixels (--max-megapixels) to allow it",
-            source=source,
-            pixels=height * width,
-            limit=max_pixels,
-        )
+    pixels = height * width
+    if pixels > max_pixels:
+        raise _too_large(f"{width} x {height} = {pixels / 1e6:.1f}", pixels, max_pixels, source)
+
+
+def _too_large(size: str, pixels: int, limit: int, source: str | None) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{source or 'the picture'} has {size} megapixels, more than the limit of {limit / 1e6:.1f};"
+        " raise max_pixels (--max-megapixels) to allow it",
+        source=source,
+        pixels=pixels,
+        limit=limit,
+    )

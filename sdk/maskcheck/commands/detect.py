@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from maskcheck.commands.exits import CANNOT_RUN, SOMETHING_FAILED, SUCCESS
+from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.options import detector_options, session_options
 
 if TYPE_CHECKING:
@@ -83,12 +83,8 @@ def detect(
     results: list[FrameResult] = []
     unwritten: list[str] = []
     with ExitStack() as stack:
-        try:
-            annotator = Annotator(output, sources) if output else None
-            files = [stack.enter_context(file) for file in _open_results(json_file, output)]
-        except OSError as error:
-            click.echo(f"maskcheck: cannot write to {error.filename}: {error.strerror}", err=True)
-            ctx.exit(CANNOT_RUN)
+        annotator = Annotator(output, sources) if output else None
+        files = [stack.enter_context(file) for file in _open_results(json_file, output)]
         for source, result in _track(_results(pipeline, sources), len(sources)):
             results.append(result)
             for file in files:

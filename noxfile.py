@@ -1,0 +1,86 @@
+"""The project's chores. `nox -l` lists them; `nox` runs those that every change must pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "types", "tests", "plugins"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PLUGINS = sorted(path.parent.name for path in Path("plugins").glob("*/pyproject.toml"))
+CHECKED = ("sdk", "export", "benchmarks", "tests", "examples", "noxfile.py")
+# Recent ONNX Runtime builds send telemetry unless this is set before they load.
+ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONWARNINGS": "default"}
+
+
+def group(name: str) -> list[str]:
+    """Requirements of a dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and imports: ruff, and the layers of the packages (import-linter)."""
+    session.install(*group("lint"), "--editable", ".")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-logo")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types of everything: mypy, strict."""
+    session.install(*group("types"), "--editable", ".[bench,testing]")
+    session.run("mypy", *CHECKED)
+    for plugin in PLUGINS:
+        session.run("mypy", f"plugins/{plugin}/src")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Behaviour of the SDK, of the benchmarks and of what export does without TensorFlow."""
+    session.install(*group("tests"), ".[cpu,bench,testing]")
+    session.run("pytest", "-m", "not export", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session
+@nox.parametrize("plugin", PLUGINS, ids=PLUGINS)
+def plugins(session: nox.Session, plugin: str) -> None:
+    """Each detector plugin, installed beside the SDK, against its own tests."""
+    session.install(".[cpu,testing]", f"./plugins/{plugin}")
+    session.run("pytest", f"plugins/{plugin}", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Wheel and sdist: both build, hold model and py.typed, and the wheel does the main job in an empty environment."""
+    folder = Path(session.create_tmp()) / "dist"
+    session.install(*group("package"))
+    session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
+    session.run("python", "tests/package/check_archives.py", str(folder))
+    wheel = next(folder.glob("*.whl")).resolve()
+    examples = Path("examples").resolve()
+    session.run("pip", "uninstall", "--yes", "--quiet", "build")
+    session.install("--force-reinstall", f"{wheel}[cpu]")
+    with session.chdir(session.create_tmp()):  # away from the sources: only what is installed can answer
+        session.run("maskcheck", "doctor", env=ENVIRONMENT)
+        session.run("maskcheck", "detect", str(examples), "--output", "out", env=ENVIRONMENT)
+
+
+@nox.session
+def export(session: nox.Session) -> None:
+    """Training, conversion and verification with TensorFlow; slow, minutes."""
+    session.install(*group("tests"), ".[cpu,export]")
+    session.run("pytest", "-m", "export", *session.posargs, env={**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """A short benchmark on the examples: a smoke test, not a measurement."""
+    session.install(".[cpu,bench]")
+    report = Path(session.create_tmp()) / "bench.json"
+    session.run("maskcheck-bench", "run", "examples", "--rounds", "5", "--json", str(report), env=ENVIRONMENT)

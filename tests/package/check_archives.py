@@ -1,0 +1,46 @@
+"""Checks that the built wheel and sdist in a folder hold what users need: ``python check_archives.py FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+WHEEL = (
+    "maskcheck/__init__.py",
+    "maskcheck/py.typed",
+    "maskcheck/models/mask-inceptionv3-128-int8.onnx",
+    "maskcheck_export/__init__.py",
+    "maskcheck_export/py.typed",
+    "maskcheck_bench/__init__.py",
+    "maskcheck_bench/py.typed",
+)
+SDIST = (
+    "pyproject.toml",
+    "noxfile.py",
+    "README.md",
+    "LICENSE",
+    "sdk/maskcheck/models/mask-inceptionv3-128-int8.onnx",
+    "examples/group.jpg",
+    "tests/conftest.py",
+)
+
+
+def main(folder: Path) -> None:
+    """Exit with what is missing, or say that nothing is."""
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        in_wheel = set(archive.namelist())
+    with tarfile.open(sdist) as archive:
+        in_sdist = {name.partition("/")[2] for name in archive.getnames()}
+    missing = [f"{wheel.name}: {name}" for name in WHEEL if name not in in_wheel]
+    missing += [f"{sdist.name}: {name}" for name in SDIST if name not in in_sdist]
+    if missing:
+        sys.exit("missing from the archives:\n" + "\n".join(missing))
+    for path in (wheel, sdist):
+        print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, holds everything that it must")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
