@@ -69,4 +69,10 @@ def _draw(canvas: BGRImage, face: LabelledBox) -> None:
     left = int(np.clip(x1, 0, max(0, canvas.shape[1] - width - 2 * pad)))
     bottom = y1 if y1 >= height + 2 * pad else y1 + height + 2 * pad
     cv2.rectangle(canvas, (left, bottom - height - 2 * pad), (left + width + 2 * pad, bottom), colour, cv2.FILLED)
-    cv2.putText(canvas, caption, (left + pad, bottom - pad), _FONT, scale, (255, 255, 255), stroke, cv2.LINE_AA)
+    cv2.putText(canvas, caption, (left + pad, bottom - pad), _FONT, scale, _ink(colour), stroke, cv2.LINE_AA)
+
+
+def _ink(background: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Black or white, whichever is legible on the background; luma as in ITU-R BT.601."""
+    blue, green, red = background
+    return (0, 0, 0) if 0.114 * blue + 0.587 * green + 0.299 * red > 140 else (255, 255, 255)

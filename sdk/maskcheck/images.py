@@ -97,12 +97,14 @@ def _read(path: Path) -> bytes:
 
 
 def _from_bytes(data: bytes, max_pixels: int, source: str | None) -> Picture:
-    name = source or "the picture"
+    name = source or "the file"
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)", source=source)
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as opened:  # reads the header only
             return _from_pil(opened, max_pixels, source)
+    except ImageError:
+        raise
     except UnidentifiedImageError:
         raise ImageError(
             f"{name} is not a picture in a known format (it begins with {data[:8]!r})", source=source
@@ -111,20 +113,32 @@ def _from_bytes(data: bytes, max_pixels: int, source: str | None) -> Picture:
         # Pillow's own limit, which comes first. Its message has the only account of the size.
         pixels, limit = (int(number) for number in re.findall(r"\d+", str(error))[:2])
         raise _too_large(f"{pixels / 1e6:.1f}", pixels, min(limit, max_pixels), source) from error
+    except Exception as error:  # on broken headers, Pillow's readers raise OSError, ValueError, struct.error, ...
+        raise ImageError(f"{name} is damaged: {error}", source=source) from error
 
 
 def _from_pil(image: Image.Image, max_pixels: int, source: str | None) -> Picture:
     _check_size(image.height, image.width, max_pixels, source)
-    # A phone's MPO holds a preview or a second lens beside the picture: nothing is lost by taking the first.
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    notes = (f"only the first of {frames} frames was read",) if frames > 1 else ()
     try:
-        pixels = _rgb(ImageOps.exif_transpose(image))
+        # A phone's MPO holds a preview or a second lens beside the picture: nothing is lost by taking the first.
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        image.load()
+        upright, notes = _upright(image)
+        pixels = _rgb(upright)
     except ImageError:
         raise
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ... on broken data
+    except Exception as error:  # on broken data, Pillow's decoders raise OSError, SyntaxError, struct.error, ...
         raise ImageError(f"{source or 'the picture'} cannot be decoded: {error}", source=source) from error
+    if frames > 1:
+        notes = (f"only the first of {frames} frames was read", *notes)
     return Picture(np.ascontiguousarray(pixels[..., ::-1]), notes)
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    try:
+        return ImageOps.exif_transpose(image), ()
+    except Exception:  # damaged EXIF data; the pixels are whole, so the picture is not lost
+        return image, ("its EXIF data are damaged, so its orientation is not known",)
 
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:
