@@ -20,7 +20,7 @@ INPUT_NAME = "faces"
 OUTPUT_NAME = "probabilities"
 
 EMBEDDED_MODEL = Path(__file__).parent / "models" / "mask-inceptionv3-128-int8.onnx"
-EMBEDDED_SHA256 = ""
+EMBEDDED_SHA256 = "36224baa28b87febc632af6c79f982fc8c45f618fc3e94afcd0f626921ae7796"
 
 _PREFIX = "maskcheck."
 _SCHEMA = "1"
