@@ -35,12 +35,15 @@ def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Pat
         mount: Where the control group file systems are mounted.
     """
     try:
-        lines = membership.read_text().splitlines()
+        lines = membership.read_text(errors="surrogateescape").splitlines()
     except OSError:  # not Linux, or no control groups
         return None
     quotas: list[float] = []
     for line in lines:
-        _, controllers, group = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if not group.startswith("/"):
+            continue
         if controllers == "":
             base, read = mount, _quota_v2
         elif "cpu" in controllers.split(","):
@@ -61,15 +64,15 @@ def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Pat
 def _quota_v2(folder: Path) -> float | None:
     try:
         quota, period = (folder / "cpu.max").read_text().split()
-    except (OSError, ValueError):
+        return int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # ValueError: "max", for no quota
         return None
-    return None if quota == "max" else int(quota) / int(period)
 
 
 def _quota_v1(folder: Path) -> float | None:
     try:
         quota = int((folder / "cpu.cfs_quota_us").read_text())
         period = int((folder / "cpu.cfs_period_us").read_text())
-    except (OSError, ValueError):
+        return quota / period if quota > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
         return None
-    return quota / period if quota > 0 else None

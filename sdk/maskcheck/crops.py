@@ -36,8 +36,9 @@ def _square(image: BGRImage, box: NDArray[np.floating], margin: float) -> BGRIma
     height, width = image.shape[:2]
     x1, y1, x2, y2 = (float(edge) for edge in box)
     side = max(1, round(max(x2 - x1, y2 - y1) * (1 + 2 * margin)))
-    left = round((x1 + x2 - side) / 2)
-    top = round((y1 + y2 - side) / 2)
+    # However little of the box is in the picture: a pixel of the picture is always in the square.
+    left = min(max(round((x1 + x2 - side) / 2), 1 - side), width - 1)
+    top = min(max(round((y1 + y2 - side) / 2), 1 - side), height - 1)
     right, bottom = left + side, top + side
     inside = image[max(top, 0) : bottom, max(left, 0) : right]
     missing = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from maskcheck.errors import ImageError, ImageTooLarge
 
@@ -90,9 +90,9 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise ImageError(f"no such file: {path}", source=str(path)) from None
-    except IsADirectoryError:
-        raise ImageError(f"expected a picture file, but this is a folder: {path}", source=str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        if isinstance(error, OSError) and path.is_dir():  # what opening a folder raises depends on the system
+            raise ImageError(f"expected a picture file, but this is a folder: {path}", source=str(path)) from None
         raise ImageError(f"cannot read {path}: {error}", source=str(path)) from error
 
 
@@ -109,10 +109,11 @@ def _from_bytes(data: bytes, max_pixels: int, source: str | None) -> Picture:
         raise ImageError(
             f"{name} is not a picture in a known format (it begins with {data[:8]!r})", source=source
         ) from None
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a warning, if made an error
         # Pillow's own limit, which comes first. Its message has the only account of the size.
         pixels, limit = (int(number) for number in re.findall(r"\d+", str(error))[:2])
-        raise _too_large(f"{pixels / 1e6:.1f}", pixels, min(limit, max_pixels), source) from error
+        tightest = max_pixels if pixels > max_pixels else limit
+        raise _too_large(f"{pixels / 1e6:.1f}", pixels, tightest, source) from error
     except Exception as error:  # on broken headers, Pillow's readers raise OSError, ValueError, struct.error, ...
         raise ImageError(f"{name} is damaged: {error}", source=source) from error
 
@@ -122,6 +123,7 @@ def _from_pil(image: Image.Image, max_pixels: int, source: str | None) -> Pictur
     try:
         # A phone's MPO holds a preview or a second lens beside the picture: nothing is lost by taking the first.
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        chosen = image.tell() > 0  # a caller's own image may stand at another frame
         image.load()
         upright, notes = _upright(image)
         pixels = _rgb(upright)
@@ -129,16 +131,32 @@ def _from_pil(image: Image.Image, max_pixels: int, source: str | None) -> Pictur
         raise
     except Exception as error:  # on broken data, Pillow's decoders raise OSError, SyntaxError, struct.error, ...
         raise ImageError(f"{source or 'the picture'} cannot be decoded: {error}", source=source) from error
-    if frames > 1:
+    if frames > 1 and not chosen:
         notes = (f"only the first of {frames} frames was read", *notes)
     return Picture(np.ascontiguousarray(pixels[..., ::-1]), notes)
 
 
+_ORIENTATION = 0x0112  # EXIF tag; its values: CIPA DC-008, 4.6.4
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
 def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    # Not ImageOps.exif_transpose: it writes all EXIF data anew, and fails on any tag that is broken.
     try:
-        return ImageOps.exif_transpose(image), ()
+        orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF data; the pixels are whole, so the picture is not lost
         return image, ("its EXIF data are damaged, so its orientation is not known",)
+    if orientation in _TRANSPOSITIONS:
+        return image.transpose(_TRANSPOSITIONS[orientation]), ()
+    return image, ()
 
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -149,7 +167,7 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
         return np.repeat((grey.astype(np.uint16) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if image.mode == "F":
         raise ImageError("floating-point pixels: expected 8 or 16 bits a channel; convert the picture first")
-    if "A" in image.getbands():  # convert("RGB") would drop alpha too, but not from every mode
+    if image.has_transparency_data:  # convert("RGB") would drop alpha too, but not from every mode
         image = image.convert("RGBA")
     return np.asarray(image.convert("RGB"), dtype=np.uint8)
 

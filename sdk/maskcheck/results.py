@@ -8,7 +8,7 @@ from typing import Any
 
 from maskcheck.drawing import draw_faces
 from maskcheck.errors import MaskCheckError
-from maskcheck.images import BGRImage, ImageLike, load_image
+from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
 
 SCHEMA = "maskcheck/1"
 
@@ -162,7 +162,7 @@ class FrameResult:
         Raises:
             ValueError: The picture has another size, so it is another picture.
         """
-        pixels = load_image(image, max_pixels=max(1, self.size[0] * self.size[1])).pixels
+        pixels = load_image(image, max_pixels=max(DEFAULT_MAX_PIXELS, self.size[0] * self.size[1])).pixels
         height, width = pixels.shape[:2]
         if (width, height) != self.size:
             raise ValueError(

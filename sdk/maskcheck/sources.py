@@ -38,53 +38,81 @@ def find_pictures(arguments: Iterable[str], *, exclude: Path | None = None) -> I
     Yields:
         Pictures; and for an argument or folder that cannot be read, its error, in its place.
     """
-    seen: set[Path] = set()
+    excluded = os.path.realpath(exclude) if exclude else None
+    seen: set[str] = set()
     for argument in arguments:
-        for source in _expand(argument, exclude):
-            key = source.path.resolve()
+        for source in _expand(argument, excluded):
+            key = os.path.realpath(source.path)
             if source.error is not None or key not in seen:
                 seen.add(key)
                 yield source
 
 
-def _expand(argument: str, exclude: Path | None) -> Iterator[Source]:
+def _expand(argument: str, excluded: str | None) -> Iterator[Source]:
+    if not argument:
+        yield _failed(argument, "an empty name was given; expected a file, a folder or a pattern")
+        return
     path = Path(argument)
-    if path.is_dir():
-        yield from _walk(path, exclude)
-    elif path.exists():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except (OSError, ValueError) as error:  # a name too long, a null byte in it, a folder on the way that is closed
+        yield _failed(argument, f"cannot read {argument}: {error}")
+        return
+    if is_folder:
+        yield from _walk(path, excluded)
+    elif exists:
         yield Source(path, Path(path.name))
     elif "://" in argument:
         yield _failed(argument, f"{argument} is an address; expected a file on this machine, so download it first")
     elif glob.has_magic(argument):
-        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  Path.glob refuses absolute patterns
-        if not matches:
-            yield _failed(argument, f"no file matches {argument}")
-        for match in matches:
-            if Path(match).is_file():
-                yield Source(Path(match), Path(Path(match).name))
+        yield from _match(argument, excluded)
     else:
         yield _failed(argument, f"no such file or folder: {argument}")
 
 
-def _walk(root: Path, exclude: Path | None) -> Iterator[Source]:
-    excluded = exclude.resolve() if exclude else None
+def _match(pattern: str, excluded: str | None) -> Iterator[Source]:
+    found = False
+    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  Path.glob refuses absolute patterns
+        path = Path(match)
+        if path.is_file() and not _is_below(path, excluded):
+            found = True
+            yield Source(path, Path(path.name))
+    if not found:
+        yield _failed(pattern, f"no file matches {pattern}")
+
+
+def _is_below(path: Path, folder: str | None) -> bool:
+    return folder is not None and Path(folder) in Path(os.path.realpath(path)).parents
+
+
+def _walk(root: Path, excluded: str | None) -> Iterator[Source]:
     problems: list[OSError] = []
     found = False
     for folder, subfolders, files in os.walk(root, onerror=problems.append):
+        for source in _unreadable(problems):
+            found = True
+            yield source
         here = Path(folder)
         subfolders[:] = sorted(
-            name for name in subfolders if not name.startswith(".") and (here / name).resolve() != excluded
+            name for name in subfolders if not name.startswith(".") and os.path.realpath(here / name) != excluded
         )
         for name in sorted(files):
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 found = True
                 yield Source(here / name, (here / name).relative_to(root))
-    for problem in problems:
+    for source in _unreadable(problems):  # of the last folders
+        found = True
+        yield source
+    if not found:
+        endings = ", ".join(sorted(SUFFIXES))
+        yield _failed(str(root), f"no picture in folder {root}; looked for files ending in {endings}")
+
+
+def _unreadable(problems: list[OSError]) -> Iterator[Source]:
+    """An error for each problem met so far, which takes it off the list."""
+    while problems:
+        problem = problems.pop(0)
         yield _failed(problem.filename, f"cannot read folder {problem.filename}: {problem.strerror}")
-    if not found and not problems:
-        yield _failed(
-            str(root), f"no picture in folder {root}; looked for files ending in {', '.join(sorted(SUFFIXES))}"
-        )
 
 
 def _failed(argument: str, message: str) -> Source:

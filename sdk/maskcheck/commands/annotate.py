@@ -29,7 +29,7 @@ class Annotator:
     def __init__(self, folder: Path, sources: Iterable[Source]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._targets: dict[Path, Path] = {}
-        self._taken: set[Path] = set()
+        self._taken: set[str] = set()
         inputs = set()
         for source in sources:
             if source.error is None:
@@ -44,10 +44,10 @@ class Annotator:
         kept = name if name.suffix.lower() in _WRITABLE else name.with_name(name.name + ".png")
         target = folder / kept
         count = 1
-        while target in self._taken:  # one name from two folders
+        while str(target).casefold() in self._taken:  # one name from two folders; some systems ignore case
             count += 1
             target = folder / kept.with_stem(f"{kept.stem}-{count}")
-        self._taken.add(target)
+        self._taken.add(str(target).casefold())
         return target
 
     def write(self, source: Source, result: FrameResult) -> None:

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from maskcheck import Face, FrameResult, ImageError, Receipt, Timings
+
+FACE = Face(
+    box=(10, 20, 50, 55),
+    label="with_mask",
+    confidence=0.87654321,
+    probabilities={"with_mask": 0.87654321, "without_mask": 0.12345679},
+    detection_score=0.98765432,
+)
+RECEIPT = Receipt(
+    detector="haar",
+    model="toy.onnx",
+    model_sha256="ab" * 32,
+    providers=("CPUExecutionProvider",),
+    threads=2,
+    versions={"numpy": "2.0"},
+)
+
+
+@pytest.fixture
+def picture() -> NDArray[np.uint8]:
+    """100 x 60 pixels of noise, BGR."""
+    return np.random.default_rng(0).integers(0, 256, (60, 100, 3), np.uint8)
+
+
+# --- JSON
+
+
+def test_a_result_follows_the_schema() -> None:
+    result = FrameResult(
+        faces=(FACE,),
+        size=(100, 60),
+        timings=Timings(decode=1.23456, detect=20.0, classify=3.0),
+        source="a.jpg",
+        frame=7,
+        receipt=RECEIPT,
+    )
+
+    line = result.to_dict()
+
+    assert line == {
+        "schema": "maskcheck/1",
+        "source": "a.jpg",
+        "frame": 7,
+        "width": 100,
+        "height": 60,
+        "faces": [
+            {
+                "box": [10, 20, 50, 55],
+                "label": "with_mask",
+                "confidence": 0.876543,
+                "probabilities": {"with_mask": 0.876543, "without_mask": 0.123457},
+                "detection_score": 0.987654,
+            }
+        ],
+        "timings_ms": {"decode": 1.235, "detect": 20.0, "classify": 3.0, "total": 24.235},
+        "error": None,
+    }
+    assert json.loads(json.dumps(line)) == line
+
+
+def test_notes_are_there_only_when_there_are_some() -> None:
+    noted = FrameResult((), (100, 60), notes=("only the first of 3 frames was read",)).to_dict()
+    plain = FrameResult((), (100, 60)).to_dict()
+
+    assert noted == plain | {"notes": ["only the first of 3 frames was read"]}
+    assert "notes" not in plain
+
+
+def test_a_picture_that_could_not_be_read_has_the_same_keys_and_its_error() -> None:
+    error = ImageError("a.jpg is empty (0 bytes)", source="a.jpg")
+
+    line = FrameResult((), (0, 0), source="a.jpg", error=error).to_dict()
+
+    assert line == {
+        "schema": "maskcheck/1",
+        "source": "a.jpg",
+        "frame": 0,
+        "width": 0,
+        "height": 0,
+        "faces": [],
+        "timings_ms": {"decode": 0.0, "detect": 0.0, "classify": 0.0, "total": 0.0},
+        "error": {"type": "ImageError", "message": "a.jpg is empty (0 bytes)"},
+    }
+    assert json.loads(json.dumps(line)) == line
+
+
+def test_a_face_without_a_detection_score_says_null() -> None:
+    line = Face((0, 0, 9, 9), "with_mask", 1.0, {"with_mask": 1.0}).to_dict()
+
+    assert line["detection_score"] is None
+
+
+def test_a_detection_score_of_zero_is_not_null() -> None:
+    line = Face((0, 0, 9, 9), "with_mask", 1.0, {"with_mask": 1.0}, detection_score=0.0).to_dict()
+
+    assert line["detection_score"] == 0.0
+    assert line["detection_score"] is not None
+
+
+def test_a_receipt_is_json_ready() -> None:
+    line = RECEIPT.to_dict()
+
+    assert json.loads(json.dumps(line)) == line
+    assert line == {
+        "detector": "haar",
+        "model": "toy.onnx",
+        "model_sha256": "ab" * 32,
+        "providers": ["CPUExecutionProvider"],
+        "threads": 2,
+        "versions": {"numpy": "2.0"},
+    }
+
+
+def test_total_time_is_the_sum_of_the_stages() -> None:
+    assert Timings(decode=1.0, detect=20.0, classify=300.0).total == 321.0
+
+
+# --- as a Python object
+
+
+def test_iterating_a_result_gives_its_faces() -> None:
+    other = Face((0, 0, 9, 9), "without_mask", 1.0, {"without_mask": 1.0})
+    result = FrameResult((FACE, other), (100, 60))
+
+    assert list(result) == [FACE, other]
+    assert len(result) == 2
+
+
+def test_a_result_without_faces_is_true_and_has_none() -> None:
+    result = FrameResult((), (100, 60))
+
+    assert bool(result) is True
+    assert len(result) == 0
+    assert list(result) == []
+
+
+@pytest.mark.parametrize(
+    ("thing", "attribute"),
+    [(FACE, "label"), (FrameResult((), (1, 1)), "faces"), (Timings(), "decode"), (RECEIPT, "detector")],
+)
+def test_results_cannot_be_changed(thing: Any, attribute: str) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(thing, attribute, None)
+
+
+# --- draw
+
+
+def test_draw_gives_a_new_picture_with_the_face_marked(picture: NDArray[np.uint8]) -> None:
+    before = picture.copy()
+
+    drawn = FrameResult((FACE,), (100, 60)).draw(picture)
+
+    assert drawn.shape == picture.shape
+    assert drawn.dtype == np.uint8
+    np.testing.assert_array_equal(picture, before)
+    changed = (drawn != picture).any(axis=2)
+    assert changed[20, 10:50].mean() > 0.9  # upper edge of the box
+    assert changed[54, 10:50].mean() > 0.9  # lower edge
+    assert changed[20:55, 10].mean() > 0.9  # left edge
+    assert changed[20:55, 49].mean() > 0.9  # right edge
+    assert not changed[58:].any()
+    assert not changed[:, :8].any()
+
+
+def test_draw_without_faces_gives_a_copy(picture: NDArray[np.uint8]) -> None:
+    drawn = FrameResult((), (100, 60)).draw(picture)
+
+    np.testing.assert_array_equal(drawn, picture, strict=True)
+    assert not np.shares_memory(drawn, picture)
+
+
+def test_draw_takes_what_the_pipeline_takes(picture: NDArray[np.uint8], tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.fromarray(picture[..., ::-1]).save(path)
+    result = FrameResult((FACE,), (100, 60))
+
+    np.testing.assert_array_equal(result.draw(path), result.draw(picture), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [
+        pytest.param(50, 30, id="smaller"),
+        pytest.param(60, 100, id="on its side"),
+        pytest.param(200, 30, id="of as many pixels"),
+        pytest.param(200, 120, id="larger"),
+    ],
+)
+def test_draw_refuses_a_picture_of_another_size_and_says_which_it_expected(width: int, height: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"expected the picture of this result, 100 x 60 pixels, got {width} x {height}"
+    ):
+        FrameResult((FACE,), (100, 60)).draw(np.zeros((height, width, 3), np.uint8))

@@ -1,0 +1,513 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maskcheck import (
+    MaskCheckError,
+    ModelError,
+    ProviderUnavailable,
+    RuntimeConflict,
+    RuntimeNotInstalled,
+    RuntimeUnavailable,
+)
+from maskcheck.runtime import CPU, CUDA, OnnxSession, Provider, check_device, import_runtime, installed_runtimes
+
+TENSORRT = "TensorrtExecutionProvider"
+
+
+class FakeRuntime(types.ModuleType):
+    """An ``onnxruntime`` that offers some providers, of which only some become active in a session."""
+
+    __version__ = "1.99"
+
+    def __init__(self, offers: Sequence[str], activates: Sequence[str] | None = None) -> None:
+        super().__init__("onnxruntime")
+        self.offers = list(offers)
+        self.activates = list(offers if activates is None else activates)
+        self.sessions: list[FakeSession] = []
+        self.steps: list[str] = []
+        self.before_session: Callable[[], None] = lambda: None
+        self.SessionOptions = types.SimpleNamespace
+
+    def get_available_providers(self) -> list[str]:
+        return self.offers
+
+    def preload_dlls(self) -> None:
+        self.steps.append("preload_dlls")
+
+    def InferenceSession(self, path: str, options: Any, *, providers: Sequence[Any]) -> FakeSession:  # noqa: N802
+        self.steps.append("InferenceSession")
+        self.before_session()
+        self.sessions.append(FakeSession(self, path, options, providers))
+        return self.sessions[-1]
+
+
+class FakeSession:
+    def __init__(self, runtime: FakeRuntime, path: str, options: Any, requested: Sequence[Any]) -> None:
+        self.path, self.options, self.requested = path, options, list(requested)
+        self.pid = os.getpid()
+        names = [provider if isinstance(provider, str) else provider[0] for provider in requested]
+        self._active = [name for name in names if name in runtime.activates]
+
+    def get_providers(self) -> list[str]:
+        return self._active
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeRuntime]:
+    """Puts a fake runtime in the place of the real one."""
+
+    def put(offers: Sequence[str], activates: Sequence[str] | None = None) -> FakeRuntime:
+        runtime = FakeRuntime(offers, activates)
+        monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+        return runtime
+
+    return put
+
+
+def crops(count: int) -> dict[str, Any]:
+    return {"faces": np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)}
+
+
+def cpu_session(path: Path, **others: Any) -> OnnxSession:
+    return OnnxSession(path, **{"device": "cpu", "threads": 1, **others})
+
+
+# --- Which runtime
+
+
+def test_the_installed_runtime_is_imported_and_listed() -> None:
+    import onnxruntime
+
+    assert import_runtime() is onnxruntime
+    assert onnxruntime.__version__ in installed_runtimes().values()
+
+
+def test_without_a_runtime_the_error_names_both_extras(monkeypatch: pytest.MonkeyPatch, toy_model: Path) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    for attempt in (import_runtime, lambda: cpu_session(toy_model).session):
+        with pytest.raises(RuntimeNotInstalled) as refused:
+            attempt()
+        assert 'pip install "maskcheck[cpu]"' in str(refused.value)
+        assert 'pip install "maskcheck[gpu]"' in str(refused.value)
+
+
+def test_two_runtimes_that_overwrite_each_other_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toy_model: Path
+) -> None:
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        information = tmp_path / f"{name.replace('-', '_')}-1.20.0.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.20.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    for attempt in (import_runtime, lambda: cpu_session(toy_model).session):
+        with pytest.raises(RuntimeConflict, match="pip uninstall -y onnxruntime onnxruntime-gpu") as refused:
+            attempt()
+        assert {"onnxruntime", "onnxruntime-gpu"} <= set(refused.value.distributions)
+    assert installed_runtimes()["onnxruntime-gpu"] == "1.20.0"
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("raise ImportError('DLL load failed')", "DLL load failed"),
+        ("import no_such_module_anywhere", "no_such_module_anywhere"),
+    ],
+)
+def test_a_runtime_that_does_not_import_is_not_taken_for_a_missing_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, problem: str
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text(source)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(RuntimeUnavailable, match=f"onnxruntime does not import: .*{problem}") as refused:
+        import_runtime()
+
+    assert not isinstance(refused.value, RuntimeNotInstalled)
+
+
+def test_the_empty_folder_that_uninstalling_one_of_two_runtimes_leaves_is_no_runtime(
+    monkeypatch: pytest.MonkeyPatch, toy_model: Path
+) -> None:
+    # Python imports it as a namespace package, without any attribute.
+    monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))
+
+    with pytest.raises(RuntimeUnavailable):
+        _ = cpu_session(toy_model).session
+
+
+# --- Arguments
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
+def test_devices_that_there_are(device: str) -> None:
+    check_device(device)
+
+
+@pytest.mark.parametrize("device", ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:0,1", " cpu", "cpu\n"])
+def test_another_device_is_refused_with_those_there_are(device: str, toy_model: Path) -> None:
+    with pytest.raises(ValueError, match="device: expected auto, cpu, cuda or cuda:N") as refused:
+        OnnxSession(toy_model, device=device)
+
+    assert str(refused.value).endswith(f"got {device!r}")
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_fewer_than_one_thread_is_refused(threads: int, toy_model: Path) -> None:
+    with pytest.raises(ValueError, match=f"threads: expected 1 or more, or None for the default, got {threads}"):
+        OnnxSession(toy_model, threads=threads)
+
+
+# --- Providers
+
+
+def test_the_cpu_runs_the_model(toy_model: Path) -> None:
+    session = cpu_session(toy_model)
+
+    (probabilities,) = session.run(crops(3))
+
+    assert session.active_providers == (CPU,)
+    assert probabilities.shape == (3, 2)
+
+
+def test_no_runtime_is_touched_before_the_first_use(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+    runtime = install([CPU])
+
+    session = OnnxSession(toy_model)
+
+    assert runtime.steps == []
+    assert session.active_providers == (CPU,)
+    assert runtime.steps == ["InferenceSession"]
+    assert runtime.sessions[0].path == str(toy_model)
+
+
+def test_auto_runs_on_the_cpu_where_there_is_no_cuda_and_says_nothing(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
+    runtime = install(["AzureExecutionProvider", CPU])
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        active = OnnxSession(toy_model, device="auto").active_providers
+
+    assert active == (CPU,)
+    assert runtime.sessions[0].requested == [CPU]
+    assert said == []
+
+
+@pytest.mark.parametrize(("device", "number"), [("auto", "0"), ("cuda", "0"), ("cuda:0", "0"), ("cuda:3", "3")])
+def test_cuda_is_used_where_it_becomes_active(
+    install: Callable[..., FakeRuntime], toy_model: Path, device: str, number: str
+) -> None:
+    runtime = install([TENSORRT, CUDA, CPU])
+
+    assert OnnxSession(toy_model, device=device).active_providers == (CUDA, CPU)
+
+    (name, options), fallback = runtime.sessions[0].requested
+    assert (name, options["device_id"], fallback) == (CUDA, number, CPU)
+    assert runtime.steps == ["preload_dlls", "InferenceSession"]
+
+
+def test_cuda_is_used_with_a_runtime_that_cannot_preload_its_libraries(
+    install: Callable[..., FakeRuntime], toy_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install([CUDA, CPU])
+    monkeypatch.delattr(FakeRuntime, "preload_dlls")  # it came with 1.21
+
+    assert OnnxSession(toy_model, device="cuda").active_providers == (CUDA, CPU)
+
+
+def test_cpu_never_asks_for_cuda(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+    runtime = install([CUDA, CPU])
+
+    assert OnnxSession(toy_model, device="cpu").active_providers == (CPU,)
+    assert runtime.steps == ["InferenceSession"]
+
+
+def test_auto_warns_once_and_runs_on_the_cpu_where_cuda_does_not_become_active(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
+    install([CUDA, CPU], activates=[CPU])
+    session = OnnxSession(toy_model, device="auto")
+
+    with pytest.warns(RuntimeWarning) as said:
+        active = [session.active_providers for _ in range(2)]
+
+    assert active == [(CPU,), (CPU,)]
+    (warning,) = said
+    assert f"{CUDA} was asked for, but active are only {CPU}; running on {CPU}." in str(warning.message)
+    assert 'pip install "maskcheck[gpu]"' in str(warning.message)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+@pytest.mark.parametrize("offers", [[CPU], [CUDA, CPU]], ids=["a build without CUDA", "CUDA does not become active"])
+def test_cuda_is_never_silently_replaced_when_it_was_asked_for(
+    install: Callable[..., FakeRuntime], toy_model: Path, device: str, offers: list[str]
+) -> None:
+    install(offers, activates=[CPU])
+    session = OnnxSession(toy_model, device=device)
+
+    for _ in range(2):  # the failed session is not kept either
+        with pytest.raises(ProviderUnavailable, match=f"{CUDA} was asked for, but active are only {CPU}") as refused:
+            _ = session.session
+        assert refused.value.requested == (CUDA, CPU)
+        assert refused.value.active == (CPU,)
+        assert 'pip install "maskcheck[gpu]"' in str(refused.value)
+        assert "nvidia-smi" in str(refused.value)
+
+
+def test_a_provider_that_the_installed_runtime_does_not_have_is_refused(toy_model: Path) -> None:
+    session = OnnxSession(toy_model, providers=["NoSuchExecutionProvider", CPU])
+
+    with pytest.raises(ProviderUnavailable, match="NoSuchExecutionProvider was asked for") as refused:
+        _ = session.session
+
+    assert refused.value.requested == ("NoSuchExecutionProvider", CPU)
+    assert CPU in refused.value.active
+    assert "maskcheck doctor" in str(refused.value)
+
+
+def test_a_provider_asked_for_that_does_not_become_active_is_refused(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
+    install([TENSORRT, CUDA, CPU], activates=[CUDA, CPU])
+
+    with pytest.raises(ProviderUnavailable, match=f"{TENSORRT} was asked for") as refused:
+        _ = OnnxSession(toy_model, providers=[(TENSORRT, {"device_id": 1}), CUDA]).session
+
+    assert refused.value.requested == (TENSORRT, CUDA)
+    assert refused.value.active == (CUDA,)
+
+
+def test_an_empty_list_of_providers_is_refused(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+    runtime = install([CPU])
+
+    with pytest.raises(ProviderUnavailable):
+        _ = OnnxSession(toy_model, providers=[]).session
+
+    assert runtime.sessions == []
+
+
+def test_providers_go_to_the_runtime_with_their_options_instead_of_the_device(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
+    runtime = install([TENSORRT, CPU])
+    providers: list[Provider] = [(TENSORRT, {"trt_fp16_enable": True}), CPU]
+
+    assert OnnxSession(toy_model, device="cpu", providers=providers).active_providers == (TENSORRT, CPU)
+    assert runtime.sessions[0].requested == providers
+
+
+# --- Threads
+
+
+def test_threads_go_to_the_session(toy_model: Path) -> None:
+    session = cpu_session(toy_model, threads=3)
+
+    assert session.thread_count == 3
+    assert session.session.get_session_options().intra_op_num_threads == 3
+
+
+def test_by_default_a_session_has_the_threads_that_the_process_may_use(
+    toy_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maskcheck.runtime.default_thread_count", lambda: 2)
+    session = cpu_session(toy_model, threads=None)
+
+    assert session.thread_count == 2
+    assert session.session.get_session_options().intra_op_num_threads == 2
+
+
+# --- Model files
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no model", b"\x08\x08\x12\x00"], ids=["empty", "text", "no graph"])
+def test_a_broken_file_is_a_model_error_that_names_it(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(content)
+
+    with pytest.raises(ModelError, match="cannot load") as refused:
+        _ = cpu_session(path).session
+
+    assert refused.value.path == str(path)
+    assert str(path) in str(refused.value)
+    assert refused.value.__cause__ is not None
+
+
+def test_a_file_cut_off_is_a_model_error(toy_model: Path) -> None:
+    toy_model.write_bytes(toy_model.read_bytes()[:200])
+
+    with pytest.raises(ModelError, match="cannot load"):
+        _ = cpu_session(toy_model).session
+
+
+def test_a_model_in_a_folder_with_other_letters_loads(toy_model: Path) -> None:
+    folder = toy_model.parent / "модель 模型 é"
+    folder.mkdir()
+    moved = toy_model.rename(folder / "maskë.onnx")
+
+    assert cpu_session(moved).run(crops(1))[0].shape == (1, 2)
+
+
+# --- Threads and processes
+
+
+def test_a_session_that_was_used_can_be_pickled(toy_model: Path) -> None:
+    session = cpu_session(toy_model, threads=2, providers=[(CPU, {})])
+    before = session.run(crops(4))
+
+    copy = pickle.loads(pickle.dumps(session))
+
+    assert (copy.path, copy.device, copy.providers, copy.threads) == (toy_model, "cpu", ((CPU, {}),), 2)
+    assert copy.session is not session.session
+    assert np.array_equal(copy.run(crops(4)), before)
+
+
+def test_a_pickled_session_is_made_where_it_arrives(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+    runtime = install([CPU])
+    session = OnnxSession(toy_model)
+    _ = session.session
+
+    copy = pickle.loads(pickle.dumps(session))
+
+    assert len(runtime.sessions) == 1
+    assert copy.session is runtime.sessions[1]
+
+
+def test_threads_that_race_for_the_first_use_share_one_session(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
+    runtime = install([CPU])
+    company = threading.Barrier(2)
+    start = threading.Barrier(8)
+    session = OnnxSession(toy_model)
+
+    def wait_for_company() -> None:
+        with suppress(threading.BrokenBarrierError):
+            company.wait(timeout=0.2)  # could another thread get in here, it would come now
+
+    def use() -> Any:
+        start.wait(timeout=60)
+        return session.session
+
+    runtime.before_session = wait_for_company
+    with ThreadPoolExecutor(8) as pool:
+        seen = [running.result(timeout=60) for running in [pool.submit(use) for _ in range(8)]]
+
+    assert len(runtime.sessions) == 1
+    assert all(one is runtime.sessions[0] for one in seen)
+
+
+def in_a_forked_child(task: Callable[[], Any]) -> Any:
+    """What the task returns, or the name of what it raises, in a child made by ``fork``; a child that hangs fails."""
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+
+    def run() -> None:
+        try:
+            sending.send(task())
+        except BaseException as error:
+            sending.send(f"{type(error).__name__}: {error}")
+
+    child = context.Process(target=run)
+    child.start()
+    sending.close()  # so that a child that dies ends the waiting
+    try:
+        assert receiving.poll(20), "the child hangs"
+        return receiving.recv()
+    finally:
+        child.kill()
+        child.join()
+        child.close()
+        receiving.close()
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+# Python 3.12 warns of what these tests are about: threads do not exist in the child.
+may_fork = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
+
+@needs_fork
+@may_fork
+def test_a_forked_child_makes_a_session_of_its_own(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+    install([CPU])
+    session = OnnxSession(toy_model)
+    parent = session.session.pid
+
+    child, again = in_a_forked_child(lambda: (session.session.pid, session.session.pid))
+
+    assert parent == os.getpid()
+    assert child == again != parent
+    assert session.session.pid == parent
+
+
+@needs_fork
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS ends children that use its frameworks after a fork")
+@may_fork
+def test_a_forked_child_gets_the_same_results(toy_model: Path) -> None:
+    session = cpu_session(toy_model, threads=2)
+    (before,) = session.run(crops(256))
+
+    inside = in_a_forked_child(lambda: session.run(crops(256))[0].tolist())
+
+    assert inside == before.tolist()
+
+
+@needs_fork
+@may_fork
+def test_a_child_forked_while_another_thread_makes_the_session_can_make_its_own(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
+    runtime = install([CPU])
+    session = OnnxSession(toy_model)
+    parent = os.getpid()
+    inside, leave = threading.Event(), threading.Event()
+
+    def be_slow() -> None:
+        if os.getpid() == parent:
+            inside.set()
+            leave.wait(timeout=120)
+
+    runtime.before_session = be_slow
+    maker = threading.Thread(target=lambda: session.session)
+    maker.start()
+    try:
+        assert inside.wait(timeout=60)
+        child = in_a_forked_child(lambda: session.session.pid)
+    finally:
+        leave.set()
+        maker.join()
+
+    assert child != parent
+
+
+def test_a_failure_to_make_a_session_is_not_kept(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+    runtime = install([CPU])
+    session = OnnxSession(toy_model)
+
+    def out_of_memory() -> None:
+        raise RuntimeError("out of memory")
+
+    runtime.before_session = out_of_memory
+    with pytest.raises(MaskCheckError, match="out of memory"):
+        _ = session.session
+    runtime.before_session = lambda: None
+
+    assert session.active_providers == (CPU,)
