@@ -88,6 +88,7 @@ class MaskClassifier:
     @property
     def providers(self) -> tuple[str, ...]:
         """Execution providers that are active in the session, in order."""
+        _ = self.info  # checks the file
         return self._session.active_providers
 
     @property

@@ -26,10 +26,21 @@ attribute as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class MaskCheckError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package; they survive pickling, so a worker process can raise them."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own would call the class with its message alone, and lose the attributes.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[MaskCheckError], args: tuple[Any, ...], attributes: dict[str, Any]) -> MaskCheckError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class ModelError(MaskCheckError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ class ModelInfo:
         metrics: What was measured on it, and on which data.
         created_by: Tool, versions and commit that made it.
         precision: Arithmetic of the weights: ``float32``, ``int8``, ...
+
+    Raises:
+        ValueError: A value that no model can have.
     """
 
     labels: tuple[str, ...]
@@ -49,6 +53,16 @@ class ModelInfo:
     created_by: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if not self.labels or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels: expected different names, got {', '.join(self.labels) or 'none'}")
+        if self.input_size < 1:
+            raise ValueError(f"input_size: expected 1 pixel or more, got {self.input_size}")
+        if not 0 <= self.crop_margin < math.inf:
+            raise ValueError(f"crop_margin: expected a finite number from 0, got {self.crop_margin}")
+        if not isinstance(self.metrics, Mapping):
+            raise ValueError(f"metrics: expected names and values, got {self.metrics!r}")
 
     def to_metadata(self) -> dict[str, str]:
         """The ``metadata_props`` to write into the file."""

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -71,8 +72,7 @@ def import_runtime() -> Any:
             distributions=tuple(found),
         )
     try:
-        # Not an import statement: a test or an embedder may have put another build in its place.
-        return importlib.import_module("onnxruntime")
+        runtime = importlib.import_module("onnxruntime")
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
@@ -82,6 +82,12 @@ def import_runtime() -> Any:
         ) from None
     except ImportError as error:
         raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
+    if not hasattr(runtime, "InferenceSession"):  # uninstalling one of two distributions leaves such a folder
+        raise RuntimeUnavailable(
+            f"onnxruntime is damaged: {runtime.__name__} has no InferenceSession;"
+            " pip uninstall all its distributions, then install one again"
+        )
+    return runtime
 
 
 def check_device(device: str) -> None:
@@ -112,6 +118,8 @@ class OnnxSession:
         threads: int | None = None,
     ) -> None:
         check_device(device)
+        if isinstance(providers, str):
+            raise ValueError(f"providers: expected a list of names, got the text {providers!r}")
         if threads is not None and threads < 1:
             raise ValueError(f"threads: expected 1 or more, or None for the default, got {threads}")
         self.path = path
@@ -123,7 +131,7 @@ class OnnxSession:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._session: Any = None
-        self._pid: int | None = None
+        _sessions.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: self.__dict__[key] for key in ("path", "device", "providers", "threads")}
@@ -140,13 +148,10 @@ class OnnxSession:
             RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
             ModelError: The file cannot be loaded.
         """
-        if self._pid != os.getpid():
+        if self._session is None:
             with self._lock:
-                if self._pid != os.getpid():
-                    # After a fork, the inherited session must not even be destroyed: it would wait for its threads.
-                    _inherited.append(self._session)
+                if self._session is None:
                     self._session = self._create()
-                    self._pid = os.getpid()
         return self._session
 
     @property
@@ -206,7 +211,20 @@ class OnnxSession:
         warnings.warn(f"{problem}; running on {active[0]}. {_advice(names)}", RuntimeWarning, stacklevel=4)
 
 
+_sessions: weakref.WeakSet[OnnxSession] = weakref.WeakSet()
 _inherited: list[Any] = []
+
+
+def _forget_sessions() -> None:
+    """In a forked child: every session is to be made anew, its lock too, which another thread may have held."""
+    for one in _sessions:
+        # The inherited session must not even be destroyed: it would wait for threads that are not there.
+        _inherited.append(one._session)
+        one._reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_sessions)
 
 
 def _name(provider: Provider) -> str:

@@ -128,7 +128,7 @@ class DetectorOption:
         """
         try:
             parsed = _convert(self.type, value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"expected {self.allowed}, got {value!r}") from None
         too_low = self.minimum is not None and not isinstance(parsed, str) and parsed < self.minimum
         too_high = self.maximum is not None and not isinstance(parsed, str) and parsed > self.maximum
@@ -152,9 +152,11 @@ def _convert(kind: type[OptionValue], value: Any) -> OptionValue:
         if str(value).lower() not in words:
             raise ValueError
         return words[str(value).lower()]
-    if isinstance(value, bool) or (kind is int and isinstance(value, float) and not value.is_integer()):
+    if isinstance(value, bool):
         raise ValueError
     converted = kind(value)
+    if kind is int and not isinstance(value, str) and converted != value:  # 3.5 is no whole number
+        raise ValueError
     if isinstance(converted, float) and not np.isfinite(converted):
         raise ValueError
     return converted
@@ -172,6 +174,9 @@ class DetectorSpec:
         options: The keywords that the factory takes.
         default_min_score: Detections with a lower score are not reported unless the user asks for them.
         api_version: Version of this interface that the plugin was written for.
+
+    Raises:
+        TypeError: A field of another type.
     """
 
     name: str
@@ -180,6 +185,16 @@ class DetectorSpec:
     options: tuple[DetectorOption, ...] = ()
     default_min_score: float = 0.0
     api_version: int = 1
+
+    def __post_init__(self) -> None:
+        for field in ("name", "summary"):
+            value = getattr(self, field)
+            if not isinstance(value, str) or not value:
+                raise TypeError(f"DetectorSpec.{field}: expected a text, got {value!r}")
+        if not callable(self.factory):
+            raise TypeError(f"DetectorSpec.factory: expected a class or function, got {self.factory!r}")
+        if not isinstance(self.options, tuple) or not all(isinstance(one, DetectorOption) for one in self.options):
+            raise TypeError(f"DetectorSpec.options: expected a tuple of DetectorOption, got {self.options!r}")
 
 
 class HookSpecs:

@@ -59,7 +59,7 @@ class HaarDetector:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
         cv2 = _opencv()
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        if self.upscale > 1:
+        if self.upscale != 1:
             grey = cv2.resize(grey, None, fx=self.upscale, fy=self.upscale, interpolation=cv2.INTER_LINEAR)
         side = round(self.min_size * self.upscale)
         boxes, _, weights = _cascade(self.cascade).detectMultiScale3(
@@ -145,6 +145,7 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
                     defaults.min_neighbors,
                     "overlapping hits that make a face; fewer finds more, and more that are none",
                     minimum=0,
+                    maximum=1000,
                 ),
                 DetectorOption(
                     "min_size",
@@ -152,6 +153,7 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
                     defaults.min_size,
                     "side of the smallest face sought, in pixels; 0 for the cascade's own",
                     minimum=0,
+                    maximum=100_000,
                 ),
                 DetectorOption(
                     "upscale",

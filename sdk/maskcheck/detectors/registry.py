@@ -22,6 +22,9 @@ from maskcheck.errors import DetectorNotFound, DetectorOptionError, PluginError
 BUILT_IN = "maskcheck"
 """Distribution of the detectors that come with the SDK."""
 
+UNKNOWN = "an unknown distribution"
+"""Distribution of an entry point whose metadata do not name one."""
+
 
 @dataclass(frozen=True)
 class RegisteredDetector:
@@ -67,7 +70,7 @@ class DetectorRegistry:
         self._registered: dict[str, RegisteredDetector] = {}
         self._failed: list[FailedPlugin] = []
         self._plugins_loaded = False
-        self._loading = threading.Lock()
+        self._loading = threading.RLock()  # a plugin may itself look for detectors while it loads
         for spec in _specs_of(haar):
             self._registered[spec.name] = RegisteredDetector(spec, BUILT_IN, __version__)
 
@@ -94,11 +97,12 @@ class DetectorRegistry:
             return self._registered[name].spec
         for failed in self._failed:
             if failed.name == name:
+                known = failed.distribution != UNKNOWN
                 raise PluginError(
-                    f"detector {name!r} of {failed.distribution} {failed.version} cannot be used: {failed.reason};"
-                    f" mend or update it: pip install --upgrade {failed.distribution}",
+                    f"detector {name!r} of {failed.distribution} {failed.version} cannot be used: {failed.reason}; mend"
+                    " or update it" + (f": pip install --upgrade {failed.distribution}" if known else ""),
                     plugin=name,
-                    distribution=failed.distribution,
+                    distribution=failed.distribution if known else None,
                 )
         reasons = {failed.name: failed.reason for failed in self._failed}
         raise DetectorNotFound(
@@ -112,9 +116,15 @@ class DetectorRegistry:
 
     def _load_plugins(self) -> None:
         with self._loading:
-            if not self._plugins_loaded:
+            if self._plugins_loaded:
+                return
+            self._plugins_loaded = True
+            before = dict(self._registered)
+            try:
                 self._load_each_plugin()
-                self._plugins_loaded = True
+            except BaseException:  # Ctrl-C, say: the next one to ask starts again
+                self._plugins_loaded, self._registered, self._failed = False, before, []
+                raise
 
     def _load_each_plugin(self) -> None:
         for entry_point in sorted(self._find_plugins(), key=lambda found: (_distribution(found), found.name)):
@@ -123,7 +133,7 @@ class DetectorRegistry:
                 for spec in _specs_of(entry_point.load()):
                     self._add(RegisteredDetector(spec, *origin))
             except (Exception, SystemExit) as error:  # whatever a plugin does at import, the host goes on
-                reason = f"{type(error).__name__}: {error}".strip(": ")
+                reason = " ".join(f"{type(error).__name__}: {error}".strip(": ").split())
                 self._failed.append(FailedPlugin(entry_point.name, *origin, reason))
 
     def _add(self, found: RegisteredDetector) -> None:
@@ -170,7 +180,7 @@ def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None
             ) from None
     try:
         detector = spec.factory(**values)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"detector {spec.name} cannot be made: {error}", plugin=spec.name) from error
     if not isinstance(detector, Detector):
         raise PluginError(
@@ -202,8 +212,9 @@ def _specs_of(plugin: object) -> list[DetectorSpec]:
 
 
 def _distribution(entry_point: EntryPoint) -> str:
-    return entry_point.dist.name if entry_point.dist else "unknown distribution"
+    # A half-uninstalled distribution has an entry point, but no name.
+    return (entry_point.dist.name if entry_point.dist else None) or UNKNOWN
 
 
 def _version(entry_point: EntryPoint) -> str:
-    return entry_point.dist.version if entry_point.dist else ""
+    return (entry_point.dist.version if entry_point.dist else None) or ""
