@@ -94,7 +94,7 @@ def to_onnx(network: keras.Model, size: int) -> onnx.ModelProto:
 
 
 def quantize(floating: onnx.ModelProto, run: Run) -> onnx.ModelProto:
-    """Quantise to int8 (QDQ, weights per channel, ranges by the minimum and maximum over training crops)."""
+    """Quantise the body to int8 (QDQ, weights per channel, ranges by the minimum and maximum over training crops)."""
     with tempfile.TemporaryDirectory() as temporary:
         plain, prepared, quantized = (Path(temporary) / f"{name}.onnx" for name in ("plain", "prepared", "quantized"))
         onnx.save(floating, plain)
@@ -105,6 +105,8 @@ def quantize(floating: onnx.ModelProto, run: Run) -> onnx.ModelProto:
             quantized,
             _CalibrationCrops(run),
             quant_format=quantization.QuantFormat.QDQ,
+            # Not the head: probabilities in 256 steps would be coarse, and not add up to 1.
+            op_types_to_quantize=["Conv", "Relu", "MaxPool", "AveragePool", "Concat"],
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
