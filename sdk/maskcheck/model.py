@@ -21,7 +21,7 @@ INPUT_NAME = "faces"
 OUTPUT_NAME = "probabilities"
 
 EMBEDDED_MODEL = Path(__file__).parent / "models" / "mask-inceptionv3-128-int8.onnx"
-EMBEDDED_SHA256 = "36224baa28b87febc632af6c79f982fc8c45f618fc3e94afcd0f626921ae7796"
+EMBEDDED_SHA256 = "8bd8b7b04f6f464329d4dcd2a028b17eacea31215bc3dca118255d96ddaee7f1"
 
 _PREFIX = "maskcheck."
 _SCHEMA = "1"
