@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -58,17 +60,21 @@ def plugins(session: nox.Session, plugin: str) -> None:
 @nox.session
 def package(session: nox.Session) -> None:
     """Wheel and sdist: both build, hold model and py.typed, and the wheel does the main job in an empty environment."""
-    folder = Path(session.create_tmp()) / "dist"
+    workplace = Path(session.create_tmp()).resolve()
+    folder, empty = workplace / "dist", workplace / "empty"
+    shutil.rmtree(folder, ignore_errors=True)
     session.install(*group("package"))
     session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
     session.run("python", "tests/package/check_archives.py", str(folder))
-    wheel = next(folder.glob("*.whl")).resolve()
+    session.run("python", "-m", "venv", "--clear", str(empty))
+    commands = empty / ("Scripts" if sys.platform == "win32" else "bin")
+    wheel = next(folder.glob("*.whl"))
+    session.run(str(commands / "python"), "-m", "pip", "install", "--quiet", f"{wheel}[cpu]", external=True)
     examples = Path("examples").resolve()
-    session.run("pip", "uninstall", "--yes", "--quiet", "build")
-    session.install("--force-reinstall", f"{wheel}[cpu]")
-    with session.chdir(session.create_tmp()):  # away from the sources: only what is installed can answer
-        session.run("maskcheck", "doctor", env=ENVIRONMENT)
-        session.run("maskcheck", "detect", str(examples), "--output", "out", env=ENVIRONMENT)
+    with session.chdir(workplace):  # away from the sources: only what is installed can answer
+        maskcheck = str(commands / "maskcheck")
+        session.run(maskcheck, "doctor", env=ENVIRONMENT, external=True)
+        session.run(maskcheck, "detect", str(examples), "--output", "out", env=ENVIRONMENT, external=True)
 
 
 @nox.session

@@ -13,19 +13,23 @@ from onnx import TensorProto, helper
 
 from maskcheck import ModelInfo
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+
+@pytest.fixture
+def examples() -> Path:
+    """The folder of sample pictures."""
+    return Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture
-def portrait() -> Path:
+def portrait(examples: Path) -> Path:
     """A picture with one bare face, which the default detector finds."""
-    return EXAMPLES / "astronaut.jpg"
+    return examples / "astronaut.jpg"
 
 
 @pytest.fixture
-def masked_portrait() -> Path:
+def masked_portrait(examples: Path) -> Path:
     """A picture with one masked face, which the default detector finds."""
-    return EXAMPLES / "astronaut_white_mask.jpg"
+    return examples / "astronaut_white_mask.jpg"
 
 
 @pytest.fixture

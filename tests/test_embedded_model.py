@@ -1,0 +1,88 @@
+"""The model that ships with the SDK, on the pictures in ``examples/``."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskcheck import FrameResult, MaskClassifier, MaskPipeline
+from maskcheck.images import ImageLike
+
+# Boxes by hand, so that these tests are of the classifier and not of the detector.
+FACES = {
+    "astronaut.jpg": ((156, 112, 356, 360), "without_mask"),
+    "astronaut_white_mask.jpg": ((156, 112, 356, 360), "with_mask"),
+    "astronaut_black_mask.jpg": ((156, 112, 356, 360), "with_mask"),
+    "grace_hopper.jpg": ((150, 120, 350, 370), "without_mask"),
+    "grace_hopper_blue_mask.jpg": ((150, 120, 350, 370), "with_mask"),
+    "grace_hopper_patterned_mask.jpg": ((150, 120, 350, 370), "with_mask"),
+}
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> MaskPipeline:
+    return MaskPipeline(device="cpu")
+
+
+def described(result: FrameResult) -> list[tuple[tuple[int, ...], str]]:
+    return [(face.box, face.label) for face in result]
+
+
+@pytest.mark.parametrize(("name", "box", "label"), [(name, *face) for name, face in FACES.items()])
+def test_the_faces_of_the_examples_are_labelled_rightly(
+    pipeline: MaskPipeline, examples: Path, name: str, box: tuple[int, ...], label: str
+) -> None:
+    (face,) = pipeline.classify(examples / name, [box])
+
+    assert face.label == label
+    assert sum(face.probabilities.values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_default_pipeline_finds_a_masked_and_a_bare_face_and_errs_on_none(
+    pipeline: MaskPipeline, examples: Path
+) -> None:
+    results = list(pipeline.stream([examples / name for name in FACES]))
+
+    found = {(Path(result.source or "").name, face.label) for result in results for face in result}
+    assert {label for _, label in found} == {"with_mask", "without_mask"}
+    assert all(FACES[name][1] == label for name, label in found)
+
+
+def test_path_bytes_array_and_pil_give_the_same(pipeline: MaskPipeline, portrait: Path) -> None:
+    inputs: list[ImageLike] = [
+        portrait,
+        portrait.read_bytes(),
+        np.asarray(cv2.imread(str(portrait))),
+        Image.open(portrait),
+    ]
+
+    first, *others = [described(pipeline(image)) for image in inputs]
+
+    assert [label for _, label in first] == ["without_mask"]
+    assert all(other == first for other in others)
+
+
+def test_eight_threads_get_what_one_gets(pipeline: MaskPipeline, examples: Path) -> None:
+    pictures = [examples / name for name in FACES] * 2
+
+    with ThreadPoolExecutor(8) as pool:
+        together = [described(result) for result in pool.map(pipeline, pictures)]
+
+    assert together == [described(pipeline(picture)) for picture in pictures]
+
+
+def test_it_says_where_it_comes_from_and_how_good_it_is() -> None:
+    classifier = MaskClassifier(device="cpu")
+
+    info = classifier.info
+    assert info.license == "MIT"
+    assert re.search(r"trained from commit [0-9a-f]{40} ", info.created_by)
+    assert all(name in info.trained_on for name in ("crowd: ", "faces: ", "seed: "))
+    assert 0.9 < info.metrics["datasets"]["crowd"]["all"]["accuracy"] < 1
+    assert Path(classifier.path).stat().st_size < 30e6
