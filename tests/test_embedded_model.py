@@ -44,7 +44,7 @@ def test_the_faces_of_the_examples_are_labelled_rightly(
     assert sum(face.probabilities.values()) == pytest.approx(1, abs=1e-6)
 
 
-def test_the_default_pipeline_finds_a_masked_and_a_bare_face_and_errs_on_none(
+def test_the_default_pipeline_finds_masked_and_bare_faces_and_errs_on_none(
     pipeline: MaskPipeline, examples: Path
 ) -> None:
     results = list(pipeline.stream([examples / name for name in FACES]))
