@@ -212,9 +212,15 @@ def _specs_of(plugin: object) -> list[DetectorSpec]:
 
 
 def _distribution(entry_point: EntryPoint) -> str:
-    # A half-uninstalled distribution has an entry point, but no name.
-    return (entry_point.dist.name if entry_point.dist else None) or UNKNOWN
+    return _metadata(entry_point, "Name") or UNKNOWN
 
 
 def _version(entry_point: EntryPoint) -> str:
-    return (entry_point.dist.version if entry_point.dist else None) or ""
+    return _metadata(entry_point, "Version")
+
+
+def _metadata(entry_point: EntryPoint, key: str) -> str:
+    # A half-uninstalled distribution has entry points, but no name any more.
+    if entry_point.dist is None or key not in entry_point.dist.metadata:
+        return ""
+    return entry_point.dist.metadata[key]
