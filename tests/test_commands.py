@@ -106,7 +106,7 @@ def test_the_table_names_pictures_faces_and_labels(
     assert " 1 " in table[1]
     assert "1 bright" in table[1] or "1 dark" in table[1]
     assert "no face" in table[2]
-    assert table[3].startswith("2 pictures, 1 faces")
+    assert table[3].startswith("2 pictures, 1 face")
 
 
 def test_bad_pictures_are_reported_in_their_place_and_never_stop_the_others(
@@ -132,7 +132,7 @@ def test_bad_pictures_are_reported_in_their_place_and_never_stop_the_others(
 
     table = detect(*arguments)
     assert table.exit_code == 1
-    assert "1 pictures, 1 faces, 5 failed" in table.stdout
+    assert "1 picture, 1 face, 5 failed" in table.stdout
     assert all(str(path) in table.stdout for path in arguments)
 
 

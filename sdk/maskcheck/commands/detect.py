@@ -155,7 +155,8 @@ def _print_table(console: Console, results: Sequence[FrameResult], output: Path 
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("picture", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("picture", overflow="fold")  # a path that is cut short is of no use
     table.add_column("faces", justify="right")
     table.add_column("labels")
     table.add_column("ms", justify="right")
@@ -169,9 +170,13 @@ def _print_table(console: Console, results: Sequence[FrameResult], output: Path 
     console.print(table)
     faces = [face for result in results for face in result]
     failed = sum(result.error is not None for result in results)
-    summary = f"{len(results) - failed} pictures, {len(faces)} faces"
+    summary = f"{_plural(len(results) - failed, 'picture')}, {_plural(len(faces), 'face')}"
     summary += f", {failed} failed" if failed else ""
     console.print(summary + (f"; annotated pictures and results.jsonl are in {escape(str(output))}" if output else ""))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _count(result: FrameResult) -> str:
