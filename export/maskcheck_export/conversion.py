@@ -16,11 +16,12 @@ from onnxruntime import quantization
 
 from maskcheck.classifier import MaskClassifier
 from maskcheck.crops import Crops
+from maskcheck.distributions import installed_versions
 from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo
 from maskcheck_export.batches import plain_crops
 from maskcheck_export.data import Sample
 from maskcheck_export.metrics import evaluate
-from maskcheck_export.provenance import code_commit, package_versions
+from maskcheck_export.provenance import code_commit
 from maskcheck_export.runs import MODEL, Run
 
 PRECISIONS = ("float32", "int8")
@@ -157,7 +158,7 @@ def _write(proto: onnx.ModelProto, info: ModelInfo, path: Path) -> None:
 
 def _created_by(run: Run) -> str:
     trained = _listed(run.versions)
-    converted = _listed(package_versions("tf2onnx", "onnx", "onnxruntime"))
+    converted = _listed(installed_versions("tf2onnx", "onnx", "onnxruntime"))
     return (
         f"maskcheck-export; trained from commit {run.commit} with {trained};"
         f" converted from commit {code_commit()} with {converted}"

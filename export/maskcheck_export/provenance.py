@@ -1,10 +1,11 @@
-"""Where a model comes from: versions of the tools and the commit of the code."""
+"""Where a model comes from: the commit of the code that trained or converted it."""
 
 from __future__ import annotations
 
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from maskcheck import __version__
 
 
 def code_commit() -> str:
@@ -18,20 +19,9 @@ def code_commit() -> str:
         _git(here.parent, "ls-files", "--error-unmatch", here.name)
         return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
-        return f"release {version('maskcheck')}"
+        return f"release {__version__}"
 
 
 def _git(folder: Path, *arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def package_versions(*distributions: str) -> dict[str, str]:
-    """Versions of those distributions that are installed, by name."""
-    found = {}
-    for name in distributions:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -9,11 +9,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.distributions import installed_versions
 from maskcheck_export.batches import TrainingBatches, one_hot, plain_crops
 from maskcheck_export.data import Sample, describe, split
 from maskcheck_export.metrics import evaluate
 from maskcheck_export.network import BODY, build_network
-from maskcheck_export.provenance import code_commit, package_versions
+from maskcheck_export.provenance import code_commit
 from maskcheck_export.runs import HISTORY, MODEL, Run, Settings
 
 
@@ -81,7 +82,7 @@ def train(samples: Sequence[Sample], settings: Settings, folder: Path, *, verbos
         commit=commit,
         trained_on=describe(training),
         metrics=evaluate(validation, predict(network, validation, settings), settings.labels),
-        versions=package_versions("maskcheck", "keras", "tensorflow", "tensorflow-cpu", "numpy"),
+        versions=installed_versions("maskcheck", "keras", "tensorflow", "tensorflow-cpu", "numpy"),
     )
     run.save()
     return run

@@ -9,7 +9,6 @@ import threading
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.cpu import default_thread_count
+from maskcheck.distributions import installed_versions
 from maskcheck.errors import (
     ModelError,
     ProviderUnavailable,
@@ -46,13 +46,7 @@ _DISTRIBUTIONS = (
 
 def installed_runtimes() -> dict[str, str]:
     """Installed distributions that provide the import package ``onnxruntime``, with their versions."""
-    found = {}
-    for name in _DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return installed_versions(*_DISTRIBUTIONS)
 
 
 def import_runtime() -> Any:

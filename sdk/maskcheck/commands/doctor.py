@@ -6,7 +6,6 @@ import json
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import click
@@ -15,6 +14,7 @@ from maskcheck._version import __version__
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.options import json_flag
 from maskcheck.cpu import affinity, cgroup_quota, default_thread_count
+from maskcheck.distributions import installed_versions
 from maskcheck.errors import MaskCheckError
 from maskcheck.model import find_model, hash_model
 from maskcheck.runtime import OnnxSession, import_runtime, installed_runtimes
@@ -66,8 +66,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 def _check_versions() -> Iterator[Finding]:
     yield Finding("maskcheck", "ok", __version__)
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()} {platform.machine()}")
-    for name in ("numpy", "pillow", "pluggy"):
-        yield Finding(name, "ok", version(name))
+    for name, number in installed_versions("numpy", "pillow", "pluggy").items():
+        yield Finding(name, "ok", number)
 
 
 def _check_runtime() -> Iterator[Finding]:
@@ -93,12 +93,7 @@ def _check_provider(provider: str) -> Finding:
 
 
 def _check_opencv() -> Iterator[Finding]:
-    found = {}
-    for name in _OPENCV_DISTRIBUTIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    found = installed_versions(*_OPENCV_DISTRIBUTIONS)
     names = ", ".join(f"{name} {number}" for name, number in found.items())
     if len(found) > 1:
         yield Finding(
