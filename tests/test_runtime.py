@@ -48,6 +48,7 @@ class FakeRuntime(types.ModuleType):
 
     def preload_dlls(self) -> None:
         self.steps.append("preload_dlls")
+        print("Failed to load libcublas")  # as the real one does, to standard output
 
     def InferenceSession(self, path: str, options: Any, *, providers: Sequence[Any]) -> FakeSession:  # noqa: N802
         self.steps.append("InferenceSession")
@@ -60,11 +61,15 @@ class FakeSession:
     def __init__(self, runtime: FakeRuntime, path: str, options: Any, requested: Sequence[Any]) -> None:
         self.path, self.options, self.requested = path, options, list(requested)
         self.pid = os.getpid()
+        self.may_fall_back = True
         names = [provider if isinstance(provider, str) else provider[0] for provider in requested]
         self._active = [name for name in names if name in runtime.activates]
 
     def get_providers(self) -> list[str]:
         return self._active
+
+    def disable_fallback(self) -> None:
+        self.may_fall_back = False
 
 
 @pytest.fixture
@@ -511,3 +516,30 @@ def test_a_failure_to_make_a_session_is_not_kept(install: Callable[..., FakeRunt
     runtime.before_session = lambda: None
 
     assert session.active_providers == (CPU,)
+
+
+# --- What a failing provider must not do
+
+
+def test_what_the_runtime_prints_while_a_gpu_does_not_load_stays_off_standard_output(
+    install: Callable[..., FakeRuntime], capsys: pytest.CaptureFixture[str]
+) -> None:
+    install([CUDA, CPU], activates=[CPU])
+
+    with pytest.raises(ProviderUnavailable):
+        _ = OnnxSession(Path("model.onnx"), device="cuda").session
+
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "libcublas" in output.err
+
+
+def test_a_provider_that_fails_later_is_not_replaced_in_silence(install: Callable[..., FakeRuntime]) -> None:
+    install([CUDA, CPU])
+
+    assert not OnnxSession(Path("model.onnx"), device="cuda").session.may_fall_back
+
+
+def test_a_run_that_fails_is_an_error_of_the_runtime(toy_model: Path) -> None:
+    with pytest.raises(RuntimeUnavailable, match=r"failed while running toy\.onnx"):
+        cpu_session(toy_model).run({"faces": np.zeros((1, 5, 5, 3), np.uint8)})

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 import threading
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -159,8 +161,17 @@ class OnnxSession:
         return self.threads or default_thread_count()
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """Run the model; all its outputs, in the file's order."""
-        return [np.asarray(output) for output in self.session.run(None, dict(feeds))]
+        """Run the model; all its outputs, in the file's order.
+
+        Raises:
+            RuntimeUnavailable: The run failed: no memory left, or a device that is gone.
+        """
+        session = self.session
+        try:
+            outputs = session.run(None, dict(feeds))
+        except Exception as error:  # the runtime's exceptions have no public base class
+            raise RuntimeUnavailable(f"ONNX Runtime failed while running {self.path.name}: {error}") from error
+        return [np.asarray(output) for output in outputs]
 
     def _create(self) -> Any:
         runtime = import_runtime()
@@ -169,12 +180,16 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         requested, demanded = self._request(runtime)
         try:
-            session = runtime.InferenceSession(str(self.path), options, providers=requested)
+            with _prints_to_stderr() if requested != [CPU] else nullcontext():
+                if CUDA in map(_name, requested) and hasattr(runtime, "preload_dlls"):
+                    runtime.preload_dlls()  # the CUDA and cuDNN libraries that the gpu extra installs as packages
+                session = runtime.InferenceSession(str(self.path), options, providers=requested)
         except Exception as error:  # the runtime's exceptions have no public base class
             raise ModelError(
                 f"ONNX Runtime {runtime.__version__} cannot load {self.path}: {error}", path=str(self.path)
             ) from error
         self._check(requested, demanded, session.get_providers())
+        session.disable_fallback()  # a provider that fails later must not be replaced in silence
         return session
 
     def _request(self, runtime: Any) -> tuple[list[Provider], bool]:
@@ -191,8 +206,6 @@ class OnnxSession:
             requested, demanded = [cuda, CPU], self.device != "auto"
         if not requested or (demanded and _name(requested[0]) not in available):
             self._check(requested, demanded, available)
-        if any(_name(provider) == CUDA for provider in requested) and hasattr(runtime, "preload_dlls"):
-            runtime.preload_dlls()  # finds the CUDA and cuDNN libraries that the gpu extra installs as packages
         return requested, demanded
 
     def _check(self, requested: Sequence[Provider], demanded: bool, active: Sequence[str]) -> None:
@@ -219,6 +232,11 @@ def _forget_sessions() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_sessions)
+
+
+def _prints_to_stderr() -> AbstractContextManager[Any]:
+    """Where a GPU does not load, ONNX Runtime prints why, to the standard output that may be a program's data."""
+    return redirect_stdout(sys.stderr)
 
 
 def _name(provider: Provider) -> str:
