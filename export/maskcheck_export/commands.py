@@ -37,7 +37,12 @@ def _prepare() -> None:
 )
 @click.option("--label", "labels", multiple=True, default=Settings.labels, help="A label, in output order; repeat.")
 @click.option("--size", default=Settings.size, type=click.IntRange(75), help="Side of the input, in pixels.")
-@click.option("--margin", default=Settings.margin, help="Crop margin, as a share of the face's longer side.")
+@click.option(
+    "--margin",
+    default=Settings.margin,
+    type=click.FloatRange(0, 2),
+    help="Crop margin, as a share of the face's longer side.",
+)
 @click.option("--holdout", default=Settings.holdout, type=click.FloatRange(0.02, 0.5), help="Share kept out.")
 @click.option("--head-epochs", default=Settings.head_epochs, type=click.IntRange(0), help="Epochs, body frozen.")
 @click.option("--epochs", default=Settings.epochs, type=click.IntRange(0), help="Epochs of fine-tuning everything.")

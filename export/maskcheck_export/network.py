@@ -26,10 +26,15 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
         A model from uint8 or float (N, S, S, 3) RGB in 0..255 to float32 probabilities (N, classes).
 
     Raises:
-        DataError: The weights file is missing or belongs to another network.
+        DataError: The weights file is missing or belongs to another network, or a download failed.
     """
     named = weights if weights == "imagenet" else None
-    body = keras.applications.InceptionV3(include_top=False, weights=named, input_shape=(size, size, 3), name=BODY)
+    try:
+        body = keras.applications.InceptionV3(include_top=False, weights=named, input_shape=(size, size, 3), name=BODY)
+    except Exception as error:  # what Keras raises if a download fails is a bare Exception
+        if named is None:
+            raise
+        raise DataError(f"Keras cannot get the ImageNet weights: {error}; give a weights file instead") from error
     if weights not in ("imagenet", "none"):
         if not Path(weights).is_file():
             raise DataError(f"no weights file {weights}; expected imagenet, none or the path of a .weights.h5 file")

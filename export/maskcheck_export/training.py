@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from maskcheck.distributions import installed_versions
 from maskcheck_export.batches import TrainingBatches, one_hot, plain_crops
-from maskcheck_export.data import Sample, describe, split
+from maskcheck_export.data import DataError, Sample, describe, split
 from maskcheck_export.metrics import evaluate
 from maskcheck_export.network import BODY, build_network
 from maskcheck_export.provenance import code_commit
-from maskcheck_export.runs import HISTORY, MODEL, Run, Settings
+from maskcheck_export.runs import HISTORY, MODEL, RECORD, Run, Settings
 
 
 def train(samples: Sequence[Sample], settings: Settings, folder: Path, *, verbose: str | int = "auto") -> Run:
@@ -31,8 +31,17 @@ def train(samples: Sequence[Sample], settings: Settings, folder: Path, *, verbos
         verbose: As in ``keras.Model.fit``.
 
     Raises:
-        DataError: Too little data, or weights that do not fit.
+        DataError: Too little data, a label without an example, weights that do not fit, or a folder that already
+            holds a finished training.
     """
+    if (folder / RECORD).exists():
+        raise DataError(f"{folder} already holds a finished training; choose another folder, or remove it")
+    bare = [label for label in settings.labels if all(sample.label != label for sample in samples)]
+    if bare or len(settings.labels) < 2:
+        raise DataError(
+            f"expected two labels or more with examples of each, got {', '.join(settings.labels)}"
+            + (f" with no example of {', '.join(bare)}" if bare else "")
+        )
     keras.utils.set_random_seed(settings.seed)
     training, validation = split(samples, holdout=settings.holdout, seed=settings.seed)
     network = build_network(

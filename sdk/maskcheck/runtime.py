@@ -63,8 +63,8 @@ def import_runtime() -> Any:
     if len(found) > 1:
         names = " ".join(found)
         raise RuntimeConflict(
-            f"several ONNX Runtime distributions are installed and overwrite each other: {names}."
-            f" Keep one: pip uninstall -y {names}, then pip install the one that you want",
+            f"several ONNX Runtime distributions are installed and overwrite each other: {names};"
+            f" keep one: pip uninstall -y {names}, then pip install the one that you want",
             distributions=tuple(found),
         )
     try:

@@ -127,6 +127,9 @@ def test_what_cannot_run_exits_with_2_and_says_why(data: tuple[Path, Path], trai
         (("train", tmp_path / "absent", "--run", tmp_path / "run"), "no such folder"),
         (("train", *data, "--run", tmp_path / "run", "--weights", "absent.h5"), "no weights file absent.h5"),
         (("train", *data, "--run", tmp_path / "run", "--weights", tmp_path / "wrong.weights.h5"), "does not fit"),
+        (("train", *data, "--run", trained), "already holds a finished training"),
+        (("train", *data, "--run", tmp_path / "run", "--label", "with_mask"), "two labels or more"),
+        (("train", *data, "--run", tmp_path / "run", "--label", "with_mask", "--label", "hat"), "no example of hat"),
         (("convert", tmp_path, "--license", "MIT"), "no finished training"),
         (("verify", trained, tmp_path / "absent.onnx"), "no model file"),
     ):
