@@ -171,3 +171,17 @@ def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="out"):
         Annotator(tmp_path / "out", [])
+
+
+def test_a_link_that_leads_to_itself_does_not_stop_the_others(tmp_path: Path) -> None:
+    source = make(tmp_path / "in" / "a.png")
+    loop = tmp_path / "in" / "loop.png"
+    try:
+        loop.symlink_to(loop)
+    except OSError:
+        pytest.skip("no symbolic links here")
+
+    annotator = Annotator(tmp_path / "out", [Source(loop, Path(loop.name)), source])
+    annotator.write(source, RESULT)
+
+    assert (tmp_path / "out" / "a.png").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -33,10 +34,10 @@ class Annotator:
         inputs = set()
         for source in sources:
             if source.error is None:
-                inputs.add(source.path.resolve())
+                inputs.add(os.path.realpath(source.path))
                 self._targets[source.path] = self._free_name(folder, source.name)
         for target in self._targets.values():
-            if target.resolve() in inputs:
+            if os.path.realpath(target) in inputs:
                 raise click.UsageError(f"--output {folder} would overwrite {target}; choose another folder")
 
     def _free_name(self, folder: Path, name: Path) -> Path:
