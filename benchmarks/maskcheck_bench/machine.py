@@ -5,10 +5,9 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-import cv2
 import psutil
 
-from maskcheck.cpu import affinity, cgroup_quota
+from maskcheck.cpu import affinity, cgroup_quota, cpu_features
 
 
 def describe_machine() -> dict[str, Any]:
@@ -18,7 +17,7 @@ def describe_machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "cpu": platform.processor() or platform.machine(),
-        "cpu_features": [cv2.getHardwareFeatureName(i) for i in range(512) if cv2.checkHardwareSupport(i)],
+        "cpu_features": cpu_features(),
         "cpu_megahertz": frequency.current if frequency else None,
         "logical_cpus": psutil.cpu_count(),
         "usable_cpus": affinity(),

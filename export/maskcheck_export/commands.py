@@ -13,7 +13,7 @@ from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import CommandGroup, require_extra
 from maskcheck_export.data import describe, list_samples
 from maskcheck_export.metrics import as_lines
-from maskcheck_export.runs import Settings, load_run
+from maskcheck_export.runs import MIN_INPUT_SIZE, PRECISIONS, Settings, load_run
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -36,7 +36,9 @@ def _prepare() -> None:
     help="Start of the body: imagenet (Keras downloads it), none, or a .weights.h5 file of InceptionV3 without top.",
 )
 @click.option("--label", "labels", multiple=True, default=Settings.labels, help="A label, in output order; repeat.")
-@click.option("--size", default=Settings.size, type=click.IntRange(75), help="Side of the input, in pixels.")
+@click.option(
+    "--size", default=Settings.size, type=click.IntRange(MIN_INPUT_SIZE), help="Side of the input, in pixels."
+)
 @click.option(
     "--margin",
     default=Settings.margin,
@@ -75,9 +77,7 @@ def train(data: tuple[Path, ...], folder: Path, **options: Any) -> None:
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the files.  [default: the run's own]")
-@click.option(
-    "--precision", "precisions", multiple=True, type=click.Choice(("float32", "int8")), default=("float32", "int8")
-)
+@click.option("--precision", "precisions", multiple=True, type=click.Choice(PRECISIONS), default=PRECISIONS)
 @click.option("--license", required=True, help="Licence of the weights, an SPDX name; goes into the file.")
 @click.option("--about-data", default="", help="What the training data are; goes into the file.")
 def convert(run: Path, output: Path | None, precisions: tuple[str, ...], **about: Any) -> None:

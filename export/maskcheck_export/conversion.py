@@ -21,10 +21,10 @@ from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo
 from maskcheck_export.batches import plain_crops
 from maskcheck_export.data import Sample
 from maskcheck_export.metrics import evaluate
+from maskcheck_export.prediction import predict
 from maskcheck_export.provenance import code_commit
-from maskcheck_export.runs import MODEL, Run
+from maskcheck_export.runs import MODEL, PRECISIONS, Run
 
-PRECISIONS = ("float32", "int8")
 OPSET = 17
 IR_VERSION = 8  # of opset 17: every ONNX Runtime that the SDK supports reads it
 CALIBRATION_BATCH = 32
@@ -138,9 +138,7 @@ class _CalibrationCrops(quantization.CalibrationDataReader):  # type: ignore[mis
 
 def measure(path: Path, run: Run) -> dict[str, object]:
     """Metrics of an ONNX file on the validation samples of its training, through the SDK's own classifier."""
-    classifier = MaskClassifier(path, device="cpu", batch_size=64)
-    crops = plain_crops(run.validation, size=run.settings.size, margin=run.settings.margin)
-    probabilities = np.concatenate([classifier(batch) for batch in crops])
+    probabilities = predict(MaskClassifier(path, device="cpu"), run.validation, run.settings)
     folds = round(1 / run.settings.holdout)
     return {
         "measured_on": f"faces kept out of training: one in {folds} groups of pictures, seed {run.settings.seed};"

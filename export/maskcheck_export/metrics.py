@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from maskcheck_export.data import Sample
 
-FAR_FACE = 24
+NEAR_FACE = 24
 """Faces whose shorter side is at least this many pixels are reported apart: smaller ones are barely visible."""
 
 
@@ -28,13 +28,13 @@ def evaluate(samples: Sequence[Sample], probabilities: NDArray[np.float32], labe
     datasets = sorted({sample.dataset for sample in samples})
     true = np.array([labels.index(sample.label) for sample in samples])
     predicted = probabilities.argmax(axis=1)
-    near = np.array([sample.shorter_side >= FAR_FACE for sample in samples])
+    near = np.array([sample.shorter_side >= NEAR_FACE for sample in samples])
     report: dict[str, Any] = {}
     for dataset in datasets:
         member = np.array([sample.dataset == dataset for sample in samples])
         report[dataset] = {"all": _scores(true[member], predicted[member], labels)}
         if (member & near).any():
-            report[dataset][f">={FAR_FACE}px"] = _scores(true[member & near], predicted[member & near], labels)
+            report[dataset][f">={NEAR_FACE}px"] = _scores(true[member & near], predicted[member & near], labels)
     return report
 
 

@@ -8,7 +8,6 @@ import keras
 
 from maskcheck_export.data import DataError
 
-MIN_INPUT_SIZE = 75  # InceptionV3's strides leave nothing of a smaller picture
 BODY = "inception_v3"
 
 

@@ -14,6 +14,10 @@ MODEL = "model.keras"
 RECORD = "run.json"
 HISTORY = "history.csv"
 
+MIN_INPUT_SIZE = 75  # InceptionV3's strides leave nothing of a smaller picture
+PRECISIONS = ("float32", "int8")
+"""What a finished training is converted to."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from maskcheck.distributions import installed_versions
 from maskcheck_export.batches import TrainingBatches, one_hot, plain_crops
 from maskcheck_export.data import DataError, Sample, describe, split
 from maskcheck_export.metrics import evaluate
 from maskcheck_export.network import BODY, build_network
+from maskcheck_export.prediction import predict
 from maskcheck_export.provenance import code_commit
 from maskcheck_export.runs import HISTORY, MODEL, RECORD, Run, Settings
 
@@ -83,6 +83,7 @@ def train(samples: Sequence[Sample], settings: Settings, folder: Path, *, verbos
             verbose=verbose,
         )
     network.save(folder / MODEL)
+    probabilities = predict(network.predict_on_batch, validation, settings)
     run = Run(
         folder=folder,
         settings=settings,
@@ -90,17 +91,11 @@ def train(samples: Sequence[Sample], settings: Settings, folder: Path, *, verbos
         validation=tuple(validation),
         commit=commit,
         trained_on=describe(training),
-        metrics=evaluate(validation, predict(network, validation, settings), settings.labels),
+        metrics=evaluate(validation, probabilities, settings.labels),
         versions=installed_versions("maskcheck", "keras", "tensorflow", "tensorflow-cpu", "numpy"),
     )
     run.save()
     return run
-
-
-def predict(network: keras.Model, samples: Sequence[Sample], settings: Settings) -> NDArray[np.float32]:
-    """Probabilities (N, C) of a Keras model for the crops that the SDK would cut."""
-    batches = plain_crops(samples, size=settings.size, margin=settings.margin)
-    return np.concatenate([network.predict_on_batch(crops) for crops in batches])
 
 
 def _compile(network: keras.Model, optimizer: keras.optimizers.Optimizer, settings: Settings) -> None:

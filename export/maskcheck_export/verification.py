@@ -9,14 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from maskcheck.classifier import MaskClassifier
-from maskcheck_export.batches import plain_crops
 from maskcheck_export.data import DataError
 from maskcheck_export.metrics import evaluate
+from maskcheck_export.prediction import predict
 from maskcheck_export.runs import MODEL, Run
-from maskcheck_export.training import predict
 
 
 @dataclass(frozen=True)
@@ -76,23 +74,24 @@ def verify(run: Run, models: Sequence[Path]) -> list[Comparison]:
         ModelError: A file is no mask classifier.
     """
     settings = run.settings
-    references: dict[str, NDArray[np.float32]] = {}
     network = keras.models.load_model(run.folder / MODEL, compile=False)
-    references["Keras"] = predict(network, run.validation, settings)
+    original = predict(network.predict_on_batch, run.validation, settings)
+    floating = ("Keras", original)  # until a float32 file takes its place
     comparisons = []
-    for path in sorted(models, key=lambda path: _info(path).precision != "float32"):
-        info = _info(path)
+    classifiers = [MaskClassifier(path, device="cpu") for path in models]
+    for classifier in sorted(classifiers, key=lambda one: one.info.precision != "float32"):
+        info = classifier.info
         if (info.labels, info.input_size, info.crop_margin) != (settings.labels, settings.size, settings.margin):
             raise DataError(
-                f"{path} is not of this training: expected {settings.labels}, {settings.size} pixels, margin"
+                f"{classifier.path} is not of this training: expected {settings.labels}, {settings.size} pixels, margin"
                 f" {settings.margin}, got {info.labels}, {info.input_size} pixels, margin {info.crop_margin}"
             )
-        probabilities = _classify(path, run)
+        probabilities = predict(classifier, run.validation, settings)
         exact = info.precision == "float32"
-        name, reference = ("Keras", references["Keras"]) if exact else list(references.items())[-1]
+        name, reference = ("Keras", original) if exact else floating
         comparisons.append(
             Comparison(
-                name=str(path),
+                name=classifier.path,
                 reference=name,
                 faces=len(probabilities),
                 difference=float(np.abs(probabilities - reference).max()),
@@ -102,16 +101,6 @@ def verify(run: Run, models: Sequence[Path]) -> list[Comparison]:
                 metrics=evaluate(run.validation, probabilities, settings.labels),
             )
         )
-        if exact and len(references) == 1:
-            references[str(path)] = probabilities
+        if exact and floating[0] == "Keras":
+            floating = (classifier.path, probabilities)
     return comparisons
-
-
-def _info(path: Path) -> Any:
-    return MaskClassifier(path, device="cpu").info
-
-
-def _classify(path: Path, run: Run) -> NDArray[np.float32]:
-    classifier = MaskClassifier(path, device="cpu")
-    crops = plain_crops(run.validation, size=run.settings.size, margin=run.settings.margin)
-    return np.concatenate([classifier(batch) for batch in crops])

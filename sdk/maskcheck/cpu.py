@@ -1,4 +1,4 @@
-"""How many CPUs this process may really use."""
+"""How many CPUs this process may really use, and what they can do."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ def affinity() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cpu_features() -> list[str]:
+    """Instruction sets of this CPU, as OpenCV names them (``AVX2``, ``AVX512VNNI``, ``NEON_DOTPROD``, ...)."""
+    import cv2  # here: quotas can be told where OpenCV does not load
+
+    return [cv2.getHardwareFeatureName(i) for i in range(512) if cv2.checkHardwareSupport(i)]
 
 
 def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float | None:

@@ -10,7 +10,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -180,7 +180,8 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         requested, demanded = self._request(runtime)
         try:
-            with _prints_to_stderr() if requested != [CPU] else nullcontext():
+            # Where a GPU does not load, the runtime prints why, to the output that may be a program's data.
+            with redirect_stdout(sys.stderr) if requested != [CPU] else nullcontext():
                 if CUDA in map(_name, requested) and hasattr(runtime, "preload_dlls"):
                     runtime.preload_dlls()  # the CUDA and cuDNN libraries that the gpu extra installs as packages
                 session = runtime.InferenceSession(str(self.path), options, providers=requested)
@@ -232,11 +233,6 @@ def _forget_sessions() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_sessions)
-
-
-def _prints_to_stderr() -> AbstractContextManager[Any]:
-    """Where a GPU does not load, ONNX Runtime prints why, to the standard output that may be a program's data."""
-    return redirect_stdout(sys.stderr)
 
 
 def _name(provider: Provider) -> str:

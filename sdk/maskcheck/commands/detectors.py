@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,10 +30,7 @@ def detectors(name: str | None, as_json: bool) -> None:
         {**_describe(one.spec), "distribution": one.distribution, "version": one.version}
         for one in registry.registered()
     ]
-    failed = [
-        {"name": one.name, "distribution": one.distribution, "version": one.version, "reason": one.reason}
-        for one in registry.failed()
-    ]
+    failed = [asdict(one) for one in registry.failed()]
     if as_json:
         click.echo(json.dumps({"schema": "maskcheck-detectors/1", "detectors": found, "failed": failed}, indent=2))
     else:

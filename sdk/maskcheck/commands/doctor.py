@@ -13,7 +13,7 @@ import click
 from maskcheck._version import __version__
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.options import json_flag
-from maskcheck.cpu import affinity, cgroup_quota, default_thread_count
+from maskcheck.cpu import affinity, cgroup_quota, cpu_features, default_thread_count
 from maskcheck.distributions import installed_versions
 from maskcheck.errors import MaskCheckError
 from maskcheck.model import find_model, hash_model
@@ -63,6 +63,12 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     ctx.exit(SUCCESS if healthy else SOMETHING_FAILED)
 
 
+def _problem(topic: str, error: MaskCheckError) -> Finding:
+    """An error as a finding: messages say what is wrong, then, behind a semicolon, what to do."""
+    detail, _, advice = str(error).partition(";")
+    return Finding(topic, "problem", detail, advice.strip() or detail)
+
+
 def _check_versions() -> Iterator[Finding]:
     yield Finding("maskcheck", "ok", __version__)
     yield Finding("Python", "ok", f"{platform.python_version()} on {platform.platform()} {platform.machine()}")
@@ -75,8 +81,7 @@ def _check_runtime() -> Iterator[Finding]:
     try:
         runtime = import_runtime()
     except MaskCheckError as error:
-        problem, _, advice = str(error).partition(";")
-        yield Finding("ONNX Runtime", "problem", problem, advice.strip() or str(error))
+        yield _problem("ONNX Runtime", error)
         return
     yield Finding("ONNX Runtime", "ok", distributions or f"{runtime.__version__}, of no known distribution")
     for provider in runtime.get_available_providers():
@@ -117,8 +122,7 @@ def _check_opencv() -> Iterator[Finding]:
     try:
         yield Finding("Haar cascades", "ok", check_cascades())
     except MaskCheckError as error:
-        problem, _, advice = str(error).partition(";")
-        yield Finding("Haar cascades", "problem", problem, advice.strip())
+        yield _problem("Haar cascades", error)
 
 
 def _check_cpu() -> Iterator[Finding]:
@@ -130,10 +134,9 @@ def _check_cpu() -> Iterator[Finding]:
         f" a session has {default_thread_count()} threads by default",
     )
     try:
-        import cv2
-    except ImportError:
+        present = cpu_features()
+    except ImportError:  # of OpenCV, which has a finding of its own
         return
-    present = {cv2.getHardwareFeatureName(i) for i in range(512) if cv2.checkHardwareSupport(i)}
     found = [name for name in _CPU_FEATURES if name in present]
     yield Finding("CPU features", "ok", ", ".join(found) or "none of " + ", ".join(_CPU_FEATURES))
 
@@ -143,7 +146,7 @@ def _check_model() -> Iterator[Finding]:
         path = find_model(None)
         yield Finding("embedded model", "ok", f"{path.name}, SHA-256 {hash_model(path)[:12]}... as released")
     except MaskCheckError as error:
-        yield Finding("embedded model", "problem", str(error), "pip install --force-reinstall maskcheck")
+        yield _problem("embedded model", error)
 
 
 def _check_plugins() -> Iterator[Finding]:
@@ -157,7 +160,7 @@ def _check_plugins() -> Iterator[Finding]:
             f"detector {failed.name}",
             "problem",
             f"{failed.distribution} {failed.version} failed: {failed.reason}",
-            f"pip install --upgrade {failed.distribution}, or pip uninstall it",
+            f"{failed.advice}; or uninstall it",
         )
 
 

@@ -57,6 +57,12 @@ class FailedPlugin:
     version: str
     reason: str
 
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        known = self.distribution != UNKNOWN
+        return "mend or update it" + (f": pip install --upgrade {self.distribution}" if known else "")
+
 
 class DetectorRegistry:
     """All detectors of this process.
@@ -97,12 +103,11 @@ class DetectorRegistry:
             return self._registered[name].spec
         for failed in self._failed:
             if failed.name == name:
-                known = failed.distribution != UNKNOWN
                 raise PluginError(
-                    f"detector {name!r} of {failed.distribution} {failed.version} cannot be used: {failed.reason}; mend"
-                    " or update it" + (f": pip install --upgrade {failed.distribution}" if known else ""),
+                    f"detector {name!r} of {failed.distribution} {failed.version} cannot be used: {failed.reason};"
+                    f" {failed.advice}",
                     plugin=name,
-                    distribution=failed.distribution if known else None,
+                    distribution=None if failed.distribution == UNKNOWN else failed.distribution,
                 )
         reasons = {failed.name: failed.reason for failed in self._failed}
         raise DetectorNotFound(
