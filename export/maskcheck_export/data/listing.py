@@ -1,53 +1,23 @@
-"""Labelled faces: what lies in a folder, as a list, and its split into training and validation."""
+"""What lies in a folder of labelled faces, as a list."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from maskcheck.errors import MaskCheckError
 from maskcheck.images import SUFFIXES
+from maskcheck_export.data.samples import Sample
+from maskcheck_export.errors import DataError
 
 ANNOTATIONS = "annotations.json"
 GROUPS = "groups.csv"
-
-
-class DataError(MaskCheckError):
-    """Data, weights or a run that cannot be used."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One labelled face.
-
-    Attributes:
-        path: The picture.
-        box: The face, ``x1, y1, x2, y2`` in pixels of the upright picture.
-        label: Its label.
-        dataset: Name of the folder that it comes from.
-        group: Samples of one group (one picture, or near-duplicates) are never split.
-        whole: The label was given to the whole picture, not to a box.
-    """
-
-    path: Path
-    box: tuple[float, float, float, float]
-    label: str
-    dataset: str
-    group: str
-    whole: bool
-
-    @property
-    def shorter_side(self) -> float:
-        """Shorter side of the face's box, in pixels: how far away the face is."""
-        x1, y1, x2, y2 = self.box
-        return min(x2 - x1, y2 - y1)
 
 
 @dataclass(frozen=True)
@@ -150,36 +120,3 @@ def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
             samples.append(Sample(picture, (x1, y1, x2, y2), label, folder.name, group, whole=False))
     skipped += [f"{path}: {count} faces of label {label} are not trained on" for label, count in ignored.items()]
     return Listing(tuple(samples), tuple(skipped))
-
-
-def split(samples: Sequence[Sample], *, holdout: float, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Split into training and validation, keeping groups whole and each data set's labels in proportion.
-
-    Args:
-        samples: All samples.
-        holdout: Share to keep for validation; rounded to one part in a whole number (0.2 is one in five).
-        seed: Equal seeds give equal splits.
-
-    Raises:
-        DataError: Too few groups for that share.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    folds = round(1 / holdout)
-    groups = [sample.group for sample in samples]
-    strata = [f"{sample.dataset}/{sample.label}" for sample in samples]
-    if len(set(groups)) < 2 * folds:
-        raise DataError(f"{len(set(groups))} groups of pictures are too few to keep one in {folds} for validation")
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    training, validation = next(splitter.split(np.zeros(len(samples)), strata, groups))
-    return [samples[i] for i in training], [samples[i] for i in validation]
-
-
-def describe(samples: Iterable[Sample]) -> str:
-    """Counts of a list of samples by data set and label, in words."""
-    counts = Counter((sample.dataset, sample.label) for sample in samples)
-    datasets = sorted({dataset for dataset, _ in counts})
-    return "; ".join(
-        f"{dataset}: " + ", ".join(f"{n} {label}" for (d, label), n in sorted(counts.items()) if d == dataset)
-        for dataset in datasets
-    )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import keras
 
-from maskcheck_export.data import DataError
+from maskcheck_export.errors import DataError
 
 BODY = "inception_v3"
+HEAD = "probabilities"
 
 
 def build_network(*, size: int, classes: int, weights: str, dropout: float) -> keras.Model:
@@ -17,8 +18,9 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
     Args:
         size: Side of the square input in pixels, 75 or more.
         classes: Number of labels.
-        weights: ``imagenet`` (downloaded by Keras), ``none``, or the path of a weights file of the body
-            without its top (``InceptionV3(include_top=False)``).
+        weights: ``imagenet`` (downloaded by Keras), ``none``, or a file: the weights of the body without its top
+            (``InceptionV3(include_top=False)``, ``.weights.h5``) or an earlier run's ``model.keras``, whose body
+            is taken.
         dropout: Share of the pooled features dropped while training.
 
     Returns:
@@ -35,16 +37,31 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
             raise
         raise DataError(f"Keras cannot get the ImageNet weights: {error}; give a weights file instead") from error
     if weights not in ("imagenet", "none"):
-        if not Path(weights).is_file():
-            raise DataError(f"no weights file {weights}; expected imagenet, none or the path of a .weights.h5 file")
-        try:
-            body.load_weights(weights)
-        except (ValueError, OSError, KeyError) as error:
-            raise DataError(f"{weights} does not fit InceptionV3 without its top: {error}") from error
+        _load_body(body, Path(weights))
     faces = keras.Input((size, size, 3), name="faces")
     # InceptionV3's own preprocessing, [-1, 1]; in the model, so that training and inference cannot differ in it.
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(faces)
     features = keras.layers.GlobalAveragePooling2D(name="pool")(body(scaled))
     features = keras.layers.Dropout(dropout, name="dropout")(features)
-    probabilities = keras.layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(features)
+    probabilities = keras.layers.Dense(classes, activation="softmax", dtype="float32", name=HEAD)(features)
     return keras.Model(faces, probabilities, name="maskcheck")
+
+
+def _load_body(body: keras.Model, path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"no weights file {path}; expected imagenet, none, a .weights.h5 file or a model.keras")
+    try:
+        if path.suffix == ".keras":
+            # Convolutions fit any input size: a body trained on small crops can go on with larger ones.
+            body.set_weights(keras.models.load_model(path, compile=False).get_layer(BODY).get_weights())
+        else:
+            body.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} does not fit InceptionV3 without its top: {reason}") from error
+
+
+def divide_logits(network: keras.Model, temperature: float) -> None:
+    """Put a softmax temperature into the head's weights: softmax((W x + b) / T) without another operator."""
+    head = network.get_layer(HEAD)
+    head.set_weights([value / temperature for value in head.get_weights()])

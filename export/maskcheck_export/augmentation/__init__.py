@@ -1,0 +1,1 @@
+"""Random changes to training faces: what cameras, streets and masks do to a face."""

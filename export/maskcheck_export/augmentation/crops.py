@@ -1,0 +1,124 @@
+"""A training crop: a face as another detector might have boxed it, changed at random as a recipe says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from maskcheck.crops import crop_face
+from maskcheck.images import BGRImage
+from maskcheck_export.augmentation.occlusion import occlude
+from maskcheck_export.augmentation.painting import Way, paint_mask
+from maskcheck_export.data.pack import Region
+from maskcheck_export.settings import Augmentation, Input, PaintedMasks
+
+
+@dataclass(frozen=True)
+class LabelledCrop:
+    """What the network learns from.
+
+    Attributes:
+        pixels: uint8 (S, S, 3), RGB.
+        label: Its label, after a mask was painted.
+    """
+
+    pixels: NDArray[np.uint8]
+    label: str
+
+
+def random_crop(
+    region: Region, label: str, *, whole: bool, shape: Input, augmentation: Augmentation, rng: Generator
+) -> LabelledCrop:
+    """Cut a face out of its region, at random.
+
+    Args:
+        region: The face with its surroundings.
+        label: Its label.
+        whole: The label was given to a whole picture, not to a box.
+        shape: Size and margin of the crop.
+        augmentation: How to change it.
+        rng: Source of all randomness.
+    """
+    pixels = region.pixels
+    way = _mask_to_paint(label, augmentation.masks, rng)
+    if way and region.face is not None:
+        pixels = paint_mask(pixels, region.face, way, rng)
+        label = augmentation.masks.worn_label if way == "worn" else augmentation.masks.incorrect_label
+    crop = _random_frame(pixels, region.box, whole, shape, augmentation, rng)
+    if rng.random() < augmentation.flip:
+        crop = np.ascontiguousarray(crop[:, ::-1])
+    if augmentation.rotation or augmentation.shear:
+        crop = _turn(crop, augmentation, rng)
+    if rng.random() < augmentation.occlusion:
+        crop = occlude(crop, rng)
+    if rng.random() < augmentation.light:
+        crop = _light(crop, augmentation, rng)
+    if rng.random() < augmentation.blur:
+        crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, shape.size / 64)), np.uint8)
+    if rng.random() < augmentation.far:
+        crop = _shrink_and_enlarge(crop, augmentation.far_size, rng)
+    if rng.random() < augmentation.jpeg:
+        crop = _jpeg(crop, rng)
+    return LabelledCrop(crop, label)
+
+
+def _mask_to_paint(label: str, masks: PaintedMasks, rng: Generator) -> Way | None:
+    if label != masks.bare_label:
+        return None
+    draw = rng.random()
+    if draw < masks.worn:
+        return "worn"
+    if draw < masks.worn + masks.incorrect:
+        return "nose_out" if rng.random() < 0.65 else "chin"
+    return None
+
+
+def _random_frame(
+    pixels: BGRImage, box: NDArray[np.float32], whole: bool, shape: Input, augmentation: Augmentation, rng: Generator
+) -> NDArray[np.uint8]:
+    if whole and rng.random() < augmentation.tight:
+        resized = cv2.resize(pixels, (shape.size, shape.size), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+    corner, opposite = box[:2], box[2:]
+    sides = opposite - corner
+    centre = (corner + opposite) / 2 + rng.uniform(-augmentation.shift, augmentation.shift, 2) * sides
+    half = sides / 2 * rng.uniform(1 - augmentation.zoom, 1 + augmentation.zoom, 2)
+    # A whole picture has no surroundings to show: more margin would only repeat its edges.
+    margin = rng.uniform(0, shape.margin) if whole else shape.margin
+    return crop_face(pixels, np.concatenate([centre - half, centre + half]), size=shape.size, margin=margin)
+
+
+def _turn(crop: NDArray[np.uint8], augmentation: Augmentation, rng: Generator) -> NDArray[np.uint8]:
+    size = crop.shape[0]
+    angle = rng.uniform(-augmentation.rotation, augmentation.rotation)
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), angle, 1)
+    shear = rng.uniform(-augmentation.shear, augmentation.shear)
+    matrix[0] += [0, shear, -shear * size / 2]  # about the centre, which stays
+    return np.asarray(cv2.warpAffine(crop, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _shrink_and_enlarge(crop: NDArray[np.uint8], sides: tuple[int, int], rng: Generator) -> NDArray[np.uint8]:
+    """A far face: few pixels, enlarged to the input size. Each octave of sizes is drawn as often."""
+    size = crop.shape[0]
+    far = min(round(np.exp(rng.uniform(*np.log(sides)))), size)
+    small = cv2.resize(crop, (far, far), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _light(crop: NDArray[np.uint8], augmentation: Augmentation, rng: Generator) -> NDArray[np.uint8]:
+    """Contrast and brightness, and a little of each for every channel (white balance)."""
+    gain = rng.uniform(1 - augmentation.contrast, 1 + augmentation.contrast)
+    gains = gain * rng.uniform(1 - augmentation.colour, 1 + augmentation.colour, 3)
+    mean = crop.mean()
+    changed = (crop - mean) * gains + mean + 255 * rng.uniform(-augmentation.brightness, augmentation.brightness)
+    return np.asarray(np.clip(changed, 0, 255), np.uint8)
+
+
+def _jpeg(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
+    # Encoded as if it were BGR: chroma is subsampled alike, and decoding gives the same order back.
+    _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

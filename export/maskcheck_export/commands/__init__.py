@@ -1,0 +1,23 @@
+"""``maskcheck-export``: train a classifier, evaluate it, convert it to ONNX, verify the conversion."""
+
+from __future__ import annotations
+
+import click
+
+from maskcheck.commands.group import CommandGroup
+from maskcheck_export.commands.card import card
+from maskcheck_export.commands.convert import convert
+from maskcheck_export.commands.data import data
+from maskcheck_export.commands.evaluate import evaluate
+from maskcheck_export.commands.train import train
+from maskcheck_export.commands.verify import verify
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="maskcheck")
+def main() -> None:
+    """Train a mask classifier, evaluate it, convert it to ONNX and verify the conversion."""
+
+
+for _command in (data, train, evaluate, convert, verify, card):
+    main.add_command(_command)

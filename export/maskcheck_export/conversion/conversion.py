@@ -1,0 +1,161 @@
+"""From a trained Keras model to the ONNX files that the SDK reads."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from maskcheck.classifier import MaskClassifier
+from maskcheck.distributions import installed_versions
+from maskcheck.model import ModelInfo
+from maskcheck_export.conversion.card import write_card
+from maskcheck_export.conversion.graph import graph_facts, to_onnx
+from maskcheck_export.conversion.precision import CANDIDATES, Quantization, quantize, to_float16
+from maskcheck_export.conversion.verification import Agreement
+from maskcheck_export.data.samples import Sample
+from maskcheck_export.errors import DataError
+from maskcheck_export.evaluation.calibration import Reliability
+from maskcheck_export.evaluation.metrics import columns, summarise
+from maskcheck_export.evaluation.prediction import predict
+from maskcheck_export.files import replacing
+from maskcheck_export.provenance import code_commit
+from maskcheck_export.training.runs import MODEL, PRECISIONS, Run
+
+
+def convert(
+    run: Run,
+    folder: Path,
+    precisions: Sequence[str] = PRECISIONS,
+    *,
+    license: str,  # noqa: A002
+    about_data: str = "",
+    quantization: Quantization | None = None,
+    report: Callable[[str], None] = print,
+) -> list[Path]:
+    """Write the ONNX files of a finished training, each with its own metrics in its metadata, and a model card.
+
+    Args:
+        run: The training.
+        folder: Where to write ``float32.onnx``, ``float16.onnx``, ``int8.onnx``, and an ``.md`` beside each.
+        precisions: Which of them.
+        license: Licence of the weights, for the metadata.
+        about_data: What the training data are, for the metadata.
+        quantization: How int8 is made; None tries every way and takes the one that agrees best with float32 on the
+            validation faces.
+        report: Called with a line of progress.
+
+    Returns:
+        The ONNX files, in the order of `precisions`.
+
+    Raises:
+        DataError: A choice of quantisation is asked for, but the training kept no validation faces.
+    """
+    settings = run.settings
+    folder.mkdir(parents=True, exist_ok=True)
+    network = keras.models.load_model(run.folder / MODEL, compile=False)
+    floating = to_onnx(network, settings.input.size)
+    info = ModelInfo(
+        labels=settings.labels,
+        input_size=settings.input.size,
+        crop_margin=settings.input.margin,
+        license=license,
+        trained_on=f"{about_data} ({run.trained_on})" if about_data else run.trained_on,
+        created_by=_created_by(run),
+    )
+    written = []
+    for precision in precisions:
+        report(f"{precision}: converting")
+        about: dict[str, Any] = {}
+        if precision == "float32":
+            proto = floating
+        elif precision == "float16":
+            proto = to_float16(floating)
+        else:
+            chosen = quantization
+            if chosen is None:
+                chosen, about["quantizations"] = _choose(floating, run, info, report)
+            about["quantization"] = asdict(chosen)
+            proto = quantize(floating, chosen, run.parts.training, settings.input)
+        path = folder / f"{precision}.onnx"
+        report(f"{precision}: measuring on {len(run.parts.test)} faces kept out of training")
+        metrics = _measure(proto, replace(info, precision=precision), run) | about
+        _write(proto, replace(info, precision=precision, metrics=metrics), path)
+        write_card(path)
+        written.append(path)
+    return written
+
+
+def _choose(
+    floating: onnx.ModelProto, run: Run, info: ModelInfo, report: Callable[[str], None]
+) -> tuple[Quantization, list[dict[str, Any]]]:
+    """The quantisation that changes fewest labels of validation faces, the closest among equals; and all of them."""
+    faces = run.parts.validation
+    if not faces:
+        raise DataError(f"{run.folder} kept no validation faces to choose a quantisation by; name a calibration")
+    reference = _probabilities(floating, info, faces, run)
+    true = columns(faces, run.settings.labels)
+    compared = []
+    for candidate in CANDIDATES:
+        proto = quantize(floating, candidate, run.parts.training, run.settings.input)
+        agreement = Agreement.measure(_probabilities(proto, info, faces, run), reference, true)
+        report(
+            f"int8 by {candidate}: labels changed {agreement.flips} of {agreement.faces}, accuracy"
+            f" {agreement.accuracy:.4f}, mean difference {agreement.mean_difference:.2e}"
+        )
+        compared.append((candidate, agreement))
+    best, _ = min(compared, key=lambda one: (one[1].flips, one[1].mean_difference))
+    return best, [asdict(candidate) | asdict(agreement) for candidate, agreement in compared]
+
+
+def _measure(proto: onnx.ModelProto, info: ModelInfo, run: Run) -> dict[str, Any]:
+    """Metrics of a graph on the test samples of its training, through the SDK's own classifier."""
+    faces, labels, kept = run.parts.test, run.settings.labels, run.settings.split
+    about = {"temperature": round(run.temperature, 4), "graph": asdict(graph_facts(proto))}
+    if not faces:
+        return about
+    probabilities = _probabilities(proto, info, faces, run)
+    unit = "groups of near-duplicate pictures" if kept.by == "groups" else "faces, near-duplicates parted"
+    return {
+        "measured_on": f"faces kept out of training: a share of {kept.test:g}, split by {unit}, seed"
+        f" {run.settings.seed}; nothing was chosen by them",
+        "datasets": summarise(faces, probabilities, labels),
+        "calibration_error": round(Reliability.measure(probabilities, columns(faces, labels)).error, 4),
+        **about,
+    }
+
+
+def _probabilities(proto: onnx.ModelProto, info: ModelInfo, faces: Sequence[Sample], run: Run) -> NDArray[np.float32]:
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.onnx"
+        _write(proto, info, path)
+        classifier = MaskClassifier(path, device="cpu")
+        return predict(classifier, faces, size=run.settings.input.size, margin=run.settings.input.margin)
+
+
+def _write(proto: onnx.ModelProto, info: ModelInfo, path: Path) -> None:
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, info.to_metadata())
+    proto.producer_name = "maskcheck-export"
+    with replacing(path) as unfinished:
+        onnx.save(proto, unfinished)
+
+
+def _created_by(run: Run) -> str:
+    trained = _listed(run.versions)
+    converted = _listed(installed_versions("tf2onnx", "onnx", "onnxruntime"))
+    return (
+        f"maskcheck-export; trained from commit {run.commit} with {trained};"
+        f" converted from commit {code_commit()} with {converted}"
+    )
+
+
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())

@@ -1,0 +1,76 @@
+"""The ONNX graph: made from a Keras network, and what can be counted in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import keras
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+from maskcheck.model import INPUT_NAME, OUTPUT_NAME
+from maskcheck_export.errors import DataError
+
+OPSET = 17
+IR_VERSION = 8
+"""Of opset 17. The oldest ONNX Runtime that the SDK supports, 1.20, reads opsets to 21 and IR versions to 10."""
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """What a file asks of a runtime.
+
+    Attributes:
+        opset: Version of the standard operators.
+        ir_version: Version of the file format.
+        nodes: Number of operators.
+        transposes: How many of them only move data: Keras lays pictures out otherwise than ONNX.
+    """
+
+    opset: int
+    ir_version: int
+    nodes: int
+    transposes: int
+
+
+def graph_facts(proto: onnx.ModelProto) -> GraphFacts:
+    """Count a graph."""
+    kinds = Counter(node.op_type for node in proto.graph.node)
+    opset = next(one.version for one in proto.opset_import if one.domain in ("", "ai.onnx"))
+    return GraphFacts(opset, proto.ir_version, kinds.total(), kinds["Transpose"])
+
+
+def to_onnx(network: keras.Model, size: int) -> onnx.ModelProto:
+    """Convert a Keras classifier: ``faces`` uint8 (N, size, size, 3) RGB to ``probabilities`` float32 (N, C).
+
+    Raises:
+        DataError: The graph came out with another opset or file format than asked for.
+    """
+    signature = [tf.TensorSpec((None, size, size, 3), tf.uint8, name=INPUT_NAME)]
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def serve(faces: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT_NAME: network(tf.cast(faces, tf.float32), training=False)}
+
+    proto, _ = tf2onnx.convert.from_function(serve, input_signature=signature, opset=OPSET)
+    proto.ir_version = IR_VERSION
+    for tensor in (proto.graph.input[0], proto.graph.output[0]):
+        tensor.type.tensor_type.shape.dim[0].dim_param = "N"
+    check(proto)
+    return proto
+
+
+def check(proto: onnx.ModelProto) -> None:
+    """Check a graph against the standard, and that the oldest supported runtime can read it.
+
+    Raises:
+        DataError: It has another opset or file format.
+    """
+    onnx.checker.check_model(proto, full_check=True)
+    facts = graph_facts(proto)
+    if facts.opset > OPSET or facts.ir_version > IR_VERSION:
+        raise DataError(
+            f"expected opset {OPSET} and IR version {IR_VERSION} at most, got {facts.opset} and {facts.ir_version}"
+        )

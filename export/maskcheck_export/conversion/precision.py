@@ -1,0 +1,115 @@
+"""The same network in fewer bits: float16, and int8 by post-training quantisation."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime import quantization
+
+from maskcheck.crops import Crops, crop_face
+from maskcheck.model import INPUT_NAME
+from maskcheck_export.conversion.graph import check
+from maskcheck_export.data.samples import Sample
+from maskcheck_export.evaluation.prediction import read_faces
+from maskcheck_export.settings import Input
+
+CALIBRATION_BATCH = 32
+# The histograms of entropy and percentile keep every activation of all batches in memory at once.
+CALIBRATION_BATCHES = {"minmax": 16, "entropy": 4, "percentile": 4}
+
+_METHODS = {
+    "minmax": quantization.CalibrationMethod.MinMax,
+    "entropy": quantization.CalibrationMethod.Entropy,
+    "percentile": quantization.CalibrationMethod.Percentile,
+}
+CALIBRATIONS = tuple(_METHODS)
+"""Ways of choosing the range of an activation from training crops."""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a network is quantised.
+
+    Attributes:
+        calibration: ``minmax``, ``entropy`` (least KL divergence) or ``percentile`` (99.999 %).
+        reduce_range: 7-bit weights: without VNNI, a CPU adds products of 8 bits in 16, which overflows.
+    """
+
+    calibration: str = "minmax"
+    reduce_range: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.calibration}, {7 if self.reduce_range else 8}-bit weights"
+
+
+CANDIDATES = tuple(Quantization(*choice) for choice in product(CALIBRATIONS, (True, False)))
+"""All that can be compared."""
+
+
+def to_float16(floating: onnx.ModelProto) -> onnx.ModelProto:
+    """Weights and activations in float16; input, scaling of the input and probabilities stay as they are."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    half = onnx.ModelProto()
+    half.CopyFrom(floating)
+    # Softmax in float32: probabilities in float16 would be coarse, and not add up to 1.
+    half = convert_float_to_float16(half, keep_io_types=True, op_block_list=["Softmax"])
+    check(half)
+    return half
+
+
+def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sample], shape: Input) -> onnx.ModelProto:
+    """Quantise the body to int8 (QDQ, weights per channel).
+
+    Args:
+        floating: The float32 graph.
+        how: Calibration, and bits of the weights.
+        training: Faces that it was trained on; the ranges are taken from some of them.
+        shape: Input size and margin.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        plain, prepared, quantized = (Path(temporary) / f"{name}.onnx" for name in ("plain", "prepared", "quantized"))
+        onnx.save(floating, plain)
+        # Folds batch normalisation and infers shapes; no shape here is symbolic but the batch's.
+        quantization.quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            prepared,
+            quantized,
+            _CalibrationCrops(training, shape, CALIBRATION_BATCHES[how.calibration]),
+            quant_format=quantization.QuantFormat.QDQ,
+            # Not the head: probabilities in 256 steps would be coarse, and not add up to 1.
+            op_types_to_quantize=["Conv", "Relu", "MaxPool", "AveragePool", "Concat"],
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            reduce_range=how.reduce_range,
+            calibrate_method=_METHODS[how.calibration],
+        )
+        proto = onnx.load(quantized)
+    check(proto)
+    return proto
+
+
+class _CalibrationCrops(quantization.CalibrationDataReader):  # type: ignore[misc]
+    """Training crops, chosen evenly over the samples, in batches of equal size: percentiles fail on a smaller last."""
+
+    def __init__(self, training: Sequence[Sample], shape: Input, batches: int) -> None:
+        wanted = min(len(training), CALIBRATION_BATCH * batches)
+        batch = min(wanted, CALIBRATION_BATCH)
+        chosen = np.linspace(0, len(training) - 1, wanted // batch * batch).astype(int)
+        self._crops = (
+            crop_face(picture, np.array(sample.box), size=shape.size, margin=shape.margin)
+            for sample, picture in read_faces([training[i] for i in chosen])
+        )
+        self._batch = batch
+
+    def get_next(self) -> dict[str, Crops] | None:
+        """The next batch by name of the input, or None after the last."""
+        crops = list(islice(self._crops, self._batch))
+        return {INPUT_NAME: np.stack(crops)} if crops else None

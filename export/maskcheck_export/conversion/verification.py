@@ -1,0 +1,181 @@
+"""Is an ONNX file still the model that Keras trained? Compared on real pictures, with limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from maskcheck.classifier import MaskClassifier
+from maskcheck_export.conversion.graph import GraphFacts, check, graph_facts
+from maskcheck_export.errors import DataError
+from maskcheck_export.evaluation.calibration import Reliability
+from maskcheck_export.evaluation.metrics import columns, summarise
+from maskcheck_export.evaluation.prediction import predict
+from maskcheck_export.training.runs import MODEL, Run
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is accepted of a file, against its reference.
+
+    Attributes:
+        difference: Largest absolute difference of any probability; None where only labels count.
+        flips: Largest share of faces that get another label, in [0, 1].
+        accuracy_loss: Largest loss of accuracy, in [0, 1].
+        calibration_loss: Largest growth of the expected calibration error, in [0, 1].
+    """
+
+    difference: float | None
+    flips: float
+    accuracy_loss: float
+    calibration_loss: float
+
+
+LIMITS = {
+    "float32": Limits(difference=1e-4, flips=0.0, accuracy_loss=0.0, calibration_loss=1e-3),
+    "float16": Limits(difference=0.05, flips=0.003, accuracy_loss=0.003, calibration_loss=0.005),
+    "int8": Limits(difference=None, flips=0.01, accuracy_loss=0.003, calibration_loss=0.01),
+}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How probabilities of N faces agree with those of a reference.
+
+    Attributes:
+        faces: N.
+        difference: Largest absolute difference of any probability.
+        mean_difference: Mean absolute difference.
+        flips: Number of faces that get another label.
+        accuracy: Share of faces that get their true label, in [0, 1].
+        accuracy_loss: Accuracy of the reference less that one.
+        calibration_error: Expected calibration error, in [0, 1].
+        calibration_loss: That one less the reference's.
+    """
+
+    faces: int
+    difference: float
+    mean_difference: float
+    flips: int
+    accuracy: float
+    accuracy_loss: float
+    calibration_error: float
+    calibration_loss: float
+
+    @classmethod
+    def measure(
+        cls, probabilities: NDArray[np.float32], reference: NDArray[np.float32], true: NDArray[np.intp]
+    ) -> Agreement:
+        """Compare float32 (N, C) with a reference of the same shape; `true` (N,) are the columns of the labels."""
+        differences = np.abs(probabilities - reference)
+        labels, expected = probabilities.argmax(axis=1), reference.argmax(axis=1)
+        accuracy = float((labels == true).mean())
+        calibration = Reliability.measure(probabilities, true).error
+        return cls(
+            faces=len(true),
+            difference=float(differences.max()),
+            mean_difference=float(differences.mean()),
+            flips=int((labels != expected).sum()),
+            accuracy=accuracy,
+            accuracy_loss=float((expected == true).mean()) - accuracy,
+            calibration_error=calibration,
+            calibration_loss=calibration - Reliability.measure(reference, true).error,
+        )
+
+    def failures(self, limits: Limits) -> list[str]:
+        """The limits that are not kept, in words."""
+        found = []
+        if limits.difference is not None and self.difference > limits.difference:
+            found.append(f"largest difference {self.difference:.2e} is above {limits.difference:g}")
+        if self.flips > limits.flips * self.faces:
+            found.append(f"labels changed {self.flips / self.faces:.2%} is above {limits.flips:.1%}")
+        if self.accuracy_loss > limits.accuracy_loss + 1e-9:
+            found.append(f"accuracy loss {self.accuracy_loss:.4f} is above {limits.accuracy_loss:g}")
+        if self.calibration_loss > limits.calibration_loss:
+            found.append(f"calibration error grows by {self.calibration_loss:.4f}, above {limits.calibration_loss:g}")
+        return found
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One ONNX file against its reference.
+
+    Attributes:
+        name: Of the file.
+        reference: What it was compared with.
+        agreement: Of the two.
+        limits: What is accepted.
+        graph: What the file asks of a runtime.
+        metrics: Of the file on these faces.
+    """
+
+    name: str
+    reference: str
+    agreement: Agreement
+    limits: Limits
+    graph: GraphFacts
+    metrics: dict[str, Any]
+
+    @property
+    def failures(self) -> list[str]:
+        """The limits that are not kept, in words."""
+        return self.agreement.failures(self.limits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self) | {"passed": not self.failures, "failures": self.failures}
+
+
+def verify(run: Run, models: Sequence[Path]) -> list[Comparison]:
+    """Compare ONNX files with the Keras model of a training, on the faces that were kept out of it.
+
+    A file of fewer bits is compared with the first float32 file among `models`, if there is one, else with Keras.
+
+    Raises:
+        DataError: A file has other labels or another input size than the training, or is of a newer format than
+            the oldest supported runtime reads; or the training kept no face out.
+        ModelError: A file is no mask classifier.
+    """
+    settings = run.settings
+    faces = run.parts.test or run.parts.validation
+    if not faces:
+        raise DataError(f"{run.folder} kept no faces out of training to compare on; train with split.test above 0")
+    shape = settings.input
+    true = columns(faces, settings.labels)
+    network = keras.models.load_model(run.folder / MODEL, compile=False)
+    original = predict(network.predict_on_batch, faces, size=shape.size, margin=shape.margin)
+    floating = ("Keras", original)  # until a float32 file takes its place
+    comparisons = []
+    classifiers = [MaskClassifier(path, device="cpu") for path in models]
+    for classifier in sorted(classifiers, key=lambda one: one.info.precision != "float32"):
+        info = classifier.info
+        if (info.labels, info.input_size, info.crop_margin) != (settings.labels, shape.size, shape.margin):
+            raise DataError(
+                f"{classifier.path} is not of this training: expected {settings.labels}, {shape.size} pixels, margin"
+                f" {shape.margin}, got {info.labels}, {info.input_size} pixels, margin {info.crop_margin}"
+            )
+        proto = onnx.load(classifier.path)
+        check(proto)
+        probabilities = predict(classifier, faces, size=shape.size, margin=shape.margin)
+        exact = info.precision == "float32"
+        name, reference = ("Keras", original) if exact else floating
+        comparisons.append(
+            Comparison(
+                name=classifier.path,
+                reference=name,
+                agreement=Agreement.measure(probabilities, reference, true),
+                limits=LIMITS.get(info.precision, LIMITS["int8"]),
+                graph=graph_facts(proto),
+                metrics=summarise(faces, probabilities, settings.labels),
+            )
+        )
+        if exact and floating[0] == "Keras":
+            floating = (classifier.path, probabilities)
+    return comparisons

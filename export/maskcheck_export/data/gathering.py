@@ -1,0 +1,42 @@
+"""All labelled faces of a recipe, ready to be split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from maskcheck_export.data.duplicates import group_near_duplicates, hash_pictures
+from maskcheck_export.data.listing import list_samples
+from maskcheck_export.data.samples import Sample, describe
+from maskcheck_export.errors import DataError
+from maskcheck_export.settings import Settings
+
+
+def gather(settings: Settings, root: Path, *, report: Callable[[str], None]) -> list[Sample]:
+    """List the faces of a recipe's data sets, leave out unreadable pictures, and group near-duplicates.
+
+    Args:
+        settings: The recipe.
+        root: What the recipe's paths are relative to.
+        report: Called with a line for each file or box that is left out, and for what was found.
+
+    Raises:
+        DataError: A folder is missing or holds no usable face, two data sets have one name, or the recipe names none.
+    """
+    folders = [root / source.path for source in settings.data]
+    names = [folder.name for folder in folders]
+    if not folders or len(set(names)) < len(names):
+        raise DataError(f"expected data sets with different folder names, got {', '.join(names) or 'none'}")
+    listings = [list_samples(folder, settings.labels) for folder in folders]
+    samples = [sample for listing in listings for sample in listing.samples]
+    hashes = hash_pictures([sample.path for sample in samples])
+    for line in [line for listing in listings for line in listing.skipped] + list(hashes.unreadable.values()):
+        report(f"skipped: {line}")
+    samples = [sample for sample in samples if sample.path not in hashes.unreadable]
+    if not samples:
+        raise DataError(f"none of the pictures in {', '.join(map(str, folders))} can be read")
+    if settings.split.by == "groups" and settings.split.near_duplicates >= 0:
+        samples = group_near_duplicates(samples, hashes, distance=settings.split.near_duplicates)
+    groups = len({sample.group for sample in samples})
+    report(f"{len(samples)} faces in {groups} groups; {describe(samples)}")
+    return samples

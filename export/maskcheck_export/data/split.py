@@ -1,0 +1,83 @@
+"""Which faces are trained on, which stop a training, and which measure it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from maskcheck_export.data.samples import Sample
+from maskcheck_export.errors import DataError
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A split.
+
+    Attributes:
+        training: Faces to learn from.
+        validation: Faces by which a training may be stopped and its temperature is fitted.
+        test: Faces kept for the final measurement.
+    """
+
+    training: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+
+
+def split(
+    samples: Sequence[Sample], *, by: Literal["groups", "faces"], test: float, validation: float, seed: int
+) -> Parts:
+    """Split samples, each label in proportion.
+
+    Args:
+        samples: All samples, in any order.
+        by: ``groups`` keeps groups whole, and each data set's labels in proportion; shares are rounded to one part
+            in a whole number (0.2 is one in five). ``faces`` draws each face by itself, as scikit-learn's
+            ``train_test_split`` does with `seed` as its ``random_state``.
+        test: Share kept for the final measurement; 0 keeps none.
+        validation: Share of the rest kept for validation; 0 keeps none.
+        seed: Equal seeds give equal splits.
+
+    Raises:
+        DataError: Too few groups, or faces of a label, for those shares.
+    """
+    ordered = sorted(samples, key=lambda sample: (sample.dataset, sample.path.as_posix(), sample.box))
+    part = _by_groups if by == "groups" else _by_faces
+    rest, tested = part(ordered, test, seed)
+    training, validated = part(rest, validation, seed)
+    return Parts(tuple(training), tuple(validated), tuple(tested))
+
+
+def _by_groups(samples: list[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if not share:
+        return samples, []
+    folds = round(1 / share)
+    groups = [sample.group for sample in samples]
+    if len(set(groups)) < 2 * folds:
+        raise DataError(f"{len(set(groups))} groups of pictures are too few to keep one in {folds} out of training")
+    strata = [f"{sample.dataset}/{sample.label}" for sample in samples]
+    rare = {stratum for stratum, count in Counter(strata).items() if count < folds}
+    # Too few for every fold: they go where their groups go, together.
+    strata = ["rare" if stratum in rare else stratum for stratum in strata]
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    kept, taken = next(splitter.split(np.zeros(len(samples)), strata, groups))
+    return [samples[i] for i in kept], [samples[i] for i in taken]
+
+
+def _by_faces(samples: list[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    from sklearn.model_selection import train_test_split
+
+    if not share:
+        return samples, []
+    labels = [sample.label for sample in samples]
+    try:
+        kept, taken = train_test_split(samples, test_size=share, random_state=seed, stratify=labels)
+    except ValueError as error:
+        raise DataError(f"{len(samples)} faces cannot be split by label, {share:g} of them apart: {error}") from error
+    return kept, taken

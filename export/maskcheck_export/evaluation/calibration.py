@@ -1,0 +1,97 @@
+"""Does confidence mean what it says? Its error on labelled faces, and the temperature that mends it.
+
+Guo et al., On Calibration of Modern Neural Networks, 2017, https://arxiv.org/abs/1706.04599.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck_export.errors import DataError
+
+BINS = 15
+"""Bins of equal width on confidence, as in the paper."""
+
+TEMPERATURES = (0.05, 20.0)
+"""Bounds of a fitted temperature: a classifier right about every face asks for 0, a guessing one for infinity."""
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Faces by the confidence of the predicted label, in 15 bins of equal width.
+
+    Attributes:
+        faces: int (15,): number of faces in each bin.
+        correct: int (15,): how many of them got their true label.
+        confidence: float64 (15,): mean confidence in each bin, in [0, 1]; nan in an empty one.
+    """
+
+    faces: NDArray[np.intp]
+    correct: NDArray[np.intp]
+    confidence: NDArray[np.float64]
+
+    @classmethod
+    def measure(cls, probabilities: NDArray[np.floating], true: NDArray[np.intp]) -> Reliability:
+        """Sort N faces into the bins.
+
+        Args:
+            probabilities: (N, C).
+            true: (N,), column of each face's label.
+        """
+        confidence = probabilities.max(axis=1).astype(np.float64)
+        correct = probabilities.argmax(axis=1) == true
+        # A bin holds its upper edge, as in the paper: confidence 1 is in the last one.
+        bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+        faces = np.bincount(bins, minlength=BINS)
+        sums = np.bincount(bins, weights=confidence, minlength=BINS)
+        means = np.divide(sums, faces, out=np.full(BINS, np.nan), where=faces > 0)
+        return cls(faces, np.bincount(bins[correct], minlength=BINS), means)
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error, in [0, 1]: mean distance of confidence from accuracy, weighted by faces."""
+        filled = self.faces > 0
+        gaps = np.abs(self.correct[filled] - self.faces[filled] * self.confidence[filled])
+        return float(gaps.sum() / self.faces.sum())
+
+
+def fit_temperature(probabilities: NDArray[np.floating], true: NDArray[np.intp]) -> float:
+    """The temperature T by which :func:`apply_temperature` makes the true labels likeliest.
+
+    Minimises their mean negative log-likelihood over T in 0.05 to 20. Above 1, the classifier was too sure.
+
+    Args:
+        probabilities: (N, C), of faces that were not trained on.
+        true: (N,), column of each face's label.
+
+    Raises:
+        DataError: There is no face.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    if not len(true):
+        raise DataError("a temperature is fitted on labelled faces, and there is none; keep some for validation")
+    logarithms = _logarithms(probabilities)
+    rows = np.arange(len(true))
+
+    def loss(log_temperature: float) -> float:
+        return float(-log_softmax(logarithms / np.exp(log_temperature), axis=1)[rows, true].mean())
+
+    fit = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(fit.x))
+
+
+def apply_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
+    """Probabilities (N, C) after dividing the logits by a temperature: softmax(log p / T). No label changes."""
+    from scipy.special import softmax
+
+    return np.asarray(softmax(_logarithms(probabilities) / temperature, axis=1), np.float32)
+
+
+def _logarithms(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    # A softmax in float32 rounds an unlikely label to 0, whose logarithm is no number to compute with.
+    return np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))

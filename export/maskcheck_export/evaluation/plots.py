@@ -1,0 +1,291 @@
+"""The plots of a report, each a matplotlib figure that no global state knows of.
+
+Colours are those of Okabe and Ito, which the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from itertools import cycle, groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+from numpy.typing import NDArray
+
+from maskcheck_export.evaluation.calibration import BINS, Reliability
+from maskcheck_export.evaluation.metrics import interval
+
+BLUE, ORANGE, GREEN, RED, PURPLE = COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7")
+GREY = "#666666"
+
+
+def plot_training(history: Path) -> Figure:
+    """Loss and accuracy of training and validation against epochs, from the ``history.csv`` of a training.
+
+    A column ``stage``, if there is one, parts the stages.
+    """
+    with history.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    epochs = np.arange(1, len(rows) + 1)
+    figure = _figure(7.5, 6.5)
+    top, bottom = figure.subplots(2, 1, sharex=True)
+    for axes, column, short, unit in (
+        (top, "loss", "loss", "cross-entropy loss (nats)"),
+        (bottom, "accuracy", "acc", "accuracy (share of faces)"),
+    ):
+        for name, key, colour, dashes in (
+            (f"train_{short}", column, BLUE, "-"),
+            (f"val_{short}", f"val_{column}", RED, "--"),
+        ):
+            values = np.array([_to_float(row.get(key)) for row in rows])
+            if np.isfinite(values).any():
+                axes.plot(epochs, values, dashes, color=colour, marker="o", markersize=4, label=name)
+        _tidy(axes)
+        axes.set_ylabel(unit)
+        axes.legend(frameon=False)
+        for before, (row, after) in enumerate(pairwise(rows), 1):
+            if row.get("stage") != after.get("stage"):
+                axes.axvline(before + 0.5, color=GREY, linewidth=0.8, linestyle=":")
+    top.set_ylim(bottom=0)
+    bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
+    bottom.set_xlabel("epoch (number)")
+    start = 0
+    for stage, members in groupby(row.get("stage") for row in rows):
+        count = len(list(members))
+        if stage:
+            top.text(
+                start + 1 + (count - 1) / 2,
+                1.02,
+                _plain(stage),
+                transform=top.get_xaxis_transform(),
+                ha="center",
+                color=GREY,
+            )
+        start += count
+    figure.suptitle("Training loss and accuracy")
+    return figure
+
+
+def plot_confusion(confusion: NDArray[np.intp], labels: Sequence[str]) -> Figure:
+    """Faces by true label (rows) and predicted label (columns): number, and share of the row.
+
+    Args:
+        confusion: (C, C), rows true, columns predicted.
+        labels: C names.
+    """
+    totals = confusion.sum(axis=1, keepdims=True)
+    shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
+    side = 2.6 + 1.5 * len(labels)
+    figure = _figure(side + 1.2, side)
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{confusion[row, column]}\n{share:.1%}" if totals[row] else "no face"
+        axes.text(column, row, text, ha="center", va="center", fontsize=13, color="white" if share > 0.5 else "black")
+    names = [_plain(label) for label in labels]
+    axes.set_xticks(range(len(labels)), names)
+    axes.set_yticks(
+        range(len(labels)), [f"{name}\n({total} faces)" for name, total in zip(names, totals[:, 0], strict=True)]
+    )
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted label")
+    axes.set_ylabel("true label")
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1))
+    bar.set_label("share of the true label's faces")
+    axes.set_title("Confusion matrix")
+    return figure
+
+
+def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Sequence[str]) -> Figure:
+    """Precision against recall of each label that occurs, over all thresholds, and where the classifier decides.
+
+    Where it works well, a second panel enlarges that corner.
+
+    Args:
+        true: (N,), column of each face's label; two or more occur.
+        probabilities: (N, C), columns in the order of `labels`.
+        labels: C names.
+    """
+    from sklearn.metrics import average_precision_score, precision_recall_curve, precision_score, recall_score
+
+    predicted = probabilities.argmax(axis=1)
+    curves = []
+    for i, label in enumerate(labels):
+        if (true == i).any():
+            precision, recall, _ = precision_recall_curve(true == i, probabilities[:, i])
+            point = (
+                recall_score(true == i, predicted == i),
+                precision_score(true == i, predicted == i, zero_division=0),
+            )
+            name = f"{_plain(label)}: AP {average_precision_score(true == i, probabilities[:, i]):.4f}"
+            curves.append((recall, precision, point, name))
+    lowest = min(min(point) for _, _, point, _ in curves)
+    floor = max(0.0, math.floor(lowest * 20 - 1) / 20)
+    floors = (0.0, floor) if floor >= 0.5 else (0.0,)
+    figure = _figure(5.5 * len(floors), 5.4)
+    for axes, start in zip(np.atleast_1d(figure.subplots(1, len(floors))), floors, strict=True):
+        for (recall, precision, point, name), colour in zip(curves, cycle(COLOURS), strict=False):
+            axes.plot(recall, precision, color=colour, label=name, drawstyle="steps-post", clip_on=start > 0)
+            axes.plot(*point, "o", color=colour, markeredgecolor="black", markersize=8, clip_on=False, zorder=3)
+        margin = 0.01 * (1 - start)
+        axes.set_xlim(start, 1 + margin)
+        axes.set_ylim(start, 1 + margin)
+        axes.set_aspect("equal")
+        axes.set_xlabel("recall (share of the label's faces that are found)")
+        axes.set_title(f"the corner from {start:.0%}" if start else "all thresholds", fontsize=10)
+        _percent(axes, "xy")
+        _tidy(axes)
+    first = figure.axes[0]
+    first.set_ylabel("precision (share of the found faces that are right)")
+    first.plot(
+        [], [], "o", color="white", markeredgecolor="black", markersize=8, label="as it decides: the likeliest label"
+    )
+    first.legend(loc="lower left", frameon=False)
+    figure.suptitle("Precision and recall")
+    return figure
+
+
+def plot_reliability(reliability: Reliability, classes: int) -> Figure:
+    """Accuracy against confidence, with 95% intervals, and below it how many faces have which confidence.
+
+    Args:
+        reliability: Faces by confidence.
+        classes: Number of labels C; the likeliest one's probability is never below 1 / C.
+    """
+    figure = _figure(6.5, 7)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
+    edges = np.linspace(0, 1, BINS + 1)
+    filled = np.flatnonzero(reliability.faces)
+    accuracy = reliability.correct[filled] / reliability.faces[filled]
+    bounds = [interval(int(reliability.correct[i]), int(reliability.faces[i])) or (0.0, 1.0) for i in filled]
+    top.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="confidence means what it says")
+    _dots(top, reliability.confidence[filled], accuracy, bounds, label="faces of one bin, 95% interval")
+    top.set_ylim(-0.02, 1.02)
+    top.set_ylabel("accuracy (share of the bin's faces)")
+    top.set_title(f"Reliability: expected calibration error {reliability.error:.2%} in {BINS} bins")
+    bottom.bar(edges[:-1], reliability.faces, width=1 / BINS, align="edge", color=BLUE, edgecolor="white")
+    for i in filled:
+        bottom.text((i + 0.5) / BINS, reliability.faces[i] * 1.15, reliability.faces[i], ha="center", fontsize=8)
+    bottom.set_yscale("log")
+    bottom.set_ylim(0.7, reliability.faces.max() * 10)
+    bottom.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    bottom.yaxis.set_minor_formatter(NullFormatter())
+    bottom.set_ylabel("faces (number,\nlog scale)")
+    bottom.set_xlabel("confidence (probability of the predicted label)")
+    bottom.set_xlim(edges[(BINS - 1) // classes], 1.005)
+    for axes in (top, bottom):
+        _tidy(axes)
+    _percent(top, "y")
+    _percent(bottom, "x")
+    figure.legend(loc="outside lower right", ncols=2, frameon=False)
+    return figure
+
+
+def plot_slices(slices: Sequence[Mapping[str, Any]], overall: Mapping[str, Any]) -> Figure:
+    """Accuracy of each slice with its 95% interval and its number of faces.
+
+    Args:
+        slices: What :func:`maskcheck_export.evaluation.metrics.score` says of each slice, with ``kind`` and ``name``;
+            one kind after the other.
+        overall: The same of all faces.
+    """
+    places, names, counts, headings, chosen = [], [], [], [], []
+    row = 0.0
+    for kind, members in groupby(slices, key=lambda one: one["kind"]):
+        headings.append((row, kind))
+        for one in members:
+            row += 1
+            places.append(row)
+            names.append(_plain(one["name"]))
+            counts.append(one["faces"])
+            chosen.append(one)
+        row += 1.6
+    figure = _figure(8.5, 1.4 + 0.27 * row)
+    axes = figure.subplots()
+    axes.axvline(overall["accuracy"], color=ORANGE, linewidth=1.5, label=f"all faces: {overall['accuracy']:.1%}")
+    _dots(
+        axes,
+        np.array([one["accuracy"] for one in chosen]),
+        np.array(places),
+        [one["accuracy_interval"] for one in chosen],
+        across=True,
+        label="slice, 95% interval",
+    )
+    lowest = min(one["accuracy_interval"][0] for one in chosen)
+    axes.set_xlim(max(0.0, math.floor(lowest * 20) / 20), 1.005)
+    axes.set_ylim(row - 0.6, -0.7)
+    axes.set_yticks(places, names)
+    _tidy(axes)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    for place, heading in headings:
+        axes.text(-0.01, place, heading, transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
+    for place, text in ((-0.2, "faces"), *zip(places, counts, strict=True)):
+        axes.text(1.09, place, text, transform=axes.get_yaxis_transform(), ha="right", va="center_baseline", color=GREY)
+    axes.set_xlabel("accuracy (share of the slice's faces)")
+    _percent(axes, "x")
+    axes.set_title("Accuracy by slice")
+    figure.legend(loc="outside lower right", ncols=2, frameon=False)
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def _percent(axes: Axes, which: str) -> None:
+    for name in which:
+        getattr(axes, f"{name}axis").set_major_formatter(PercentFormatter(1))
+
+
+def _dots(
+    axes: Axes,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    bounds: Sequence[tuple[float, float]],
+    *,
+    label: str,
+    across: bool = False,
+) -> None:
+    """Points with intervals: of y, or of x if they lie across."""
+    low, high = np.array(bounds).T
+    centre = x if across else y
+    errors = np.maximum([centre - low, high - centre], 0)
+    axes.errorbar(
+        x,
+        y,
+        xerr=errors if across else None,
+        yerr=None if across else errors,
+        fmt="o",
+        color=BLUE,
+        markersize=6,
+        elinewidth=1.5,
+        clip_on=False,
+        zorder=3,
+        label=label,
+    )
+
+
+def _to_float(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _plain(text: str) -> str:
+    """A name as it is: matplotlib would set what stands between two dollars as a formula."""
+    return text.replace("$", r"\$")

@@ -1,0 +1,1 @@
+"""Fine-tuning of the Keras classifier, by a recipe."""

@@ -1,0 +1,101 @@
+"""Batches of augmented crops for Keras, read from the pack as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from maskcheck.crops import Crops
+from maskcheck_export.augmentation.crops import random_crop
+from maskcheck_export.data.pack import Pack
+from maskcheck_export.data.samples import Sample
+from maskcheck_export.settings import Settings
+
+
+class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Shuffled, augmented batches: (uint8 crops (B, S, S, 3) RGB, one-hot labels (B, C), weights (B,)).
+
+    Order and augmentation depend on the seed, the epoch and the place in it alone, not on thread timing.
+
+    Args:
+        pack: The samples' pixels.
+        samples: The training samples, as they were packed.
+        repeats: How many times an epoch each of them is drawn, (N,); of a fraction, a random choice is drawn.
+        settings: The recipe.
+    """
+
+    def __init__(self, pack: Pack, samples: Sequence[Sample], repeats: NDArray[np.float64], settings: Settings) -> None:
+        super().__init__(workers=2, max_queue_size=8)
+        self._pack, self._samples, self._repeats, self._settings = pack, samples, repeats, settings
+        self._weights = label_weights(samples, repeats, settings)
+        self.begin(0)
+
+    def begin(self, epoch: int) -> None:
+        """Draw and shuffle for an epoch.
+
+        The trainer says which: Keras does not call ``on_epoch_end`` once an epoch, but also before the first.
+        """
+        self._epoch = epoch
+        rng = np.random.default_rng([self._settings.seed, epoch])
+        self._order = rng.permutation(_draw(self._repeats, rng))
+
+    def __len__(self) -> int:
+        # A short last batch is left out: it would disturb batch normalisation.
+        return max(int(self._repeats.sum()) // self._settings.training.batch_size, 1)
+
+    def __getitem__(self, index: int) -> tuple[Crops, NDArray[np.float32], NDArray[np.float32]]:
+        size = self._settings.training.batch_size
+        places = np.arange(index * size, min((index + 1) * size, len(self._order)))
+        chosen = self._order[places]
+        crops, labels = [], []
+        for place, number, region in zip(places, chosen, self._pack.read(chosen.tolist()), strict=True):
+            sample = self._samples[number]
+            crop = random_crop(
+                region,
+                sample.label,
+                whole=sample.whole,
+                shape=self._settings.input,
+                augmentation=self._settings.augmentation,
+                rng=np.random.default_rng([self._settings.seed, self._epoch, int(place)]),
+            )
+            crops.append(crop.pixels)
+            labels.append(crop.label)
+        weights = np.array([self._weights[label] for label in labels], np.float32)
+        return np.stack(crops), one_hot(labels, self._settings.labels), weights
+
+
+def _draw(repeats: NDArray[np.float64], rng: Generator) -> NDArray[np.intp]:
+    """Indices, each about as often as `repeats` says: whole repeats surely, the rest by systematic sampling."""
+    steps = np.cumsum(repeats) + rng.random()
+    counts = np.diff(np.floor(steps), prepend=np.floor(steps[0] - repeats[0])).astype(int)
+    return np.repeat(np.arange(len(repeats)), counts)
+
+
+def label_weights(samples: Sequence[Sample], repeats: NDArray[np.float64], settings: Settings) -> Mapping[str, float]:
+    """Weight of each label in the loss, by what is drawn in an epoch, painted masks counted in."""
+    chosen = settings.training.label_weights
+    if isinstance(chosen, dict):
+        return chosen
+    if chosen == "none":
+        return dict.fromkeys(settings.labels, 1.0)
+    masks = settings.augmentation.masks
+    drawn = {
+        label: sum(repeat for sample, repeat in zip(samples, repeats, strict=True) if sample.label == label)
+        for label in settings.labels
+    }
+    bare = drawn.get(masks.bare_label, 0.0)
+    for label, share in ((masks.worn_label, masks.worn), (masks.incorrect_label, masks.incorrect)):
+        if label in drawn and share:
+            drawn[label] += share * bare
+            drawn[masks.bare_label] -= share * bare
+    total = sum(drawn.values())
+    return {label: total / (len(drawn) * max(count, 1.0)) for label, count in drawn.items()}
+
+
+def one_hot(labels: Sequence[str], names: Sequence[str]) -> NDArray[np.float32]:
+    """Labels as float32 (N, C), C in the order of `names`."""
+    return np.eye(len(names), dtype=np.float32)[[names.index(label) for label in labels]]

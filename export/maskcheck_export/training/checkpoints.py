@@ -1,0 +1,134 @@
+"""The state of a training after each epoch, so that a killed one goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import keras
+
+from maskcheck_export.errors import DataError
+from maskcheck_export.files import replacing
+
+STATE = "checkpoint.json"
+WEIGHTS = "checkpoint-{epoch}.weights.h5"
+BEST = "best-{stage}.weights.h5"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        epoch: Finished epochs, of all stages together.
+        stage: Name of the stage that the last of them belongs to.
+        stage_start: Epochs that were finished when it began.
+        stopped: It was stopped early.
+        best_loss: Its lowest validation loss.
+        best_epoch: Finished epochs when that was reached.
+    """
+
+    epoch: int = 0
+    stage: str = ""
+    stage_start: int = 0
+    stopped: bool = False
+    best_loss: float = float("inf")
+    best_epoch: int = 0
+
+    def enter(self, stage: str) -> Progress:
+        """Progress at the start of a stage, or where it was left."""
+        if self.stage == stage:
+            return self
+        return Progress(epoch=self.epoch, stage=stage, stage_start=self.epoch, best_epoch=self.epoch)
+
+
+def load_progress(folder: Path) -> Progress:
+    """How far the training in a folder has come; no progress if there is no checkpoint.
+
+    Raises:
+        DataError: The checkpoint's state does not parse.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return Progress()
+    try:
+        return Progress(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path} is not the state of a training: {error}; train into another folder") from error
+
+
+def load_checkpoint(network: keras.Model, folder: Path, progress: Progress) -> None:
+    """Give a compiled network the weights and the optimizer's state of a checkpoint.
+
+    Raises:
+        DataError: It is missing, damaged, or of another architecture.
+    """
+    network.optimizer.build(network.trainable_variables)  # or its state would have no place to go
+    load_weights(network, folder / WEIGHTS.format(epoch=progress.epoch))
+
+
+def load_weights(network: keras.Model, path: Path) -> None:
+    """Load a weights file into a network.
+
+    Raises:
+        DataError: It is missing, damaged, or of another architecture.
+    """
+    if not path.is_file():
+        raise DataError(f"no weights file {path}")
+    try:
+        network.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(
+            f"{path} does not fit the network {network.name}: it is damaged, or of another architecture: {reason}"
+        ) from error
+
+
+class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes a checkpoint after each epoch, keeps the best weights, and stops a stage that no longer gets better.
+
+    Args:
+        folder: The run's.
+        progress: Where the stage starts.
+        patience: Stop after so many epochs without a lower validation loss; 0 never stops.
+        keep_best: Write the weights of the lowest validation loss.
+        report: Called with a line for each epoch.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        progress: Progress,
+        *,
+        patience: int,
+        keep_best: bool,
+        report: Callable[[str], None],
+    ) -> None:
+        super().__init__()
+        self.progress = progress
+        self._folder, self._patience, self._keep_best, self._report = folder, patience, keep_best, report
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the checkpoint; it counts from the moment that its state is written."""
+        logs = logs or {}
+        progress = replace(self.progress, epoch=epoch + 1)
+        if "val_loss" in logs and logs["val_loss"] < progress.best_loss:
+            progress = replace(progress, best_loss=float(logs["val_loss"]), best_epoch=progress.epoch)
+            if self._keep_best:
+                with replacing(self._folder / BEST.format(stage=progress.stage)) as path:
+                    self.model.save_weights(path)
+        if self._patience and "val_loss" in logs and progress.epoch - progress.best_epoch >= self._patience:
+            progress = replace(progress, stopped=True)
+            self.model.stop_training = True
+        with replacing(self._folder / WEIGHTS.format(epoch=progress.epoch)) as path:
+            self.model.save_weights(path)
+        with replacing(self._folder / STATE) as path:
+            path.write_text(json.dumps(asdict(progress)), encoding="utf-8")
+        for old in self._folder.glob(WEIGHTS.format(epoch="*")):
+            if old.name != WEIGHTS.format(epoch=progress.epoch):
+                old.unlink()
+        self.progress = progress
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        self._report(f"epoch {progress.epoch} ({progress.stage}): {figures}")

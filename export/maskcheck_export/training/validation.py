@@ -1,0 +1,37 @@
+"""Batches of the crops that the SDK would classify, to watch a training by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.crops import Crops, crop_face
+from maskcheck.images import load_image
+from maskcheck_export.data.samples import Sample
+from maskcheck_export.settings import Settings
+from maskcheck_export.training.batches import one_hot
+
+BATCH_SIZE = 64
+
+
+class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Unchanged crops in order: (uint8 crops (B, S, S, 3) RGB, one-hot labels (B, C))."""
+
+    def __init__(self, samples: Sequence[Sample], settings: Settings) -> None:
+        super().__init__()
+        self._samples, self._settings = samples, settings
+
+    def __len__(self) -> int:
+        return -(-len(self._samples) // BATCH_SIZE)
+
+    def __getitem__(self, index: int) -> tuple[Crops, NDArray[np.float32]]:
+        chosen = self._samples[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
+        shape = self._settings.input
+        crops = [
+            crop_face(load_image(sample.path).pixels, np.array(sample.box), size=shape.size, margin=shape.margin)
+            for sample in chosen
+        ]
+        return np.stack(crops), one_hot([sample.label for sample in chosen], self._settings.labels)
