@@ -271,7 +271,7 @@ def read_recipe(recipe: str | Path, changes: Sequence[str] = ()) -> Settings:
     Raises:
         RecipeError: No such recipe, it does not parse, a key is unknown or a value is not one it may have.
     """
-    path = _find(Path(recipe))
+    path = find_recipe(recipe)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -301,9 +301,13 @@ def _problem(error: Any) -> str:
     return message if error["type"] == "value_error" else f"{message}, got {error['input']!r}"
 
 
-def _find(recipe: Path) -> Path:
-    candidates = [recipe, RECIPES.parent / recipe, RECIPES / f"{recipe}.toml"]
-    for path in candidates:
+def find_recipe(recipe: str | Path) -> Path:
+    """A TOML file by its path; or one that comes with the package, as ``recipes/default.toml`` or ``default``.
+
+    Raises:
+        RecipeError: There is none; the message lists those of the package.
+    """
+    for path in (Path(recipe), RECIPES.parent / recipe, RECIPES / f"{recipe}.toml"):
         if path.is_file():
             return path
     known = ", ".join(f"recipes/{path.name}" for path in sorted(RECIPES.glob("*.toml")))

@@ -1,4 +1,4 @@
-"""Something before a part of the face: a hand, hair, a phone, a pole, another person."""
+"""Something before a part of the face: a hand, a phone, a pole, hair, another person."""
 
 from __future__ import annotations
 
@@ -7,41 +7,108 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-_LARGEST = 0.2
-"""Share of the crop that is hidden at most: what is left still shows the label."""
+_REACH = 0.32
+"""How far something comes in from an edge of the crop, as a share of its side; mouth and nose are further in."""
+_SKIN = ((241, 206, 182), (198, 142, 108), (120, 78, 54))  # RGB, from light to dark
 
 
 def occlude(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
-    """Hide a part of a crop behind an ellipse or a bar that comes in from an edge.
+    """Hide a part of a crop, at most about a quarter, behind something that comes in from an edge.
+
+    Nothing lies across mouth and nose, and nothing is copied from within the crop: either would look like a mask.
 
     Args:
         crop: uint8 (S, S, 3), RGB; stays as it is.
         rng: Source of all randomness.
 
     Returns:
-        uint8 (S, S, 3), RGB; at most a fifth of it differs much.
+        uint8 (S, S, 3), RGB.
     """
     size = crop.shape[0]
-    shape = np.zeros((size, size), np.float32)
-    along = rng.uniform(0, size)
-    edge = rng.choice(4)
-    start = np.array([(along, 0), (along, size), (0, along), (size, along)][edge])
-    share = rng.uniform(0.03, _LARGEST) * size * size
-    if rng.random() < 0.5:
-        axis = np.sqrt(share / np.pi) * rng.uniform(0.7, 1.4)
-        other = share / np.pi / axis
-        cv2.ellipse(shape, start.astype(int).tolist(), (int(axis), int(other)), rng.uniform(0, 180), 0, 360, 1.0, -1)
-    else:
-        end = (
-            np.array([rng.uniform(0, size), size - start[1]])
-            if edge < 2
-            else np.array([size - start[0], rng.uniform(0, size)])
-        )
-        thickness = max(int(share / max(np.linalg.norm(end - start), 1)), 1)
-        cv2.line(shape, start.astype(int).tolist(), end.astype(int).tolist(), 1.0, min(thickness, size // 6))
-    shape = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.4, 0.02 * size + 0.5))[..., None]
-    if rng.random() < 0.5:  # skin or cloth: one colour, with some light and shade
-        texture = rng.uniform(20, 235, 3) + cv2.resize(rng.normal(0, 20, (4, 4, 1)), (size, size))[..., None]
-    else:  # a piece of the same picture from elsewhere: its light and grain fit
-        texture = np.roll(crop, rng.integers(size // 3, 2 * size // 3, 2), axis=(0, 1)).astype(np.float64)
-    return np.asarray(np.clip(crop * (1 - shape) + texture * shape, 0, 255), np.uint8)
+    shape = (_head, _head, _hand, _phone, _pole, _hair)[rng.integers(6)]
+    cover = np.zeros((size, size), np.uint8)
+    shape(cover, rng)
+    soft = cv2.GaussianBlur(cover, (0, 0), size * rng.uniform(0.003, 0.02) + 0.3).astype(np.float32)[..., None] / 255
+    colour = _skin(rng) if shape is _hand else _dark(rng) if shape is _hair else _surface(crop, rng)
+    shade = cv2.resize(rng.normal(0, 14, (4, 4)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
+    grain = rng.standard_normal((size, size), np.float32) * np.float32(rng.uniform(0, 6))
+    surface = colour.astype(np.float32) + (shade + grain)[..., None]
+    return np.clip(crop + (surface - crop) * soft, 0, 255).astype(np.uint8)
+
+
+def _skin(rng: Generator) -> NDArray[np.float64]:
+    return np.asarray(_SKIN[rng.integers(len(_SKIN))] * rng.uniform(0.6, 1.05, 1))
+
+
+def _dark(rng: Generator) -> NDArray[np.float64]:
+    """The colour of dark hair."""
+    return np.asarray(np.array((1.0, 0.8, 0.65)) * rng.uniform(15, 90))
+
+
+def _surface(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.float64]:
+    """A colour of the crop's surroundings, or any."""
+    if rng.random() < 0.6:
+        return np.asarray(crop[rng.choice([0, -1]), rng.integers(crop.shape[1])].astype(np.float64))
+    return rng.uniform(10, 245, 1) * rng.uniform(0.7, 1.2, 3)
+
+
+def _edge(size: int, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A place on the left, right or lower edge, and the direction inwards."""
+    along = rng.uniform(0.1, 0.9) * size
+    places = (((0, along), (1, 0)), ((size, along), (-1, 0)), ((along, size), (0, -1)))
+    place, inwards = places[rng.integers(3)]
+    return np.array(place, np.float64), np.array(inwards, np.float64)
+
+
+def _head(cover: NDArray[np.uint8], rng: Generator) -> None:
+    """A head or a shoulder."""
+    size = len(cover)
+    place, _ = _edge(size, rng)
+    axes = rng.uniform(0.12, _REACH, 2) * size
+    cv2.ellipse(cover, (place.tolist(), (2 * axes).tolist(), rng.uniform(0, 180)), 255, -1, cv2.LINE_AA)
+
+
+def _hand(cover: NDArray[np.uint8], rng: Generator) -> None:
+    """A palm at the edge and fingers that point inwards."""
+    size = len(cover)
+    place, inwards = _edge(size, rng)
+    finger = rng.uniform(0.035, 0.055) * size
+    sideways = inwards[::-1]
+    direction = inwards + rng.uniform(-0.4, 0.4) * sideways
+    cv2.circle(cover, _pixel(place), round(2.4 * finger), 255, -1, cv2.LINE_AA)
+    for position in (-1.5, -0.5, 0.5, 1.5):
+        start = place + position * 1.4 * finger * sideways
+        end = start + rng.uniform(0.75, 1.0) * (_REACH - 0.03) * size * direction
+        cv2.line(cover, _pixel(start), _pixel(end), 255, max(round(finger), 1), cv2.LINE_AA)
+
+
+def _phone(cover: NDArray[np.uint8], rng: Generator) -> None:
+    """A phone, a book, a sign: a box."""
+    size = len(cover)
+    place, _ = _edge(size, rng)
+    sides = rng.uniform(0.2, 1.2 * _REACH, 2) * size
+    corners = cv2.boxPoints((place.tolist(), sides.tolist(), rng.uniform(0, 90)))
+    cv2.fillConvexPoly(cover, np.round(corners).astype(np.int32), 255, cv2.LINE_AA)
+
+
+def _pole(cover: NDArray[np.uint8], rng: Generator) -> None:
+    """A pole, a rail, a cable: upright, as a bar across the mouth would pass for a mask."""
+    size = len(cover)
+    top, bottom = rng.uniform(0, 1) * size + np.array([0.0, rng.uniform(-0.25, 0.25) * size])
+    thickness = max(round(rng.uniform(0.02, 0.1) * size), 1)
+    cv2.line(cover, (round(top), 0), (round(bottom), size), 255, thickness, cv2.LINE_AA)
+
+
+def _hair(cover: NDArray[np.uint8], rng: Generator) -> None:
+    """Strands from above, beside the middle of the face."""
+    size = len(cover)
+    side = rng.choice([0.0, 1.0])
+    for position in rng.uniform(0.05, 0.35, rng.integers(4, 12)):
+        start, end = np.abs(side - position - np.array([0.0, rng.uniform(-0.05, 0.08)])) * size
+        height = rng.uniform(0.3, 1.0) * size
+        thickness = max(round(rng.uniform(0.005, 0.02) * size), 1)
+        cv2.line(cover, (round(start), 0), (round(end), round(height)), 255, thickness, cv2.LINE_AA)
+
+
+def _pixel(point: NDArray[np.float64]) -> tuple[int, int]:
+    return round(point[0]), round(point[1])

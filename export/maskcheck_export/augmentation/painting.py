@@ -1,7 +1,13 @@
-"""Masks painted on bare faces: over the nose, under it, or pulled to the chin; of many colours, patterns and cuts."""
+"""Masks painted on bare faces: over the nose, under it, or pulled to the chin; of many cuts, colours and patterns.
+
+Everything is drawn in shares of the face box: x from 0 (one ear) to 1 (the other), y from 0 (hairline) to 1 (chin).
+Of upright faces, boxed by people or by :func:`~maskcheck_export.augmentation.anatomy.find_face`, most have the eyes at
+0.33 to 0.43, the tip of the nose at 0.50 to 0.62, the nostrils above 0.68, and the mouth at 0.68 to 0.82.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import cv2
@@ -14,25 +20,79 @@ from maskcheck.images import BGRImage
 Way: TypeAlias = Literal["worn", "nose_out", "chin"]
 """How a mask is worn: over mouth and nose; over the mouth alone; on the chin."""
 
-# Heights in an upright face, from the top of its box (0) to the chin (1): eyes 0.40, tip of the nose 0.62, nostrils
-# 0.68, mouth 0.80. Of each way, the lowest and the highest place of the upper and of the lower edge.
-_TOP: dict[Way, tuple[float, float]] = {"worn": (0.45, 0.60), "nose_out": (0.725, 0.765), "chin": (0.87, 0.93)}
-_BOTTOM: dict[Way, tuple[float, float]] = {"worn": (0.95, 1.08), "nose_out": (0.98, 1.12), "chin": (1.05, 1.2)}
-_MOUTH = 0.80
+Plane: TypeAlias = NDArray[np.float32]
+Range: TypeAlias = tuple[float, float]
 
-_COLOURS = {  # BGR; how often
-    (225, 205, 160): 5,  # surgical blue
-    (240, 240, 240): 5,
-    (28, 28, 30): 6,
-    (120, 120, 120): 2,
-    (90, 50, 30): 2,  # navy
-    (60, 50, 180): 1,
-    (190, 160, 230): 1,
-    (110, 150, 80): 1,
-    (160, 190, 215): 1,  # beige
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a mask hangs: the middle of its upper edge, how far its corners are above that, its lowest point."""
+
+    top: Range
+    corners: Range
+    bottom: Range
+    width: Range
+
+
+_PLACES: dict[Way, _Place] = {
+    "worn": _Place(top=(0.41, 0.49), corners=(-0.13, -0.03), bottom=(0.97, 1.12), width=(1.00, 1.12)),
+    "nose_out": _Place(top=(0.71, 0.76), corners=(-0.01, 0.12), bottom=(1.00, 1.20), width=(0.90, 1.03)),
+    "chin": _Place(top=(0.88, 0.95), corners=(-0.01, 0.12), bottom=(1.10, 1.32), width=(0.72, 0.95)),
 }
-_SCALE = 4  # drawn larger and reduced: smooth edges on small faces
-_CANVAS = 128  # side of the face on the canvas, at most
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A kind of mask.
+
+    Attributes:
+        often: How often it is drawn, relative to the others.
+        half_width: Half of its width.
+        peak: Power of the upper edge: below 1 it is level, above it comes to a peak over the nose.
+        round: Power of the lower edge: 0.3 a rectangle, 1 an ellipse, more a wedge.
+        pleats: Horizontal folds.
+        fold: Depth of the shade on one side of a fold or seam down the middle.
+        valve: Probability of an exhalation valve.
+    """
+
+    often: float
+    half_width: Range
+    peak: Range
+    round: Range
+    pleats: tuple[int, ...] = (0,)
+    fold: Range = (0.0, 0.0)
+    valve: float = 0.0
+
+
+_CUTS = (
+    _Cut(often=9, half_width=(0.39, 0.47), peak=(0.4, 1.2), round=(0.5, 0.85), pleats=(2, 3, 4)),  # surgical
+    _Cut(often=6, half_width=(0.45, 0.52), peak=(0.8, 2.2), round=(0.6, 1.0), fold=(0.0, 0.2)),  # sewn cloth
+    _Cut(often=3, half_width=(0.40, 0.48), peak=(1.2, 2.6), round=(0.8, 1.2), fold=(0.08, 0.25), valve=0.25),  # KN95
+    _Cut(often=2, half_width=(0.38, 0.46), peak=(0.8, 1.6), round=(0.7, 1.0), valve=0.25),  # moulded cup
+    _Cut(often=1, half_width=(0.40, 0.48), peak=(0.4, 1.0), round=(0.6, 0.9), pleats=(1,)),  # duckbill
+)
+
+_COLOURS = {  # BGR, and how often
+    (228, 205, 150): 5,  # surgical blue
+    (240, 240, 240): 6,
+    (30, 28, 28): 6,
+    (125, 122, 120): 2,
+    (80, 48, 30): 2,  # navy
+    (50, 45, 170): 1,  # red
+    (200, 175, 235): 1,  # pink
+    (150, 185, 110): 1,  # surgical green
+    (165, 190, 212): 0.7,  # beige, near to skin
+}
+_RANDOM_COLOUR = 0.12
+_PATTERNED = 0.28
+_LOOPS = 0.5
+
+_SEEN = 0.1  # heights of the face: the least of a mask by which the label can be told
+_OVERSAMPLING = 4  # small masks are drawn this much larger and reduced, for smooth edges
+_DETAIL = 96  # pixels a face's height when drawn: more is not seen in a classifier's input
+_MIDDLE = np.array([0.5, 0.78])  # of the mouth: the face is turned about it
+_MOST_TURNED = 7.0  # degrees
+_MID_SKIN = 140.0  # grey value of skin in ordinary light
 
 
 def paint_mask(pixels: BGRImage, face: NDArray[np.floating], way: Way, rng: Generator) -> BGRImage:
@@ -40,152 +100,219 @@ def paint_mask(pixels: BGRImage, face: NDArray[np.floating], way: Way, rng: Gene
 
     Args:
         pixels: uint8 (H, W, 3), BGR; stays as it is.
-        face: ``x1, y1, x2, y2`` in pixels, from forehead to chin and ear to ear.
-        way: How it is worn.
+        face: ``x1, y1, x2, y2`` in pixels, from hairline to chin and ear to ear; may reach out of the picture.
+        way: How the mask is worn. ``worn`` covers nose and mouth, ``nose_out`` leaves the nostrils free, ``chin``
+            nose and mouth.
         rng: Source of all randomness.
 
     Returns:
         uint8 (H, W, 3), BGR.
     """
-    x1, y1, x2, y2 = (float(edge) for edge in face)
-    width, height = x2 - x1, y2 - y1
-    scale = min(_SCALE, max(_CANVAS / max(width, height, 1.0), 1.0))
-    # The canvas reaches past the box: a mask hangs under the chin, and its loops go to the ears.
-    left, top = int(np.floor(x1 - 0.3 * width)), int(np.floor(y1))
-    right, bottom = int(np.ceil(x2 + 0.3 * width)), int(np.ceil(y2 + 0.35 * height))
-    canvas = round((right - left) * scale), round((bottom - top) * scale)
-    if min(canvas) < 2:
-        return pixels.copy()
-    outline, loops = _outline(way, rng)
-    placed = _place(outline, x1 - left, y1 - top, width, height, rng.uniform(-6, 6)) * scale
-    cover = np.zeros(canvas[::-1], np.float32)
-    cv2.fillPoly(cover, [np.round(placed * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    cloth = _cloth(canvas, width * scale, rng)
-    if rng.random() < 0.7:
-        ends = _place(loops, x1 - left, y1 - top, width, height, 0.0) * scale
-        thickness = max(1, round(0.018 * width * scale))
-        for end, corner in zip(ends, (placed[0], placed[_SIDE]), strict=True):
-            cv2.line(cover, corner.astype(int).tolist(), end.astype(int).tolist(), 0.8, thickness, cv2.LINE_AA)
-    size = right - left, bottom - top
-    cover = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
-    cloth = cv2.resize(cloth, size, interpolation=cv2.INTER_AREA)
-    return _blend(pixels, cover, cloth, left, top, width, rng)
-
-
-_SIDE = 8  # points of the upper edge
-
-
-def _outline(way: Way, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mask's outline and the ends of its loops, in shares of the face box."""
-    top, bottom = rng.uniform(*_TOP[way]), rng.uniform(*_BOTTOM[way])
-    # The upper edge rises over the nose; under it, it runs straight or sags.
-    rise = rng.uniform(0.0, 0.07) if way == "worn" else -rng.uniform(0.0, 0.03)
-    wide = rng.uniform(0.40, 0.50) if way != "chin" else rng.uniform(0.32, 0.44)
-    corner = top + rng.uniform(0.02, 0.10) if way == "worn" else top - rng.uniform(0.0, 0.03)
-    side = corner + (bottom - corner) * rng.uniform(0.1, 0.5)
-    across = np.linspace(-1, 1, _SIDE + 1)
-    bulge = np.cos(across * np.pi / 2) ** rng.uniform(0.5, 2)
-    upper = np.stack([0.5 + wide * across, corner + (top - rise - corner) * bulge], axis=1)
-    if way != "worn":
-        upper[:, 1] = np.maximum(upper[:, 1], _TOP[way][0])  # never over the nostrils
-    # A superellipse from ear to chin to ear: pointed like a cup, or square like a surgical mask.
-    angle = np.linspace(0, np.pi, 2 * _SIDE + 1)
-    power = rng.uniform(0.55, 1.3)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    lower = np.stack(
-        [0.5 + wide * np.sign(cosine) * np.abs(cosine) ** power, side + (bottom - side) * sine**power], axis=1
-    )
-    points = np.concatenate([upper, lower])
-    drop = 0.0 if way == "worn" else rng.uniform(0.0, 0.1)
-    loops = np.array([[-0.03, 0.42 + drop], [1.03, 0.42 + drop]]) + rng.uniform(-0.03, 0.03, (2, 2))
-    return points, loops
-
-
-def _place(
-    points: NDArray[np.float64], left: float, top: float, width: float, height: float, degrees: float
-) -> NDArray[np.float64]:
-    """From shares of a face box to pixels, turned about the middle of the mouth."""
-    angle = np.radians(degrees)
-    centre = np.array([0.5 * width, _MOUTH * height])
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return np.asarray((points * [width, height] - centre) @ turn + centre + [left, top])
-
-
-def _cloth(canvas: tuple[int, int], face_width: float, rng: Generator) -> NDArray[np.float32]:
-    """Colour, pattern and folds: float32 (H, W, 3), BGR in 0..255."""
-    columns, rows = canvas
-    colours = list(_COLOURS)
-    weights = np.array(list(_COLOURS.values()), float)
-    if rng.random() < 0.85:
-        base = np.array(colours[rng.choice(len(colours), p=weights / weights.sum())], np.float32)
-    else:
-        base = rng.uniform(0, 255, 3).astype(np.float32)
-    base = np.clip(base * rng.uniform(0.85, 1.1) + rng.uniform(-12, 12, 3), 8, 250).astype(np.float32)
-    cloth = np.full((rows, columns, 3), base, np.float32)
-    y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    if rng.random() < 0.3:
-        other = rng.uniform(0, 255, 3).astype(np.float32)
-        cloth[_pattern(x, y, face_width, rng)] = other
-    shade = np.ones((rows, columns), np.float32)
-    kind = rng.random()
-    if kind < 0.45:  # pleats
-        period = face_width * rng.uniform(0.10, 0.18)
-        shade *= 1 - rng.uniform(0.05, 0.16) * (((y + rng.uniform(0, period)) / period) % 1) ** 3
-    elif kind < 0.7:  # a fold down the middle: one half is darker
-        middle = columns / 2 + face_width * rng.uniform(-0.06, 0.06)
-        shade *= 1 - rng.uniform(0.05, 0.2) / (1 + np.exp((x - middle) / (0.02 * face_width) * rng.choice([-1, 1])))
-    # The cheeks turn away from the light.
-    shade *= 1 - rng.uniform(0.1, 0.35) * (np.abs(x - columns / 2) / (0.55 * face_width)) ** 2
-    return cloth * np.clip(shade, 0.3, 1.1)[..., None]
-
-
-def _pattern(x: NDArray[np.float32], y: NDArray[np.float32], width: float, rng: Generator) -> NDArray[np.bool_]:
-    period = width * rng.uniform(0.06, 0.2)
-    angle = rng.uniform(0, np.pi)
-    u = (x * np.cos(angle) + y * np.sin(angle)) / period
-    v = (y * np.cos(angle) - x * np.sin(angle)) / period
-    kind = rng.integers(4)
-    if kind == 0:  # dots
-        return np.asarray((u % 1 - 0.5) ** 2 + (v % 1 - 0.5) ** 2 < rng.uniform(0.04, 0.12))
-    if kind == 1:  # stripes
-        return np.asarray(u % 1 < rng.uniform(0.3, 0.6))
-    if kind == 2:  # checks
-        return np.asarray((u % 1 < 0.5) ^ (v % 1 < 0.5))
-    coarse = rng.standard_normal((max(int(y.shape[0] / period * 2), 2), max(int(x.shape[1] / period * 2), 2)))
-    return np.asarray(cv2.resize(coarse.astype(np.float32), x.shape[::-1], interpolation=cv2.INTER_CUBIC) > 0.4)
-
-
-def _blend(
-    pixels: BGRImage,
-    cover: NDArray[np.float32],
-    cloth: NDArray[np.float32],
-    left: int,
-    top: int,
-    width: float,
-    rng: Generator,
-) -> BGRImage:
-    """Lay the cloth over the picture, in the light of the face and with a shadow at its edge."""
     painted = pixels.copy()
-    rows, columns = pixels.shape[:2]
-    inside = np.s_[_overlap(top, len(cover), rows), _overlap(left, cover.shape[1], columns)]
-    own = np.s_[_overlap(-top, rows, len(cover)), _overlap(-left, columns, cover.shape[1])]
-    below = painted[inside].astype(np.float32)
+    corner = np.asarray(face[:2], np.float64)
+    sides = np.maximum(np.asarray(face[2:], np.float64) - corner, 1.0)
+    # A mask hangs under the chin, and its loops reach the ears.
+    left, top = np.floor(np.maximum(corner + sides * [-0.15, 0.3], 0)).astype(int)
+    right, bottom = np.ceil(np.maximum(corner + sides * [1.15, 1.45], 0)).astype(int)
+    below = painted[top:bottom, left:right]
     if not below.size:
         return painted
-    alpha, cloth = cover[own][..., None], cloth[own]
-    blur = max(width / 8, 0.8)
-    light = cv2.GaussianBlur(below.mean(axis=2), (0, 0), blur)
-    # Skin is about as bright as mid grey: by how much the face is darker or brighter, so is the cloth.
-    mean = float(light[alpha[..., 0] > 0.5].mean()) if (alpha > 0.5).any() else 140.0
-    exposure = np.clip(0.45 + 0.55 * mean / 140, 0.35, 1.25)
-    relief = np.clip(light / max(mean, 1.0), 0.6, 1.4)[..., None]
-    lit = cloth * exposure * (0.4 + 0.6 * relief) + rng.normal(0, rng.uniform(0, 4), cloth.shape)
-    shadow = cv2.GaussianBlur(alpha[..., 0], (0, 0), max(width / 40, 0.5))[..., None]
-    below = below * (1 - rng.uniform(0.1, 0.4) * shadow)
-    painted[inside] = np.clip(below * (1 - alpha) + lit * alpha, 0, 255).astype(np.uint8)
+    scale = min(_OVERSAMPLING, _DETAIL / sides[1])
+    rows, columns = (max(round(side * scale), 1) for side in below.shape[:2])
+    zoom = np.array([columns / below.shape[1], rows / below.shape[0]])
+    angle = np.radians(rng.uniform(-_MOST_TURNED, _MOST_TURNED))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = zoom[:, None] * turn * sides
+    offset = zoom * (corner - [left, top] + sides * _MIDDLE) - linear @ _MIDDLE
+    drawing = _draw(np.column_stack([linear, offset]), (rows, columns), way, rng)
+    drawing[..., :3] *= _light(below, pixels, corner, sides, (rows, columns), rng)[..., None]
+    method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
+    mask = cv2.resize(np.rint(np.clip(drawing, 0, 255)).astype(np.uint8), below.shape[1::-1], interpolation=method)
+    through = cv2.cvtColor(mask[..., 3], cv2.COLOR_GRAY2BGR)
+    below[:] = cv2.add(cv2.multiply(below, through, scale=1 / 255), mask[..., :3])
     return painted
 
 
-def _overlap(start: int, length: int, limit: int) -> slice:
-    """The part of 0..limit that a stretch covers."""
-    return slice(min(max(start, 0), limit), max(min(start + length, limit), 0))
+def in_view(way: Way, face: NDArray[np.floating], height: int) -> bool:
+    """Whether a mask painted that way would be seen: many faces are cropped at the chin.
+
+    Args:
+        way: How the mask is worn.
+        face: ``x1, y1, x2, y2`` in pixels, from hairline to chin and ear to ear.
+        height: Of the picture, in pixels.
+    """
+    y1, y2 = float(face[1]), float(face[3])
+    return y1 + (_PLACES[way].top[1] + _SEEN) * (y2 - y1) <= height
+
+
+def _draw(matrix: NDArray[np.float64], shape: tuple[int, int], way: Way, rng: Generator) -> Plane:
+    """Draw a mask in even light.
+
+    Args:
+        matrix: (2, 3), from shares of the face box to pixels of the drawing.
+        shape: Rows and columns of the drawing.
+        way: How the mask is worn.
+        rng: Source of all randomness.
+
+    Returns:
+        float32 (*shape, 4), 0..255: BGR times the mask's cover; and how much of the picture below shows through.
+    """
+    often = np.array([cut.often for cut in _CUTS])
+    cut = _CUTS[rng.choice(len(_CUTS), p=often / often.sum())]
+    upper, lower = _edges(cut, _PLACES[way], rng)
+    unit = float(np.hypot(*matrix[:, 0]))  # the face's width in the drawing
+    cover = np.zeros(shape, np.float32)
+    cv2.fillPoly(cover, [_fixed(matrix, np.concatenate([upper, lower]))], 1.0, cv2.LINE_8, _SHIFT)
+    x, y = _grid(matrix, shape)
+    colour = _colour(rng)
+    cloth = np.full((*shape, 3), colour, np.float32)
+    if rng.random() < _PATTERNED:
+        other = rng.uniform(0, 255, 3) if rng.random() < 0.6 else rng.choice([20.0, 240.0])
+        cloth[_pattern(x, y, unit, rng)] = other
+    cloth *= _relief(cut, upper, lower, x, y, rng)[..., None]
+    if rng.random() < cut.valve:
+        valve = np.array([[0.5 + rng.uniform(-0.2, 0.2), 0.35 * upper[:, 1].min() + 0.65 * lower[:, 1].max()]])
+        centre, radius = _fixed(matrix, valve)[0].tolist(), round(0.07 * unit * _ONE)
+        cv2.circle(cloth, centre, radius, [rng.uniform(40, 235)] * 3, -1, cv2.LINE_8, _SHIFT)
+    if rng.random() < _LOOPS:
+        _draw_loops(cover, cloth, colour, matrix, upper, lower, max(round(rng.uniform(0.006, 0.018) * unit), 1), rng)
+    cv2.GaussianBlur(cover, (0, 0), unit * rng.uniform(0.007, 0.02), cover)  # no edge is sharper than the picture
+    # The mask's shadow falls a little under it.
+    shadow = cv2.GaussianBlur(np.roll(cover, round(0.02 * unit), axis=0), (0, 0), 0.04 * unit)
+    through = 255 * (1 - cover) * (1 - np.float32(rng.uniform(0.1, 0.45)) * shadow)
+    return np.dstack([cloth * cover[..., None], through])
+
+
+def _edges(cut: _Cut, place: _Place, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The upper edge from left to right, and the lower one back: points in shares of the face box."""
+    top, bottom = rng.uniform(*place.top), rng.uniform(*place.bottom)
+    half = rng.uniform(*cut.half_width) * rng.uniform(*place.width)
+    middle = 0.5 + rng.uniform(-0.03, 0.03)
+    across = np.linspace(-1, 1, 17)
+    raised = rng.uniform(*place.corners)
+    # Worn, the edge peaks over the nose; under it, the edge hangs between the ears and is level below the nostrils.
+    hang = 1 - np.cos(across * np.pi / 2) ** rng.uniform(*cut.peak) if raised < 0 else np.abs(across) ** 2.5
+    upper = np.column_stack([middle + half * across, top - raised * hang])
+    corner = upper[0, 1]
+    side = corner + (bottom - corner) * rng.uniform(0.15, 0.5)
+    cosine, sine = np.cos(np.linspace(0, np.pi, 25)), np.abs(np.sin(np.linspace(0, np.pi, 25)))
+    power = rng.uniform(*cut.round)  # a superellipse
+    lower = np.column_stack(
+        [middle + half * np.sign(cosine) * np.abs(cosine) ** power, side + (bottom - side) * sine**power]
+    )
+    return upper, lower
+
+
+def _colour(rng: Generator) -> NDArray[np.float64]:
+    if rng.random() < _RANDOM_COLOUR:
+        return rng.uniform(10, 245, 3)
+    often = np.array(list(_COLOURS.values()))
+    colour = np.array(list(_COLOURS)[rng.choice(len(often), p=often / often.sum())])
+    return np.clip(colour * rng.uniform(0.85, 1.1) * rng.uniform(0.93, 1.07, 3) + rng.uniform(-4, 10), 8, 250)
+
+
+def _pattern(x: Plane, y: Plane, unit: float, rng: Generator) -> NDArray[np.bool_]:
+    """Dots, stripes, checks or flowers: where the second colour is."""
+    period = rng.uniform(0.06, 0.2)
+    angle = rng.uniform(0, np.pi)
+    u = (x * np.cos(angle) + y * np.sin(angle)) / period
+    v = (y * np.cos(angle) - x * np.sin(angle)) / period
+    kind = rng.integers(5)
+    if kind <= 1:
+        return np.asarray((u % 1 - 0.5) ** 2 + (v % 1 - 0.5) ** 2 < rng.uniform(0.04, 0.14))
+    if kind == 2:
+        return np.asarray(u % 1 < rng.uniform(0.2, 0.6))
+    if kind == 3:
+        return np.asarray((u % 1 < 0.5) ^ (v % 1 < 0.5))
+    return np.asarray(_noise(x.shape, 2 / period / unit, rng) > rng.uniform(0.0, 0.8))
+
+
+def _relief(
+    cut: _Cut, upper: NDArray[np.float64], lower: NDArray[np.float64], x: Plane, y: Plane, rng: Generator
+) -> Plane:
+    """Light and shade of a mask's form, 1 where it faces the light."""
+    middle = float(upper[:, 0].mean())
+    half = float(np.ptp(upper[:, 0])) / 2
+    top, bottom = float(upper[len(upper) // 2, 1]), float(lower[:, 1].max())
+    sideways = (x - middle) / np.float32(half)
+    # Cheeks and chin turn away from the light.
+    relief = 1 - np.float32(rng.uniform(0.05, 0.3)) * sideways**2
+    relief -= np.float32(rng.uniform(0.0, 0.25)) * np.clip((y - top) / np.float32(bottom - top), 0, 1) ** 2
+    relief += np.float32(0.05) * _noise(x.shape, 6 / max(x.shape), rng)  # creases
+    pleats = rng.choice(cut.pleats)
+    if pleats:
+        sag = y - np.float32(rng.uniform(0.0, 0.1)) * (1 - sideways**2)  # pleats are pulled down by the chin
+        phase = (sag - np.float32(top)) * np.float32((pleats + 0.6) / (bottom - top))
+        relief -= np.float32(rng.uniform(0.06, 0.22)) * (phase % 1) ** 4
+    depth = rng.uniform(*cut.fold)
+    if depth:
+        relief -= np.float32(depth) * (sideways * rng.choice([-1, 1]) > rng.uniform(-0.1, 0.1))
+    return np.asarray(np.clip(relief, 0.3, 1.1), np.float32)
+
+
+def _draw_loops(
+    cover: Plane,
+    cloth: Plane,
+    colour: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    upper: NDArray[np.float64],
+    lower: NDArray[np.float64],
+    thickness: int,
+    rng: Generator,
+) -> None:
+    """Straps from the corners to behind the ears: white, black or like the cloth."""
+    strap = (colour, np.full(3, 235.0), np.full(3, 30.0))[rng.choice(3, p=(0.4, 0.4, 0.2))]
+    lines = np.zeros_like(cover)
+    low = lower[[-6, 5]]  # a little below the corners, left and right
+    for side, (high, low_end) in enumerate(zip(upper[[0, -1]], low, strict=True)):
+        ear = np.array([0.5 + (0.58 if side else -0.58), rng.uniform(0.38, 0.5)])
+        for start, end in ((high, ear), (low_end, ear + np.array([0.0, 0.08]))):
+            first, second = _fixed(matrix, np.stack([start, end]))
+            cv2.line(lines, first.tolist(), second.tolist(), 0.85, thickness, cv2.LINE_8, _SHIFT)
+    lines *= 1 - cover
+    share = (lines / np.maximum(cover + lines, 1e-6))[..., None]
+    cloth += (strap.astype(np.float32) - cloth) * share
+    cover += lines
+
+
+def _light(
+    below: NDArray[np.uint8],
+    pixels: BGRImage,
+    corner: NDArray[np.float64],
+    sides: NDArray[np.float64],
+    shape: tuple[int, int],
+    rng: Generator,
+) -> Plane:
+    """The light on the face: float32 of `shape`, about 1 in ordinary light."""
+    left, top = np.maximum(corner + sides * [0.2, 0.35], 0).astype(int)
+    right, bottom = np.maximum(corner + sides * [0.8, 0.7], 0).astype(int) + 1
+    cheeks = pixels[top:bottom, left:right]
+    mean = float(cheeks.mean()) if cheeks.size else _MID_SKIN
+    exposure = np.clip(0.55 + 0.5 * mean / _MID_SKIN, 0.4, 1.2) * rng.uniform(0.85, 1.1)
+    coarse = cv2.resize(below, (6, 5), interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
+    relative = np.clip(coarse / max(mean, 1.0), 0.5, 1.3) ** np.float32(0.5)  # hair and background shade it half
+    return np.asarray(exposure * cv2.resize(relative, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _noise(shape: tuple[int, ...], density: float, rng: Generator) -> Plane:
+    """Smooth noise of unit variance, with so many bumps a pixel."""
+    coarse = rng.standard_normal([max(round(side * density), 2) for side in shape], np.float32)
+    return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _grid(matrix: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Plane, Plane]:
+    """The grid of x and of y, in shares of the face box, for the pixels of the drawing."""
+    inverse = cv2.invertAffineTransform(matrix).astype(np.float32)
+    columns = np.arange(shape[1], dtype=np.float32)
+    rows = np.arange(shape[0], dtype=np.float32)[:, None]
+    x, y = (row[0] * columns + row[1] * rows + row[2] for row in inverse)
+    return x, y
+
+
+_SHIFT = 4
+_ONE = 1 << _SHIFT
+
+
+def _fixed(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Pixels of the drawing, in OpenCV's fixed-point form with `_SHIFT` bits."""
+    return np.round((points @ matrix[:, :2].T + matrix[:, 2]) * _ONE).astype(np.int32)

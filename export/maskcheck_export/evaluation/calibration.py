@@ -92,6 +92,11 @@ def apply_temperature(probabilities: NDArray[np.floating], temperature: float) -
     return np.asarray(softmax(_logarithms(probabilities) / temperature, axis=1), np.float32)
 
 
+def mean_log_loss(probabilities: NDArray[np.floating], true: NDArray[np.intp]) -> float:
+    """Mean negative log-likelihood of the true labels, in nats: probabilities (N, C), columns `true` (N,)."""
+    return float(-_logarithms(probabilities)[np.arange(len(true)), true].mean())
+
+
 def _logarithms(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     # A softmax in float32 rounds an unlikely label to 0, whose logarithm is no number to compute with.
     return np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))

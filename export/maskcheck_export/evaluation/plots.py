@@ -33,7 +33,7 @@ def plot_training(history: Path) -> Figure:
     with history.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     epochs = np.arange(1, len(rows) + 1)
-    figure = _figure(7.5, 6.5)
+    figure = figure_of(7.5, 6.5)
     top, bottom = figure.subplots(2, 1, sharex=True)
     for axes, column, short, unit in (
         (top, "loss", "loss", "cross-entropy loss (nats)"),
@@ -46,7 +46,7 @@ def plot_training(history: Path) -> Figure:
             values = np.array([_to_float(row.get(key)) for row in rows])
             if np.isfinite(values).any():
                 axes.plot(epochs, values, dashes, color=colour, marker="o", markersize=4, label=name)
-        _tidy(axes)
+        tidy(axes)
         axes.set_ylabel(unit)
         axes.legend(frameon=False)
         for before, (row, after) in enumerate(pairwise(rows), 1):
@@ -82,7 +82,7 @@ def plot_confusion(confusion: NDArray[np.intp], labels: Sequence[str]) -> Figure
     totals = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
     side = 2.6 + 1.5 * len(labels)
-    figure = _figure(side + 1.2, side)
+    figure = figure_of(side + 1.2, side)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
@@ -129,7 +129,7 @@ def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.floa
     lowest = min(min(point) for _, _, point, _ in curves)
     floor = max(0.0, math.floor(lowest * 20 - 1) / 20)
     floors = (0.0, floor) if floor >= 0.5 else (0.0,)
-    figure = _figure(5.5 * len(floors), 5.4)
+    figure = figure_of(5.5 * len(floors), 5.4)
     for axes, start in zip(np.atleast_1d(figure.subplots(1, len(floors))), floors, strict=True):
         for (recall, precision, point, name), colour in zip(curves, cycle(COLOURS), strict=False):
             axes.plot(recall, precision, color=colour, label=name, drawstyle="steps-post", clip_on=start > 0)
@@ -141,7 +141,7 @@ def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.floa
         axes.set_xlabel("recall (share of the label's faces that are found)")
         axes.set_title(f"the corner from {start:.0%}" if start else "all thresholds", fontsize=10)
         _percent(axes, "xy")
-        _tidy(axes)
+        tidy(axes)
     first = figure.axes[0]
     first.set_ylabel("precision (share of the found faces that are right)")
     first.plot(
@@ -159,7 +159,7 @@ def plot_reliability(reliability: Reliability, classes: int) -> Figure:
         reliability: Faces by confidence.
         classes: Number of labels C; the likeliest one's probability is never below 1 / C.
     """
-    figure = _figure(6.5, 7)
+    figure = figure_of(6.5, 7)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
     edges = np.linspace(0, 1, BINS + 1)
     filled = np.flatnonzero(reliability.faces)
@@ -181,7 +181,7 @@ def plot_reliability(reliability: Reliability, classes: int) -> Figure:
     bottom.set_xlabel("confidence (probability of the predicted label)")
     bottom.set_xlim(edges[(BINS - 1) // classes], 1.005)
     for axes in (top, bottom):
-        _tidy(axes)
+        tidy(axes)
     _percent(top, "y")
     _percent(bottom, "x")
     figure.legend(loc="outside lower right", ncols=2, frameon=False)
@@ -207,7 +207,7 @@ def plot_slices(slices: Sequence[Mapping[str, Any]], overall: Mapping[str, Any])
             counts.append(one["faces"])
             chosen.append(one)
         row += 1.6
-    figure = _figure(8.5, 1.4 + 0.27 * row)
+    figure = figure_of(8.5, 1.4 + 0.27 * row)
     axes = figure.subplots()
     axes.axvline(overall["accuracy"], color=ORANGE, linewidth=1.5, label=f"all faces: {overall['accuracy']:.1%}")
     _dots(
@@ -222,7 +222,7 @@ def plot_slices(slices: Sequence[Mapping[str, Any]], overall: Mapping[str, Any])
     axes.set_xlim(max(0.0, math.floor(lowest * 20) / 20), 1.005)
     axes.set_ylim(row - 0.6, -0.7)
     axes.set_yticks(places, names)
-    _tidy(axes)
+    tidy(axes)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     for place, heading in headings:
@@ -236,11 +236,11 @@ def plot_slices(slices: Sequence[Mapping[str, Any]], overall: Mapping[str, Any])
     return figure
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure_of(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -26,13 +26,16 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         samples: The training samples, as they were packed.
         repeats: How many times an epoch each of them is drawn, (N,); of a fraction, a random choice is drawn.
         settings: The recipe.
+        epoch: The first epoch to give, from 0.
     """
 
-    def __init__(self, pack: Pack, samples: Sequence[Sample], repeats: NDArray[np.float64], settings: Settings) -> None:
+    def __init__(
+        self, pack: Pack, samples: Sequence[Sample], repeats: NDArray[np.float64], settings: Settings, *, epoch: int = 0
+    ) -> None:
         super().__init__(workers=2, max_queue_size=8)
         self._pack, self._samples, self._repeats, self._settings = pack, samples, repeats, settings
         self._weights = label_weights(samples, repeats, settings)
-        self.begin(0)
+        self.begin(epoch)  # Keras takes the first batches before it says that an epoch begins
 
     def begin(self, epoch: int) -> None:
         """Draw and shuffle for an epoch.

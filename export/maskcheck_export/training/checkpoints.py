@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from maskcheck_export.errors import DataError
 from maskcheck_export.files import replacing
+from maskcheck_export.training.runs import HISTORY
 
 STATE = "checkpoint.json"
 WEIGHTS = "checkpoint-{epoch}.weights.h5"
@@ -28,6 +31,7 @@ class Progress:
         stopped: It was stopped early.
         best_loss: Its lowest validation loss.
         best_epoch: Finished epochs when that was reached.
+        history: Figures of each finished epoch.
     """
 
     epoch: int = 0
@@ -36,12 +40,15 @@ class Progress:
     stopped: bool = False
     best_loss: float = float("inf")
     best_epoch: int = 0
+    history: tuple[Mapping[str, Any], ...] = ()
 
     def enter(self, stage: str) -> Progress:
         """Progress at the start of a stage, or where it was left."""
         if self.stage == stage:
             return self
-        return Progress(epoch=self.epoch, stage=stage, stage_start=self.epoch, best_epoch=self.epoch)
+        return Progress(
+            epoch=self.epoch, stage=stage, stage_start=self.epoch, best_epoch=self.epoch, history=self.history
+        )
 
 
 def load_progress(folder: Path) -> Progress:
@@ -54,8 +61,9 @@ def load_progress(folder: Path) -> Progress:
     if not path.is_file():
         return Progress()
     try:
-        return Progress(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Progress(**content | {"history": tuple(content["history"])})
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not the state of a training: {error}; train into another folder") from error
 
 
@@ -87,7 +95,7 @@ def load_weights(network: keras.Model, path: Path) -> None:
 
 
 class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes a checkpoint after each epoch, keeps the best weights, and stops a stage that no longer gets better.
+    """Writes checkpoint and history after each epoch, keeps the best weights, and stops a stage that no longer gets better.
 
     Args:
         folder: The run's.
@@ -113,7 +121,10 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the checkpoint; it counts from the moment that its state is written."""
         logs = logs or {}
-        progress = replace(self.progress, epoch=epoch + 1)
+        figures = {name: float(value) for name, value in logs.items()}
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"epoch": epoch + 1, "stage": self.progress.stage, "learning_rate": rate, **figures}
+        progress = replace(self.progress, epoch=epoch + 1, history=(*self.progress.history, row))
         if "val_loss" in logs and logs["val_loss"] < progress.best_loss:
             progress = replace(progress, best_loss=float(logs["val_loss"]), best_epoch=progress.epoch)
             if self._keep_best:
@@ -126,9 +137,18 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.save_weights(path)
         with replacing(self._folder / STATE) as path:
             path.write_text(json.dumps(asdict(progress)), encoding="utf-8")
+        _write_table(progress.history, self._folder / HISTORY)
         for old in self._folder.glob(WEIGHTS.format(epoch="*")):
             if old.name != WEIGHTS.format(epoch=progress.epoch):
                 old.unlink()
         self.progress = progress
-        figures = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
-        self._report(f"epoch {progress.epoch} ({progress.stage}): {figures}")
+        said = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        self._report(f"epoch {progress.epoch} ({progress.stage}): {said}")
+
+
+def _write_table(rows: tuple[Mapping[str, Any], ...], path: Path) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with replacing(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, names)
+        table.writeheader()
+        table.writerows(rows)

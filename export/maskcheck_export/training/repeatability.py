@@ -9,6 +9,8 @@ from maskcheck_export.training.batches import TrainingBatches
 
 def make_repeatable(seed: int) -> None:
     """Make initial weights and every operation depend on the seed alone, not on the timing of threads."""
+    # Names of layers are counted on in a process, and TensorFlow adds gradients in the order of their names.
+    keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

@@ -35,6 +35,7 @@ class Run:
         commit: Commit of the code that trained it.
         trained_on: The training samples in words.
         temperature: Of the softmax; it is in the model already. 1 if none was fitted.
+        validation_loss: Mean negative log-likelihood of the validation samples, in nats; None without any.
         metrics: Of the Keras model on the test samples.
         versions: Of the packages that made it.
     """
@@ -45,6 +46,7 @@ class Run:
     commit: str
     trained_on: str
     temperature: float
+    validation_loss: float | None
     metrics: Mapping[str, Any]
     versions: Mapping[str, str]
 
@@ -56,6 +58,7 @@ class Run:
             "trained_on": self.trained_on,
             "versions": self.versions,
             "temperature": self.temperature,
+            "validation_loss": self.validation_loss,
             "metrics": self.metrics,
             "training": _to_json(self.parts.training),
             "validation": _to_json(self.parts.validation),
@@ -83,6 +86,7 @@ def load_run(folder: Path) -> Run:
             commit=record["commit"],
             trained_on=record["trained_on"],
             temperature=record["temperature"],
+            validation_loss=record.get("validation_loss"),
             metrics=record["metrics"],
             versions=record["versions"],
         )

@@ -16,8 +16,8 @@ from maskcheck_export.data.pack import Pack, pack_faces
 from maskcheck_export.data.samples import Sample, describe
 from maskcheck_export.data.split import Parts, split
 from maskcheck_export.errors import DataError
-from maskcheck_export.evaluation.calibration import fit_temperature
-from maskcheck_export.evaluation.metrics import summarise
+from maskcheck_export.evaluation.calibration import apply_temperature, fit_temperature, mean_log_loss
+from maskcheck_export.evaluation.metrics import columns, summarise
 from maskcheck_export.evaluation.prediction import predict
 from maskcheck_export.files import replacing
 from maskcheck_export.provenance import code_commit
@@ -35,7 +35,7 @@ from maskcheck_export.training.devices import training_devices
 from maskcheck_export.training.network import BODY, build_network, divide_logits
 from maskcheck_export.training.optimizers import build_optimizer
 from maskcheck_export.training.repeatability import RepeatableEpochs, make_repeatable
-from maskcheck_export.training.runs import HISTORY, MODEL, PACK, RECIPE, RECORD, Run
+from maskcheck_export.training.runs import MODEL, PACK, RECIPE, RECORD, Run
 from maskcheck_export.training.validation import ValidationBatches
 
 
@@ -97,12 +97,16 @@ def train(
             dropout=settings.network.dropout,
         )
         _fit(network, pack, parts, settings, folder, report, verbose)
-    temperature = 1.0
-    if settings.training.temperature:
-        true = np.array([settings.labels.index(sample.label) for sample in parts.validation])
-        temperature = fit_temperature(_predict(network, parts.validation, settings), true)
-        divide_logits(network, temperature)
-        report(f"temperature: {temperature:.3f}, fitted on {len(true)} validation faces")
+    temperature, validation_loss = 1.0, None
+    if parts.validation:
+        true = columns(parts.validation, settings.labels)
+        probabilities = _predict(network, parts.validation, settings)
+        if settings.training.temperature:
+            temperature = fit_temperature(probabilities, true)
+            probabilities = apply_temperature(probabilities, temperature)
+            divide_logits(network, temperature)
+            report(f"temperature: {temperature:.3f}, fitted on {len(true)} validation faces")
+        validation_loss = mean_log_loss(probabilities, true)
     with replacing(folder / MODEL) as path:
         network.save(path)
     run = Run(
@@ -112,6 +116,7 @@ def train(
         commit=commit,
         trained_on=describe(parts.training),
         temperature=temperature,
+        validation_loss=validation_loss,
         metrics=summarise(parts.test, _predict(network, parts.test, settings), settings.labels) if parts.test else {},
         versions=installed_versions("maskcheck", "keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "numpy"),
     )
@@ -161,8 +166,6 @@ def _fit(
     progress = load_progress(folder)
     if progress.epoch:
         report(f"resuming after epoch {progress.epoch}")
-    else:
-        (folder / HISTORY).unlink(missing_ok=True)
     stages = {name: stage for name, stage in settings.stages if stage.epochs}
     names = list(stages)
     for name in names[names.index(progress.stage) if progress.stage else 0 :]:
@@ -185,7 +188,7 @@ def _fit_stage(
     progress = progress.enter(name)
     end = progress.stage_start + stage.epochs
     network.get_layer(BODY).trainable = name == "all"
-    batches = TrainingBatches(pack, parts.training, _repeats(parts.training, settings), settings)
+    batches = TrainingBatches(pack, parts.training, _repeats(parts.training, settings), settings, epoch=progress.epoch)
     network.compile(
         optimizer=build_optimizer(stage, steps_per_epoch=len(batches)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.training.label_smoothing),
@@ -208,9 +211,9 @@ def _fit_stage(
             validation_data=ValidationBatches(parts.validation, settings) if parts.validation else None,
             initial_epoch=progress.epoch,
             epochs=end,
+            shuffle=False,  # the batches are shuffled by the epoch's number; Keras would do so by what came before
             callbacks=[
                 RepeatableEpochs(batches, settings.seed),
-                keras.callbacks.CSVLogger(str(folder / HISTORY), append=True),
                 checkpoints,
             ],
             verbose=verbose,

@@ -1,0 +1,78 @@
+"""``maskcheck-export tune``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import click
+
+from maskcheck_export.commands.log import FolderLog
+from maskcheck_export.commands.prepare import require_export
+from maskcheck_export.commands.train import HELP_RECIPES
+
+
+@click.command(epilog=HELP_RECIPES)
+@click.argument("recipe")
+@click.option("--study", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the search.")
+@click.option("--space", default="recipes/space.toml", help="TOML file of the keys and values to search.")
+@click.option("--trials", type=click.IntRange(1), help="Most trials in all, those of earlier calls counted in.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Start no trial after so many minutes.")
+@click.option(
+    "--data-root",
+    default=".",
+    type=click.Path(path_type=Path),
+    help="Folder that the recipe's data paths are relative to.",
+)
+@click.option("--weights", help="Start of the body, instead of the recipe's network.weights.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.all.epochs=4.")
+@click.option(
+    "--pack", "pack_folder", type=click.Path(path_type=Path), help="Folder of packed faces, to share between runs."
+)
+def tune(
+    recipe: str,
+    folder: Path,
+    space: str,
+    trials: int | None,
+    minutes: float | None,
+    data_root: Path,
+    weights: str | None,
+    changes: tuple[str, ...],
+    pack_folder: Path | None,
+) -> None:
+    """Search for better settings of a RECIPE, by the loss on its validation faces.
+
+    Call it again with the same folder to go on. The folder gets report.md, report.json, plots and best.toml.
+    """
+    if trials is None and minutes is None:
+        raise click.UsageError("say when to stop: --trials, --minutes or both")
+    require_export()
+    from maskcheck_export.data.gathering import gather
+    from maskcheck_export.settings import read_recipe
+    from maskcheck_export.training.training import train
+    from maskcheck_export.tuning.report import write_report
+    from maskcheck_export.tuning.search import search
+    from maskcheck_export.tuning.space import read_space
+
+    if weights:
+        changes = (*changes, f"network.weights='{weights}'")
+    settings = read_recipe(recipe, changes)
+    searched = read_space(space, settings)
+    say = FolderLog(folder / "tuning.log")
+    with redirect_stdout(sys.stderr):  # Keras prints its progress bar to standard output
+        study = search(
+            gather(settings, data_root, report=say),
+            settings,
+            searched,
+            folder,
+            train=train,
+            trials=trials,
+            minutes=minutes,
+            pack_folder=pack_folder,
+            report=say,
+            verbose="auto" if sys.stderr.isatty() else 0,
+        )
+    page = write_report(study, settings, searched, folder)
+    click.echo(f"best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
+    click.echo(f"report: {page}")
