@@ -44,9 +44,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Behaviour of the SDK, of the benchmarks and of what export does without TensorFlow."""
+    """Behaviour of the SDK and of the benchmarks."""
     session.install(*group("tests"), ".[cpu,bench,testing]")
-    session.run("pytest", "-m", "not export", *session.posargs, env=ENVIRONMENT)
+    session.run("pytest", "--ignore=tests/export", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session
@@ -79,9 +79,10 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def export(session: nox.Session) -> None:
-    """Training, conversion and verification with TensorFlow; slow, minutes."""
+    """Behaviour of the export tool: data, training, evaluation, conversion, search; TensorFlow, minutes."""
     session.install(*group("tests"), ".[cpu,export]")
-    session.run("pytest", "-m", "export", *session.posargs, env={**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2"})
+    environment = {**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    session.run("pytest", "tests/export", *session.posargs, env=environment)
 
 
 @nox.session

@@ -16,8 +16,8 @@ from maskcheck_export.commands import main
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts
 from maskcheck_export.evaluation.plots import plot_training
+from maskcheck_export.runs import HISTORY, MODEL, Run
 from maskcheck_export.settings import Settings
-from maskcheck_export.training.runs import HISTORY, MODEL, Run
 
 LABELS = ("with_mask", "without_mask")
 PAGE_PLOTS = {"confusion", "precision_recall", "reliability", "slices", "mistakes"}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskcheck.crops import crop_face
 from maskcheck.images import BGRImage
 from maskcheck_export.augmentation.occlusion import occlude
-from maskcheck_export.augmentation.painting import Way, paint_mask
+from maskcheck_export.augmentation.painting import Way, in_view, paint_mask
 from maskcheck_export.data.pack import Region
 from maskcheck_export.settings import Augmentation, Input, PaintedMasks
 
@@ -44,7 +44,7 @@ def random_crop(
         rng: Source of all randomness.
     """
     pixels = region.pixels
-    way = _mask_to_paint(label, augmentation.masks, rng)
+    way = _mask_to_paint(region, label, augmentation.masks, rng)
     if way and region.face is not None:
         pixels = paint_mask(pixels, region.face, way, rng)
         label = augmentation.masks.worn_label if way == "worn" else augmentation.masks.incorrect_label
@@ -66,15 +66,15 @@ def random_crop(
     return LabelledCrop(crop, label)
 
 
-def _mask_to_paint(label: str, masks: PaintedMasks, rng: Generator) -> Way | None:
-    if label != masks.bare_label:
+def _mask_to_paint(region: Region, label: str, masks: PaintedMasks, rng: Generator) -> Way | None:
+    if label != masks.bare_label or region.face is None:
         return None
     draw = rng.random()
-    if draw < masks.worn:
-        return "worn"
-    if draw < masks.worn + masks.incorrect:
-        return "nose_out" if rng.random() < 0.65 else "chin"
-    return None
+    if draw >= masks.worn + masks.incorrect:
+        return None
+    # As on the street: under the nose more often than on the chin, of which tight crops show nothing.
+    ways: list[Way] = ["worn"] if draw < masks.worn else ["chin", "nose_out"] if rng.random() < 0.25 else ["nose_out"]
+    return next((way for way in ways if in_view(way, region.face, region.pixels.shape[0])), None)
 
 
 def _random_frame(

@@ -43,7 +43,7 @@ def convert(
 
     from maskcheck_export.conversion.conversion import convert
     from maskcheck_export.conversion.precision import Quantization
-    from maskcheck_export.training.runs import load_run
+    from maskcheck_export.runs import load_run
 
     quantization = None if calibration == "best" else Quantization(calibration, reduce_range)
     loaded = load_run(run)

@@ -28,7 +28,7 @@ def verify(ctx: click.Context, /, run: Path, models: tuple[Path, ...], output: P
 
     from maskcheck_export.conversion.verification import verify
     from maskcheck_export.evaluation.metrics import as_lines
-    from maskcheck_export.training.runs import load_run
+    from maskcheck_export.runs import load_run
 
     comparisons = verify(load_run(run), models)
     for one in comparisons:

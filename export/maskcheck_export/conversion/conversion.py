@@ -27,7 +27,7 @@ from maskcheck_export.evaluation.metrics import columns, summarise
 from maskcheck_export.evaluation.prediction import predict
 from maskcheck_export.files import replacing
 from maskcheck_export.provenance import code_commit
-from maskcheck_export.training.runs import MODEL, PRECISIONS, Run
+from maskcheck_export.runs import MODEL, PRECISIONS, Run
 
 
 def convert(

@@ -18,7 +18,7 @@ from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
 from maskcheck_export.evaluation.metrics import columns, summarise
 from maskcheck_export.evaluation.prediction import predict
-from maskcheck_export.training.runs import MODEL, Run
+from maskcheck_export.runs import MODEL, Run
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.metrics import columns
 from maskcheck_export.evaluation.prediction import Classifier, classify_all, read_faces
 from maskcheck_export.evaluation.slices import Traits
-from maskcheck_export.training.runs import RECORD, load_run
+from maskcheck_export.runs import RECORD, load_run
 
 
 @dataclass(frozen=True)

@@ -237,10 +237,12 @@ def plot_slices(slices: Sequence[Mapping[str, Any]], overall: Mapping[str, Any])
 
 
 def figure_of(width: float, height: float) -> Figure:
+    """An empty figure; width and height in inches."""
     return Figure(figsize=(width, height), dpi=120, layout="constrained")
 
 
 def tidy(axes: Axes) -> None:
+    """The look that all plots share."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -18,7 +18,7 @@ from maskcheck.errors import ImageError
 from maskcheck.images import BGRImage, load_image
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
-from maskcheck_export.training.runs import load_run
+from maskcheck_export.runs import load_run
 
 Classify: TypeAlias = Callable[[Crops], NDArray[np.float32]]
 """From uint8 crops (B, S, S, 3) RGB to float32 probabilities (B, C)."""

@@ -24,7 +24,7 @@ from maskcheck_export.evaluation.plots import (
     plot_training,
 )
 from maskcheck_export.evaluation.slices import BLUR, BLUR_SIZE, BRIGHTNESS, MASKED, cut_slices
-from maskcheck_export.training.runs import HISTORY
+from maskcheck_export.runs import HISTORY
 
 SCHEMA = "maskcheck-evaluation/1"
 PAGE = "report.md"

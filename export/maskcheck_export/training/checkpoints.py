@@ -13,7 +13,7 @@ import keras
 
 from maskcheck_export.errors import DataError
 from maskcheck_export.files import replacing
-from maskcheck_export.training.runs import HISTORY
+from maskcheck_export.runs import HISTORY
 
 STATE = "checkpoint.json"
 WEIGHTS = "checkpoint-{epoch}.weights.h5"
@@ -95,7 +95,7 @@ def load_weights(network: keras.Model, path: Path) -> None:
 
 
 class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes checkpoint and history after each epoch, keeps the best weights, and stops a stage that no longer gets better.
+    """Writes checkpoint and history after each epoch, keeps the best weights, and stops a stage that gets no better.
 
     Args:
         folder: The run's.

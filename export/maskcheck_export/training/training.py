@@ -21,6 +21,7 @@ from maskcheck_export.evaluation.metrics import columns, summarise
 from maskcheck_export.evaluation.prediction import predict
 from maskcheck_export.files import replacing
 from maskcheck_export.provenance import code_commit
+from maskcheck_export.runs import MODEL, PACK, RECIPE, RECORD, Run
 from maskcheck_export.settings import Settings, Stage
 from maskcheck_export.training.batches import TrainingBatches
 from maskcheck_export.training.checkpoints import (
@@ -35,7 +36,6 @@ from maskcheck_export.training.devices import training_devices
 from maskcheck_export.training.network import BODY, build_network, divide_logits
 from maskcheck_export.training.optimizers import build_optimizer
 from maskcheck_export.training.repeatability import RepeatableEpochs, make_repeatable
-from maskcheck_export.training.runs import MODEL, PACK, RECIPE, RECORD, Run
 from maskcheck_export.training.validation import ValidationBatches
 
 

@@ -55,7 +55,7 @@ def _importances(study: optuna.Study, done: Sequence[FrozenTrial]) -> dict[str, 
     if len(done) < 2 or len({trial.value for trial in done}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    return optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 
 
 def _trial(trial: FrozenTrial) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _page(
         "![loss of each trial](plots/history.png)",
         "Loss of each trial, and the lowest so far.",
         "![loss against each value](plots/values.png)",
-        "Loss against the value of each key; darker dots are later trials. A key that matters shows a slope or a valley.",
+        "Loss against the value of each key; darker dots are later trials. A key that matters shows a slope or valley.",
         "## Trials",
         _table(
             ("trial", "loss", *(f"`{key}`" for key in keys)),

@@ -17,8 +17,8 @@ from optuna.trial import TrialState
 from maskcheck.errors import MaskCheckError
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError, RecipeError
+from maskcheck_export.runs import RECORD, Run
 from maskcheck_export.settings import Settings
-from maskcheck_export.training.runs import RECORD, Run
 from maskcheck_export.tuning.space import Space, change, describe
 
 JOURNAL = "study.log"

@@ -38,9 +38,10 @@ class Range(BaseModel):
 
     def suggest(self, trial: optuna.Trial, key: str) -> Value:
         """A value for a trial."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return trial.suggest_int(key, self.low, self.high, log=self.log)
-        return trial.suggest_float(key, self.low, self.high, log=self.log)
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        suggest = trial.suggest_int if whole else trial.suggest_float
+        chosen: Value = suggest(key, self.low, self.high, log=self.log)
+        return chosen
 
 
 class Choices(BaseModel):
