@@ -62,9 +62,10 @@ def _by_groups(samples: list[Sample], share: float, seed: int) -> tuple[list[Sam
     if len(set(groups)) < 2 * folds:
         raise DataError(f"{len(set(groups))} groups of pictures are too few to keep one in {folds} out of training")
     strata = [f"{sample.dataset}/{sample.label}" for sample in samples]
-    rare = {stratum for stratum, count in Counter(strata).items() if count < folds}
-    # Too few for every fold: they go where their groups go, together.
-    strata = ["rare" if stratum in rare else stratum for stratum in strata]
+    counts = Counter(strata)
+    frequent = counts.most_common(1)[0][0]
+    # Too few to be in every fold: they are divided with the most frequent, not by themselves.
+    strata = [stratum if counts[stratum] >= folds else frequent for stratum in strata]
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     kept, taken = next(splitter.split(np.zeros(len(samples)), strata, groups))
     return [samples[i] for i in kept], [samples[i] for i in taken]

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from maskcheck_export.data import DataError, describe, list_samples
+from maskcheck_export.data.listing import list_samples
+from maskcheck_export.data.samples import describe
+from maskcheck_export.errors import DataError
 
 LABELS = ("with_mask", "without_mask")
 
