@@ -15,7 +15,7 @@ from maskcheck_export.data.split import Parts
 from maskcheck_export.runs import MODEL, Run
 from maskcheck_export.settings import Settings
 
-pytestmark = [pytest.mark.export, pytest.mark.filterwarnings("default")]
+pytestmark = pytest.mark.filterwarnings("default")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def training(tmp_path: Path) -> Path:
     for name in ("white", "black"):
         Image.new("RGB", (60, 80), name).save(tmp_path / f"{name}.png")
         test.append(Sample(tmp_path / f"{name}.png", (0, 0, 60, 80), "with_mask", "drawn", name, whole=True))
-    Run(folder, settings, Parts((), (), tuple(test)), "0", "nothing", 1.0, {}, {}).save()
+    Run(folder, settings, Parts((), (), tuple(test)), "0", "nothing", 1.0, None, {}, {}).save()
     return folder
 
 

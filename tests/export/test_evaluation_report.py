@@ -143,7 +143,7 @@ def training(folder: Path, faces: Path) -> Path:
         Sample(faces / where / "0.png", (0, 0, 40, 50), label, "portraits", label, whole=True)
         for where, label in zip(("with_mask", "without_mask", "with_mask"), labels, strict=True)
     )
-    Run(folder, Settings(labels=labels), Parts((), (), test), "0", "drawn faces", 1.0, {}, {}).save()
+    Run(folder, Settings(labels=labels), Parts((), (), test), "0", "drawn faces", 1.0, None, {}, {}).save()
     return folder
 
 
