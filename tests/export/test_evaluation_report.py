@@ -147,6 +147,16 @@ def training(folder: Path, faces: Path) -> Path:
     return folder
 
 
+def test_only_faces_of_chosen_labels_are_measured(model: Path, faces: Path, report: Path) -> None:
+    result = run(model, faces, "--label", "without_mask", "--output", report)
+
+    assert result.exit_code == 0, result.output
+    assert json.loads((report / "report.json").read_text())["data"]["faces"] == 8
+    refused = run(model, faces, "--label", "hat", "--output", report)
+    assert refused.exit_code == 2
+    assert "knows the labels with_mask, without_mask, not hat" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), [("model.txt", "expected a model file, .onnx or .keras"), ("no.keras", "no model file")]
 )

@@ -15,12 +15,15 @@ from maskcheck_export.commands.prepare import require_export
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
+    "--label", "labels", multiple=True, help="Only faces of this label; repeat.  [default: all that the model knows]"
+)
+@click.option(
     "--output",
     default=Path("evaluation"),
     type=click.Path(path_type=Path),
     help="Folder for the report; one that is there is replaced.",
 )
-def evaluate(model: Path, data: tuple[Path, ...], output: Path) -> None:
+def evaluate(model: Path, data: tuple[Path, ...], labels: tuple[str, ...], output: Path) -> None:
     """Measure MODEL, a .keras or .onnx file, on the labelled faces in DATA folders, and write a report.
 
     A DATA folder holds annotations.json (COCO boxes) beside images/, or a folder of pictures for each label; or it is
@@ -28,13 +31,17 @@ def evaluate(model: Path, data: tuple[Path, ...], output: Path) -> None:
     """
     require_export()
     from maskcheck_export.data.samples import describe
+    from maskcheck_export.errors import DataError
     from maskcheck_export.evaluation.examination import examine, find_faces
     from maskcheck_export.evaluation.metrics import classification_report
     from maskcheck_export.evaluation.prediction import load_classifier
     from maskcheck_export.evaluation.report import write_report
 
     classifier = load_classifier(model)
-    listings = [find_faces(folder, classifier.labels) for folder in data]
+    unknown = [label for label in labels if label not in classifier.labels]
+    if unknown:
+        raise DataError(f"{model} knows the labels {', '.join(classifier.labels)}, not {', '.join(unknown)}")
+    listings = [find_faces(folder, labels or classifier.labels) for folder in data]
     samples = [sample for listing in listings for sample in listing.samples]
     skipped = [line for listing in listings for line in listing.skipped]
     click.echo(f"{len(samples)} faces; {describe(samples)}", err=True)
@@ -42,7 +49,8 @@ def evaluate(model: Path, data: tuple[Path, ...], output: Path) -> None:
         examination = examine(classifier, progress, skipped)
     for line in examination.skipped:
         click.echo(f"skipped: {line}", err=True)
-    command = shlex.join(["maskcheck-export", "evaluate", *map(str, (model, *data)), "--output", str(output)])
+    chosen = [part for label in labels for part in ("--label", label)]
+    command = shlex.join(["maskcheck-export", "evaluate", *map(str, (model, *data)), *chosen, "--output", str(output)])
     page = write_report(examination, output, data=data, command=command)
     click.echo(classification_report(examination.true, examination.predicted, classifier.labels))
     click.echo(f"report: {page}")
