@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,9 @@ def convert(
 
     quantization = None if calibration == "best" else Quantization(calibration, reduce_range)
     loaded = load_run(run)
-    for path in convert(loaded, output or run, precisions, quantization=quantization, report=_say, **about):
+    with redirect_stdout(sys.stderr):  # the quantiser prints its progress to standard output
+        written = convert(loaded, output or run, precisions, quantization=quantization, report=_say, **about)
+    for path in written:
         click.echo(path)
 
 

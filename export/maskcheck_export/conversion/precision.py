@@ -55,11 +55,13 @@ CANDIDATES = tuple(Quantization(*choice) for choice in product(CALIBRATIONS, (Tr
 def to_float16(floating: onnx.ModelProto) -> onnx.ModelProto:
     """Weights and activations in float16; input, scaling of the input and probabilities stay as they are."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     half = onnx.ModelProto()
     half.CopyFrom(floating)
     # Softmax in float32: probabilities in float16 would be coarse, and not add up to 1.
     half = convert_float_to_float16(half, keep_io_types=True, op_block_list=["Softmax"])
+    OnnxModel(half).topological_sort()  # the converter puts its casts at the end
     check(half)
     return half
 
