@@ -33,6 +33,10 @@ def train(recipe: str, data: Path, folder: Path, *options: str | Path, epochs: t
     )
 
 
+def set_all(*changes: str) -> list[str]:
+    return [part for change in changes for part in ("--set", change)]
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data sets that the recipes name, of 40 pictures in all."""
@@ -141,14 +145,20 @@ def test_the_best_calibration_is_chosen_by_the_validation_faces(trained: Path, t
     assert "Chosen among these" in (tmp_path / "int8.md").read_text()
 
 
-def test_the_recipe_of_the_seed_goes_all_the_way(data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "seed"
+@pytest.fixture(scope="module")
+def seed_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short training by the seed's recipe."""
+    folder = tmp_path_factory.mktemp("runs") / "seed"
+    result = train("recipes/seed.toml", data, folder, epochs=(1, 2))
+    assert result.exit_code == 0, result.output
+    return folder
 
-    assert train("recipes/seed.toml", data, folder).exit_code == 0
-    assert run("convert", folder, "--license", "MIT", "--precision", "float32").exit_code == 0
 
-    assert run("verify", folder, folder / "float32.onnx").exit_code == 0
-    assert MaskClassifier(folder / "float32.onnx", device="cpu").labels == ("with_mask", "without_mask")
+def test_the_recipe_of_the_seed_goes_all_the_way(seed_run: Path) -> None:
+    assert run("convert", seed_run, "--license", "MIT", "--precision", "float32").exit_code == 0
+
+    assert run("verify", seed_run, seed_run / "float32.onnx").exit_code == 0
+    assert MaskClassifier(seed_run / "float32.onnx", device="cpu").labels == ("with_mask", "without_mask")
 
 
 class Killed(BaseException):
@@ -156,25 +166,21 @@ class Killed(BaseException):
 
 
 def test_a_killed_training_resumes_to_the_same_result(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed_run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maskcheck_export.training.batches import TrainingBatches
+    from maskcheck_export.training.repeatability import RepeatableEpochs
 
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert train("seed", data, whole, epochs=(1, 2)).exit_code == 0
+    killed = tmp_path / "killed"
 
-    read = TrainingBatches.__getitem__
-
-    def kill_in_the_third_epoch(self: TrainingBatches, index: int) -> object:
-        if self._epoch == 2:
+    def kill_in_the_second_epoch(self: RepeatableEpochs, batch: int, logs: object = None) -> None:  # noqa: ARG001
+        if self._batches._epoch == 1:
             raise Killed
-        return read(self, index)
 
-    monkeypatch.setattr(TrainingBatches, "__getitem__", kill_in_the_third_epoch)
-    with pytest.raises(BaseException):  # noqa: B017, PT011 - TensorFlow wraps it
+    monkeypatch.setattr(RepeatableEpochs, "on_train_batch_end", kill_in_the_second_epoch)
+    with pytest.raises(Killed):
         train("seed", data, killed, epochs=(1, 2))
     monkeypatch.undo()
-    assert len((killed / "history.csv").read_text().splitlines()) == 3
+    assert len((killed / "history.csv").read_text().splitlines()) == 2
     refused = train("seed", data, killed, epochs=(1, 2))
     assert refused.exit_code == 2
     assert "resume it" in refused.stderr
@@ -185,24 +191,30 @@ def test_a_killed_training_resumes_to_the_same_result(
     result = train("seed", data, killed, "--resume", epochs=(1, 2))
 
     assert result.exit_code == 0, result.output
-    assert "resuming after epoch 2" in result.stderr
-    assert (killed / "history.csv").read_text() == (whole / "history.csv").read_text()
-    one, other_run = (json.loads((folder / "run.json").read_text()) for folder in (whole, killed))
+    assert "resuming after epoch 1" in result.stderr
+    assert (killed / "history.csv").read_text() == (seed_run / "history.csv").read_text()
+    one, other_run = (json.loads((folder / "run.json").read_text()) for folder in (seed_run, killed))
     assert one["metrics"] == other_run["metrics"]
 
 
 def test_a_stage_stops_early_and_keeps_its_best_epoch(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    options = ("training.early_stopping=1", "training.keep=best", "split.validation=0.25", "stages.all.learning_rate=1")
+    options = ("training.early_stopping=1", "training.keep=best", "split.validation=0.25")
+    still = ("stages.head.learning_rate=1e-12",)  # so that no epoch is better than the first
 
-    result = train(
-        "default", data, folder, *(part for one in options for part in ("--set", one)), epochs=(0, 30)
-    )  # at that rate, no epoch is better than the first for long
+    result = train("default", data, folder, *set_all(*options, *still), epochs=(30, 0))
 
     assert result.exit_code == 0, result.output
-    epochs = len((folder / "history.csv").read_text().splitlines()) - 1
-    assert epochs < 30
-    assert "keeping the weights of epoch" in result.stderr
+    assert len((folder / "history.csv").read_text().splitlines()) == 3
+    assert "keeping the weights of epoch 1" in result.stderr
+
+
+def test_a_training_that_diverges_is_an_error_that_says_what_to_lower(data: Path, tmp_path: Path) -> None:
+    result = train("default", data, tmp_path / "run", *set_all("stages.head.learning_rate=1e39"), epochs=(1, 0))
+
+    assert result.exit_code == 2
+    assert "diverged in epoch 1" in result.stderr
+    assert "lower stages.head.learning_rate" in result.stderr
 
 
 def test_a_damaged_checkpoint_is_an_error_and_nothing_is_lost(trained: Path, data: Path, tmp_path: Path) -> None:
@@ -226,7 +238,7 @@ def test_what_cannot_run_exits_with_2_and_says_why(data: Path, trained: Path, tm
     for arguments, message in (
         (("train", "seed", "--data-root", tmp_path, "--run", new), "no such folder"),
         (("train", "seed", "--data-root", data, "--run", new, "--weights", "absent.h5"), "no weights file absent.h5"),
-        (("train", "seed", "--data-root", data, "--run", new, "--weights", wrong, "--resume"), "does not fit"),
+        (("train", "seed", "--data-root", data, "--run", new, "--weights", wrong), "does not fit"),
         (("train", "seed", "--data-root", data, "--run", trained), "already holds a finished training"),
         (("train", "seed", "--data-root", lone, "--run", tmp_path / "lone-run"), "got none of without_mask"),
         (("train", "absent.toml", "--run", new), "no recipe absent.toml"),

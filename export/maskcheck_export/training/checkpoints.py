@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -122,6 +123,11 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
         """Write the checkpoint; it counts from the moment that its state is written."""
         logs = logs or {}
         figures = {name: float(value) for name, value in logs.items()}
+        if not all(map(math.isfinite, figures.values())):
+            said = ", ".join(f"{name} {value}" for name, value in figures.items())
+            raise DataError(
+                f"the training diverged in epoch {epoch + 1} ({said}); lower stages.{self.progress.stage}.learning_rate"
+            )
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, "stage": self.progress.stage, "learning_rate": rate, **figures}
         progress = replace(self.progress, epoch=epoch + 1, history=(*self.progress.history, row))

@@ -77,17 +77,10 @@ def train(
         seed=settings.seed,
     )
     _check_labels(parts.training, settings)
-    _claim(folder, settings, resume=resume)
+    _check_folder(folder, settings, resume=resume)
     commit = code_commit()  # now: the working tree may change while this runs
     for name, part in (("training", parts.training), ("validation", parts.validation), ("test", parts.test)):
         report(f"{name}: {len(part)} faces; {describe(part)}")
-    pack = pack_faces(
-        parts.training,
-        pack_folder or folder / PACK,
-        find_face=find_face,
-        bare_label=settings.augmentation.masks.bare_label,
-        report=report,
-    )
     make_repeatable(settings.seed)
     with training_devices(settings.training):
         network = build_network(
@@ -95,6 +88,14 @@ def train(
             classes=len(settings.labels),
             weights=settings.network.weights,
             dropout=settings.network.dropout,
+        )
+        _begin(folder, settings)
+        pack = pack_faces(
+            parts.training,
+            pack_folder or folder / PACK,
+            find_face=find_face,
+            bare_label=settings.augmentation.masks.bare_label,
+            report=report,
         )
         _fit(network, pack, parts, settings, folder, report, verbose)
     temperature, validation_loss = 1.0, None
@@ -132,25 +133,29 @@ def _check_labels(samples: Sequence[Sample], settings: Settings) -> None:
         )
 
 
-def _claim(folder: Path, settings: Settings, *, resume: bool) -> None:
-    """Take a folder for a training, or make sure that it holds this very one."""
+def _check_folder(folder: Path, settings: Settings, *, resume: bool) -> None:
+    """A training may begin in an empty folder, or go on in that of the same training."""
     if (folder / RECORD).exists():
         raise DataError(f"{folder} already holds a finished training; choose another folder, or remove it")
-    recipe = settings.model_dump(mode="json")
     path = folder / RECIPE
-    if path.exists():
-        if not resume:
-            raise DataError(f"{folder} already holds a training that has not finished; resume it, or remove the folder")
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        changed = [name for name in recipe if recipe[name] != begun.get(name)]
-        if changed:
-            raise DataError(
-                f"{folder} was begun with another recipe: {', '.join(changed)} differ; resume with that one,"
-                f" which is in {path}, or choose another folder"
-            )
+    if not path.exists():
+        return
+    if not resume:
+        raise DataError(f"{folder} already holds a training that has not finished; resume it, or remove the folder")
+    recipe, begun = settings.model_dump(mode="json"), json.loads(path.read_text(encoding="utf-8"))
+    changed = [name for name in recipe if recipe[name] != begun.get(name)]
+    if changed:
+        raise DataError(
+            f"{folder} was begun with another recipe: {', '.join(changed)} differ; resume with that one,"
+            f" which is in {path}, or choose another folder"
+        )
+
+
+def _begin(folder: Path, settings: Settings) -> None:
+    """Take a folder for a training that can begin."""
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(recipe, indent=1), encoding="utf-8")
+    with replacing(folder / RECIPE) as path:
+        path.write_text(json.dumps(settings.model_dump(mode="json"), indent=1), encoding="utf-8")
 
 
 def _fit(
