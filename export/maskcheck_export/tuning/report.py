@@ -10,16 +10,23 @@ from typing import Any
 import numpy as np
 import optuna
 import tomli_w
-from matplotlib.ticker import MaxNLocator
-from optuna.trial import FrozenTrial, TrialState
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from numpy.typing import NDArray
+from optuna.trial import FrozenTrial
 
 from maskcheck_export.evaluation.plots import BLUE, GREY, RED, figure_of, tidy
+from maskcheck_export.files import replacing
 from maskcheck_export.settings import Settings
-from maskcheck_export.tuning.space import Range, Space, change, describe
+from maskcheck_export.tuning.search import VALIDATION, finished, place_of, settled
+from maskcheck_export.tuning.space import Choices, Space, change, show, value_of
 
 BEST = "best.toml"
 _FEW = 4
 """Trials a searched key below which importances say little."""
+_FAR = 5
+"""How far above the lowest loss a plot reaches, as a multiple of the median's distance."""
 
 
 def write_report(study: optuna.Study, settings: Settings, space: Space, folder: Path) -> Path:
@@ -28,39 +35,47 @@ def write_report(study: optuna.Study, settings: Settings, space: Space, folder: 
     Returns:
         The page.
     """
-    done = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
-    failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
+    done = finished(study)
     best = change(settings, study.best_params, name="the best trial")
-    (folder / BEST).write_text(tomli_w.dumps(best.model_dump(mode="json")), encoding="utf-8")
-    importances = _importances(study, done)
+    with replacing(folder / BEST) as path:
+        path.write_text(tomli_w.dumps(best.model_dump(mode="json")), encoding="utf-8")
+    importances = _importances(study)
     plots = folder / "plots"
     plots.mkdir(exist_ok=True)
-    _plot_history(done, plots / "history.png")
-    _plot_values(done, space, plots / "values.png")
+    _plot_history(study, plots / "history.png")
+    _plot_values(study, space, plots / "values.png")
+    if importances:
+        _plot_importances(importances, plots / "importances.png")
     figures = {
         "schema": "maskcheck-tuning/1",
         "objective": "mean log loss of the validation faces, after temperature (nats)",
+        "validation": study.user_attrs[VALIDATION],
+        "finished": len(done),
+        "failed": len(settled(study)) - len(done),
         "best": {"trial": study.best_trial.number, "validation_loss": study.best_value, "values": study.best_params},
         "importances": importances,
-        "trials": [_trial(trial) for trial in study.trials],
+        "trials": [_trial(trial, folder) for trial in settled(study)],
     }
-    (folder / "report.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    with replacing(folder / "report.json") as path:
+        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     page = folder / "report.md"
-    page.write_text("\n\n".join(_page(study, done, failed, importances, space)) + "\n", encoding="utf-8")
+    with replacing(page) as path:
+        path.write_text("\n\n".join(_page(study, settings, importances, space)) + "\n", encoding="utf-8")
     return page
 
 
-def _importances(study: optuna.Study, done: Sequence[FrozenTrial]) -> dict[str, float]:
+def _importances(study: optuna.Study) -> dict[str, float]:
     """Share of the loss's variance that each key explains (fANOVA, Hutter et al. 2014); empty if all are alike."""
-    if len(done) < 2 or len({trial.value for trial in done}) < 2:
+    if len({trial.value for trial in finished(study)}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
 
 
-def _trial(trial: FrozenTrial) -> dict[str, Any]:
+def _trial(trial: FrozenTrial, folder: Path) -> dict[str, Any]:
     return {
         "trial": trial.number,
+        "folder": place_of(folder, trial).relative_to(folder).as_posix(),
         "state": trial.state.name.lower(),
         "validation_loss": trial.value,
         "values": trial.params,
@@ -68,62 +83,76 @@ def _trial(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _page(
-    study: optuna.Study,
-    done: Sequence[FrozenTrial],
-    failed: Sequence[FrozenTrial],
-    importances: Mapping[str, float],
-    space: Space,
-) -> list[str]:
-    keys = list(space)
+def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, float], space: Space) -> list[str]:
+    done = finished(study)
+    enough = _FEW * len(space)
     parts = [
         "# Search",
-        f"{len(done)} trials finished, {len(failed)} failed or were stopped. What was minimised is the mean log loss of"
-        " the validation faces (nats), after temperature; test faces had no part in it.",
+        f"Trials finished: {len(done)}; failed: {len(settled(study)) - len(done)}. What was minimised is the mean log"
+        " loss of the validation faces (nats), after temperature; test faces had no part in it.",
+        f"Validation faces: {study.user_attrs[VALIDATION]}.",
         f"The best is trial {study.best_trial.number}, with {study.best_value:.4f}. Its recipe is [{BEST}]({BEST});"
         " train with it by `maskcheck-export train`. The lowest of many trials is a little lucky: measure it on the"
         " test faces, once.",
         "## What mattered",
+        _table(
+            ("key", "the recipe's", "the best", "share"),
+            [
+                (
+                    f"`{key}`",
+                    show(value_of(settings, key)),
+                    show(study.best_params[key]),
+                    f"{importances[key]:.0%}" if key in importances else "unknown",
+                )
+                for key in sorted(space, key=lambda key: -importances.get(key, 0))
+            ],
+        ),
+        "The share is that of the variation of the loss among the trials which the key explains (fANOVA).",
     ]
-    if importances:
-        parts.append("Share of the variation of the loss among the trials that each key explains (fANOVA).")
-        parts.append(_table(("key", "share"), [(f"`{key}`", f"{share:.0%}") for key, share in importances.items()]))
-    if len(done) < _FEW * len(keys):
+    if len(done) < enough:
         parts.append(
-            f"Read this with care: {len(done)} trials for {len(keys)} keys are few; expect these shares to change"
-            f" until there are {_FEW * len(keys)} or more."
+            f"Read the shares with care: {len(space)} keys ask for {enough} finished trials or more; until then, expect"
+            " them to change."
         )
+    if importances:
+        parts += ["![share of each key](plots/importances.png)", "Share of each key."]
     parts += [
         "![loss of each trial](plots/history.png)",
-        "Loss of each trial, and the lowest so far.",
+        "Loss of each trial, and the lowest so far. Triangles at the top edge stand for losses far above.",
         "![loss against each value](plots/values.png)",
-        "Loss against the value of each key; darker dots are later trials. A key that matters shows a slope or valley.",
+        "Loss against the value of each key; darker dots are later trials, the star is the best. A key that matters"
+        " shows a slope or valley.",
         "## Trials",
         _table(
-            ("trial", "loss", *(f"`{key}`" for key in keys)),
+            ("trial", "loss", *(f"`{key}`" for key in space)),
             [
                 (
                     str(trial.number),
-                    f"{trial.value:.4f}" if trial.value is not None else trial.user_attrs.get("reason", "stopped"),
-                    *(describe(trial.params[key]) if key in trial.params else "" for key in keys),
+                    _cell(trial.user_attrs["reason"]) if trial.value is None else f"{trial.value:.4f}",
+                    *(show(trial.params[key]) for key in space),
                 )
-                for trial in sorted(study.trials, key=lambda one: np.inf if one.value is None else one.value)
+                for trial in sorted(settled(study), key=lambda one: np.inf if one.value is None else one.value)
             ],
         ),
     ]
     return parts
 
 
+def _cell(text: str) -> str:
+    """A text that a table can hold."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows))
 
 
-def _plot_history(done: Sequence[FrozenTrial], path: Path) -> None:
+def _plot_history(study: optuna.Study, path: Path) -> None:
     figure = figure_of(7.5, 4)
     axes = figure.subplots()
-    numbers, losses = [trial.number for trial in done], np.array([trial.value for trial in done], float)
-    axes.plot(numbers, losses, "o", color=BLUE, label="trial")
-    axes.step(numbers, np.minimum.accumulate(losses), where="post", color=RED, label="lowest so far")
+    numbers, losses = _losses(finished(study))
+    _dots(axes, numbers, losses, np.ones(len(losses)))
+    axes.step(numbers, np.minimum.accumulate(_within_reach(losses)), where="post", color=RED, label="lowest so far")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial (number)")
     axes.set_ylabel("validation loss (nats)")
@@ -132,21 +161,61 @@ def _plot_history(done: Sequence[FrozenTrial], path: Path) -> None:
     figure.savefig(path)
 
 
-def _plot_values(done: Sequence[FrozenTrial], space: Space, path: Path) -> None:
+def _plot_importances(importances: Mapping[str, float], path: Path) -> None:
+    figure = figure_of(7.5, 1 + 0.35 * len(importances))
+    axes = figure.subplots()
+    bars = axes.barh(list(importances), list(importances.values()), color=BLUE, height=0.6)
+    axes.bar_label(bars, fmt="{:.0%}", padding=4, color=GREY)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel("share of the variation of the loss")
+    tidy(axes)
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    figure.savefig(path)
+
+
+def _plot_values(study: optuna.Study, space: Space, path: Path) -> None:
+    done, best = finished(study), study.best_trial
     columns = min(3, len(space))
     rows = -(-len(space) // columns)
-    figure = figure_of(3.2 * columns, 2.6 * rows)
+    figure = figure_of(max(3.2 * columns, 5), 2.6 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     shades = np.linspace(0.35, 1, len(done))
+    _, losses = _losses(done)
     for axes, (key, values) in zip(panels.flat, space.items(), strict=False):
-        known = [(trial.params[key], trial.value, shade) for trial, shade in zip(done, shades, strict=True)]
-        x = [str(value) if not isinstance(values, Range) else value for value, _, _ in known]
-        axes.scatter(x, [loss for _, loss, _ in known], color=BLUE, alpha=[shade for *_, shade in known], s=22)
-        if isinstance(values, Range) and values.log:
-            axes.set_xscale("log")
+        place = values.choices.index if isinstance(values, Choices) else float
+        _dots(axes, [place(trial.params[key]) for trial in done], losses, shades)
+        axes.plot(place(best.params[key]), best.value, "*", color=RED, markersize=13, markeredgecolor="white")
+        if isinstance(values, Choices):
+            axes.set_xticks(range(len(values.choices)), [str(value) for value in values.choices])
+            axes.set_xlim(-0.5, len(values.choices) - 0.5)
+        else:
+            ticks = (np.geomspace if values.log else np.linspace)(values.low, values.high, 3)
+            axes.set_xscale("log" if values.log else "linear")
+            axes.set_xticks(ticks, [show(float(tick)) for tick in ticks])
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(key, fontsize=8)
         tidy(axes)
     for axes in panels.flat[len(space) :]:
         axes.set_visible(False)
     figure.supylabel("validation loss (nats)", fontsize=9, color=GREY)
     figure.savefig(path)
+
+
+def _losses(done: Sequence[FrozenTrial]) -> tuple[list[int], NDArray[np.float64]]:
+    return [trial.number for trial in done], np.array([trial.value for trial in done], float)
+
+
+def _dots(axes: Axes, x: Sequence[float], losses: NDArray[np.float64], shades: NDArray[np.float64]) -> None:
+    """Losses; those far above the rest, of trainings that nearly diverged, as triangles at the top edge."""
+    heights = _within_reach(losses)
+    for marker, those in (("o", heights == losses), ("^", heights < losses)):
+        if those.any():
+            colours = [to_rgba(BLUE, shade) for shade in shades[those]]
+            axes.scatter(np.array(x)[those], heights[those], color=colours, marker=marker, s=22)
+
+
+def _within_reach(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    lowest, middle = losses.min(), np.median(losses)
+    return np.minimum(losses, lowest + _FAR * (middle - lowest)) if middle > lowest else losses

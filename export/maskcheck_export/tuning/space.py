@@ -69,6 +69,9 @@ class Choices(BaseModel):
 
 Space: TypeAlias = Mapping[str, Range | Choices]
 
+_SHARED = ("seed", "labels", "data", "split")
+"""Tables and keys that decide which faces are measured: with other faces, losses cannot be compared."""
+
 _SPACE = TypeAdapter(dict[str, Range | Choices])
 
 
@@ -80,12 +83,12 @@ def read_space(path: str | Path, settings: Settings) -> Space:
         settings: The recipe.
 
     Raises:
-        RecipeError: No such file, it does not parse, a key is not one of the recipe's, or a value is not one that
-            it may have.
+        RecipeError: No such file, it does not parse, a key is not one of the recipe's, or decides which faces are
+            measured, or a value is not one that the recipe may have.
     """
     try:
         space = _SPACE.validate_python(tomllib.loads(find_recipe(path).read_text(encoding="utf-8")))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
         keys = sorted({str(one["loc"][0]) for one in error.errors()})
@@ -95,6 +98,8 @@ def read_space(path: str | Path, settings: Settings) -> Space:
     if not space:
         raise RecipeError(f"{path} holds no key to search")
     for key, values in space.items():
+        if key.split(".")[0] in _SHARED:
+            raise RecipeError(f"{path}: {key} decides which faces are measured; it must be the same in all trials")
         for value in values.extremes:
             change(settings, {key: value}, name=f"{path}: {key} = {value}")
     return space
@@ -118,6 +123,15 @@ def change(settings: Settings, values: Mapping[str, Value], *, name: str) -> Set
     return settings_from(content, name)
 
 
-def describe(value: Value) -> str:
+def value_of(settings: Settings, key: str) -> Value:
+    """The value of a dotted key that a space may have."""
+    value: Any = settings.model_dump(mode="json")
+    for part in key.split("."):
+        value = value[part]
+    chosen: Value = value
+    return chosen
+
+
+def show(value: Value) -> str:
     """A value, for people: four digits of a number."""
     return f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else str(value)
