@@ -6,7 +6,19 @@ import os
 
 from maskcheck.commands.group import require_extra
 
-_PACKAGES = ("h5py", "imagehash", "keras", "matplotlib", "onnx", "optuna", "pydantic", "scipy", "sklearn", "tf2onnx")
+_PACKAGES = (
+    "h5py",
+    "imagehash",
+    "keras",
+    "matplotlib",
+    "onnx",
+    "optuna",
+    "pydantic",
+    "scipy",
+    "sklearn",
+    "tf2onnx",
+    "tomli_w",
+)
 
 
 def require_export(*, backend: str | None = None) -> None:
