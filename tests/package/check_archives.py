@@ -13,6 +13,9 @@ WHEEL = (
     "maskcheck/models/mask-inceptionv3-128-int8.onnx",
     "maskcheck_export/__init__.py",
     "maskcheck_export/py.typed",
+    "maskcheck_export/recipes/default.toml",
+    "maskcheck_export/recipes/seed.toml",
+    "maskcheck_export/recipes/space.toml",
     "maskcheck_bench/__init__.py",
     "maskcheck_bench/py.typed",
 )
