@@ -10,25 +10,13 @@ import click
 
 from maskcheck_export.commands.log import FolderLog
 from maskcheck_export.commands.prepare import require_export
-
-HELP_RECIPES = "RECIPE is a TOML file, or one that comes with maskcheck: recipes/default.toml, recipes/seed.toml."
+from maskcheck_export.commands.recipe_options import HELP_RECIPES, chosen_settings, recipe_options
 
 
 @click.command(epilog=HELP_RECIPES)
-@click.argument("recipe")
+@recipe_options
 @click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder to write the run to.")
-@click.option(
-    "--data-root",
-    default=".",
-    type=click.Path(path_type=Path),
-    help="Folder that the recipe's data paths are relative to.",
-)
-@click.option("--weights", help="Start of the body, instead of the recipe's network.weights.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.all.epochs=4.")
 @click.option("--resume", is_flag=True, help="Go on after the last finished epoch of a training that was stopped.")
-@click.option(
-    "--pack", "pack_folder", type=click.Path(path_type=Path), help="Folder of packed faces, to share between runs."
-)
 def train(
     recipe: str,
     folder: Path,
@@ -44,11 +32,7 @@ def train(
     label. The run's folder gets model.keras, run.json, history.csv, training.log and a checkpoint of each epoch.
     """
     require_export()
-    from maskcheck_export.settings import read_recipe
-
-    if weights:
-        changes = (*changes, f"network.weights='{weights}'")
-    settings = read_recipe(recipe, changes)
+    settings = chosen_settings(recipe, weights, changes)
 
     from maskcheck_export.data.gathering import gather
     from maskcheck_export.evaluation.metrics import as_lines

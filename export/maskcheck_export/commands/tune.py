@@ -10,26 +10,15 @@ import click
 
 from maskcheck_export.commands.log import FolderLog
 from maskcheck_export.commands.prepare import require_export
-from maskcheck_export.commands.train import HELP_RECIPES
+from maskcheck_export.commands.recipe_options import HELP_RECIPES, chosen_settings, recipe_options
 
 
 @click.command(epilog=HELP_RECIPES)
-@click.argument("recipe")
+@recipe_options
 @click.option("--study", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the search.")
 @click.option("--space", default="recipes/space.toml", help="TOML file of the keys and values to search.")
 @click.option("--trials", type=click.IntRange(1), help="Most trials in all, those of earlier calls counted in.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Start no trial after so many minutes.")
-@click.option(
-    "--data-root",
-    default=".",
-    type=click.Path(path_type=Path),
-    help="Folder that the recipe's data paths are relative to.",
-)
-@click.option("--weights", help="Start of the body, instead of the recipe's network.weights.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe: stages.all.epochs=4.")
-@click.option(
-    "--pack", "pack_folder", type=click.Path(path_type=Path), help="Folder of packed faces, to share between runs."
-)
 def tune(
     recipe: str,
     folder: Path,
@@ -49,15 +38,12 @@ def tune(
         raise click.UsageError("say when to stop: --trials, --minutes or both")
     require_export()
     from maskcheck_export.data.gathering import gather
-    from maskcheck_export.settings import read_recipe
     from maskcheck_export.training.training import train
     from maskcheck_export.tuning.report import write_report
     from maskcheck_export.tuning.search import search
     from maskcheck_export.tuning.space import read_space
 
-    if weights:
-        changes = (*changes, f"network.weights='{weights}'")
-    settings = read_recipe(recipe, changes)
+    settings = chosen_settings(recipe, weights, changes)
     searched = read_space(space, settings)
     say = FolderLog(folder / "tuning.log")
     with redirect_stdout(sys.stderr):  # Keras prints its progress bar to standard output
