@@ -32,15 +32,16 @@ def data(folders: tuple[Path, ...], labels: tuple[str, ...], distance: int, outp
     A folder holds either annotations.json (COCO boxes) beside images/, or a folder of pictures for each label.
     """
     require_export()
-    from maskcheck_export.data.inventory import QUANTILES, SIZES, take_inventory
+    from maskcheck_export.data.inventory import QUANTILES, take_inventory
     from maskcheck_export.data.listing import list_samples
+    from maskcheck_export.data.samples import FACE_SIZES
 
     found = take_inventory([list_samples(folder, labels) for folder in folders], distance=distance)
     console = Console()
     sizes = [
-        f"< {SIZES[0]}",
-        *(f"{low} to {high}" for low, high in pairwise(SIZES)),
-        f"{SIZES[-1]} up",
+        f"< {FACE_SIZES[0]}",
+        *(f"{low} to {high}" for low, high in pairwise(FACE_SIZES)),
+        f"{FACE_SIZES[-1]} up",
     ]
     rows = [(label, [str(one.faces.get(label, 0)) for one in found.datasets]) for label in labels]
     rows += [("pictures", [str(one.pictures) for one in found.datasets])]

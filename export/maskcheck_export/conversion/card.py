@@ -11,6 +11,7 @@ import onnx
 from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, find_model, hash_model
 from maskcheck_export.conversion.graph import graph_facts
 from maskcheck_export.files import replacing
+from maskcheck_export.markdown import table
 
 
 def write_card(model: Path, output: Path | None = None, *, more: str = "") -> Path:
@@ -57,7 +58,7 @@ def model_card(path: Path) -> str:
     parts = [
         f"# {path.name}",
         "Says of a face crop whether the face wears a mask. For use with `maskcheck`, which cuts the crops.",
-        _table(("", ""), facts.items()),
+        table(("", ""), facts.items()),
     ]
     if "datasets" in metrics:
         parts += ["## Accuracy", f"Measured on {metrics['measured_on']}.", _accuracy(metrics["datasets"], info.labels)]
@@ -84,7 +85,7 @@ def _accuracy(datasets: Mapping[str, Any], labels: Sequence[str]) -> str:
         for dataset, slices in datasets.items()
         for name, scores in slices.items()
     ]
-    return _table(("data", "faces of", "number", "accuracy", *(f"recall `{label}`" for label in labels)), rows)
+    return table(("data", "faces of", "number", "accuracy", *(f"recall `{label}`" for label in labels)), rows)
 
 
 def _quantization(metrics: Mapping[str, Any]) -> list[str]:
@@ -105,9 +106,4 @@ def _quantization(metrics: Mapping[str, Any]) -> list[str]:
         for one in metrics["quantizations"]
     ]
     headings = ("ranges by", "bits of weights", "labels changed", "accuracy", "mean difference", "calibration error")
-    return [f"{text} Chosen among these, on the validation faces, against float32:", _table(headings, rows)]
-
-
-def _table(headings: Sequence[str], rows: Any) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return [f"{text} Chosen among these, on the validation faces, against float32:", table(headings, rows)]

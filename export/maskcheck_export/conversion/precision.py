@@ -12,11 +12,11 @@ import numpy as np
 import onnx
 from onnxruntime import quantization
 
-from maskcheck.crops import Crops, crop_face
+from maskcheck.crops import Crops
 from maskcheck.model import INPUT_NAME
 from maskcheck_export.conversion.graph import check
 from maskcheck_export.data.samples import Sample
-from maskcheck_export.evaluation.prediction import read_faces
+from maskcheck_export.evaluation.prediction import read_crops
 from maskcheck_export.settings import Input
 
 CALIBRATION_BATCH = 32
@@ -105,10 +105,7 @@ class _CalibrationCrops(quantization.CalibrationDataReader):  # type: ignore[mis
         wanted = min(len(training), CALIBRATION_BATCH * batches)
         batch = min(wanted, CALIBRATION_BATCH)
         chosen = np.linspace(0, len(training) - 1, wanted // batch * batch).astype(int)
-        self._crops = (
-            crop_face(picture, np.array(sample.box), size=shape.size, margin=shape.margin)
-            for sample, picture in read_faces([training[i] for i in chosen])
-        )
+        self._crops = read_crops([training[i] for i in chosen], size=shape.size, margin=shape.margin)
         self._batch = batch
 
     def get_next(self) -> dict[str, Crops] | None:

@@ -12,10 +12,7 @@ import numpy as np
 
 from maskcheck_export.data.duplicates import group_near_duplicates, hash_pictures, near_pairs
 from maskcheck_export.data.listing import Listing
-from maskcheck_export.data.samples import Sample
-
-SIZES = (8, 12, 24, 48, 96)
-"""Edges between the counts by face size: shorter side of the box, in pixels."""
+from maskcheck_export.data.samples import FACE_SIZES, Sample
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -113,7 +110,7 @@ def _describe(name: str, samples: Sequence[Sample], longer_sides: Mapping[Path, 
         name=name,
         pictures=len(paths),
         faces=dict(sorted(Counter(sample.label for sample in samples).items())),
-        face_sizes=tuple(np.bincount(np.digitize(sides, SIZES), minlength=len(SIZES) + 1).tolist()),
+        face_sizes=tuple(np.bincount(np.digitize(sides, FACE_SIZES), minlength=len(FACE_SIZES) + 1).tolist()),
         face_quantiles=tuple(np.quantile(sides, QUANTILES).round(1).tolist()),
         picture_quantiles=tuple(np.quantile([longer_sides[path] for path in paths], QUANTILES).round(1).tolist()),
         groups=len(groups),

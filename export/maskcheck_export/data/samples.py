@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+FACE_SIZES = (8, 12, 24, 48, 96)
+"""Edges between small and large faces in reports: shorter side of the box, in pixels."""
+
 
 @dataclass(frozen=True)
 class Sample:

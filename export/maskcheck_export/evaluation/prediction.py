@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
@@ -16,6 +15,7 @@ from maskcheck import MaskClassifier
 from maskcheck.crops import Crops, crop_face
 from maskcheck.errors import ImageError
 from maskcheck.images import BGRImage, load_image
+from maskcheck.model import hash_model
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.runs import load_run
@@ -50,8 +50,7 @@ class Classifier:
     @property
     def sha256(self) -> str:
         """SHA-256 of the file, in hexadecimal."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_model(self.path)
 
 
 def load_classifier(path: Path) -> Classifier:
@@ -147,7 +146,14 @@ def predict(classify: Classify, samples: Sequence[Sample], *, size: int, margin:
         ImageError: A picture cannot be read.
         DataError: There is no sample.
     """
-    crops = (
-        crop_face(picture, np.array(sample.box), size=size, margin=margin) for sample, picture in read_faces(samples)
-    )
-    return classify_all(classify, crops)
+    return classify_all(classify, read_crops(samples, size=size, margin=margin))
+
+
+def read_crops(samples: Iterable[Sample], *, size: int, margin: float) -> Iterator[NDArray[np.uint8]]:
+    """The crops that the SDK would cut, uint8 (S, S, 3) RGB, one after the other.
+
+    Raises:
+        ImageError: A picture cannot be read.
+    """
+    for sample, picture in read_faces(samples):
+        yield crop_face(picture, np.array(sample.box), size=size, margin=margin)

@@ -24,6 +24,7 @@ from maskcheck_export.evaluation.plots import (
     plot_training,
 )
 from maskcheck_export.evaluation.slices import BLUR, BLUR_SIZE, BRIGHTNESS, MASKED, cut_slices
+from maskcheck_export.markdown import table
 from maskcheck_export.runs import HISTORY
 
 SCHEMA = "maskcheck-evaluation/1"
@@ -187,7 +188,7 @@ def _head(examination: Examination, figures: Mapping[str, Any]) -> Iterator[str]
         " flatter it: the table says what it learned from."
     )
     yield ""
-    yield from _table(
+    yield table(
         ("", ""),
         [
             ("model", f"`{model['path']}`"),
@@ -244,7 +245,7 @@ def _slices(slices: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Itera
         yield from ("", f"### By {kind}", "")
         if kind in _KINDS:
             yield from (_KINDS[kind], "")
-        yield from _table(
+        yield table(
             (kind, "faces", "accuracy", *(f"recall {label} (faces)" for label in labels), "calibration error"),
             [
                 (
@@ -302,11 +303,6 @@ def _recall(label: Mapping[str, Any]) -> str:
 
 def _picture(name: str, how_to_read: str) -> Iterator[str]:
     yield from ("", f"![{name.replace('_', ' ')}]({PLOTS}/{name}.png)", "", how_to_read)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    for cells in (head, ["---"] * len(head), *rows):
-        yield "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def _with_interval(share: float, interval: tuple[float, float]) -> str:

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from maskcheck.crops import crop_face
 from maskcheck.images import BGRImage
-from maskcheck_export.data.samples import Sample
+from maskcheck_export.data.samples import FACE_SIZES, Sample
 from maskcheck_export.evaluation.metrics import NEAR_FACE
-
-SIZES = (8, 12, 24, 48, 96)
-"""Edges between the slices by face size: shorter side of the box, in pixels."""
 
 BLUR_SIZE = 48
 """Side, in pixels, that faces are reduced to before their blur is measured; smaller ones are not measured."""
@@ -119,7 +116,11 @@ def cut_slices(samples: Sequence[Sample], traits: Sequence[Traits]) -> list[Slic
             lambda s, _: s.dataset if s.shorter_side >= NEAR_FACE else None,
         ),
         *cut("label", labels, lambda sample, _: sample.label),
-        *cut("face size", [size_name(edge) for edge in (0, *SIZES)], lambda sample, _: size_name(sample.shorter_side)),
+        *cut(
+            "face size",
+            [size_name(edge) for edge in (0, *FACE_SIZES)],
+            lambda sample, _: size_name(sample.shorter_side),
+        ),
         *cut("blur", [*BLUR, _BLUR_UNKNOWN], lambda _, trait: _blur_name(trait)),
         *cut("brightness", list(BRIGHTNESS), lambda _, trait: _class_of(trait.brightness, BRIGHTNESS)),
         *cut("mask colour", list(COLOURS), lambda s, trait: trait.mask_colour if s.label == MASKED else None),
@@ -128,12 +129,12 @@ def cut_slices(samples: Sequence[Sample], traits: Sequence[Traits]) -> list[Slic
 
 def size_name(side: float) -> str:
     """Name of the slice by face size that holds a shorter side, in pixels: from the lower edge up to the upper."""
-    if side < SIZES[0]:
-        return f"< {SIZES[0]} px"
-    if side >= SIZES[-1]:
-        return f">= {SIZES[-1]} px"
-    upper = next(i for i, edge in enumerate(SIZES) if side < edge)
-    return f"{SIZES[upper - 1]}-{SIZES[upper]} px"
+    if side < FACE_SIZES[0]:
+        return f"< {FACE_SIZES[0]} px"
+    if side >= FACE_SIZES[-1]:
+        return f">= {FACE_SIZES[-1]} px"
+    upper = next(i for i, edge in enumerate(FACE_SIZES) if side < edge)
+    return f"{FACE_SIZES[upper - 1]}-{FACE_SIZES[upper]} px"
 
 
 _BLUR_UNKNOWN = f"not told (< {BLUR_SIZE} px)"

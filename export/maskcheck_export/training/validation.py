@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.crops import Crops, crop_face
-from maskcheck.images import load_image
+from maskcheck.crops import Crops
 from maskcheck_export.data.samples import Sample
+from maskcheck_export.evaluation.prediction import read_crops
 from maskcheck_export.settings import Settings
 from maskcheck_export.training.batches import one_hot
 
@@ -30,8 +30,5 @@ class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Crops, NDArray[np.float32]]:
         chosen = self._samples[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
         shape = self._settings.input
-        crops = [
-            crop_face(load_image(sample.path).pixels, np.array(sample.box), size=shape.size, margin=shape.margin)
-            for sample in chosen
-        ]
-        return np.stack(crops), one_hot([sample.label for sample in chosen], self._settings.labels)
+        crops = np.stack(list(read_crops(chosen, size=shape.size, margin=shape.margin)))
+        return crops, one_hot([sample.label for sample in chosen], self._settings.labels)

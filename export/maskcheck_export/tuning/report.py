@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 
 from maskcheck_export.evaluation.plots import BLUE, GREY, RED, figure_of, tidy
 from maskcheck_export.files import replacing
+from maskcheck_export.markdown import table
 from maskcheck_export.settings import Settings
 from maskcheck_export.tuning.search import VALIDATION, finished, place_of, settled
 from maskcheck_export.tuning.space import Choices, Space, change, show, value_of
@@ -95,7 +96,7 @@ def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, flo
         " train with it by `maskcheck-export train`. The lowest of many trials is a little lucky: measure it on the"
         " test faces, once.",
         "## What mattered",
-        _table(
+        table(
             ("key", "the recipe's", "the best", "share"),
             [
                 (
@@ -123,7 +124,7 @@ def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, flo
         "Loss against the value of each key; darker dots are later trials, the star is the best. A key that matters"
         " shows a slope or valley.",
         "## Trials",
-        _table(
+        table(
             ("trial", "loss", *(f"`{key}`" for key in space)),
             [
                 (
@@ -140,11 +141,7 @@ def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, flo
 
 def _cell(text: str) -> str:
     """A text that a table can hold."""
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows))
+    return " ".join(text.split())
 
 
 def _plot_history(study: optuna.Study, path: Path) -> None:
