@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from maskcheck.distributions import installed_versions
 from maskcheck_export.augmentation.anatomy import find_face
-from maskcheck_export.data.pack import Pack, pack_faces
+from maskcheck_export.data.pack import pack_faces
 from maskcheck_export.data.samples import Sample, describe
-from maskcheck_export.data.split import Parts, split
+from maskcheck_export.data.split import split
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import apply_temperature, fit_temperature, mean_log_loss
 from maskcheck_export.evaluation.metrics import columns, summarise
@@ -22,21 +22,11 @@ from maskcheck_export.evaluation.prediction import predict
 from maskcheck_export.files import replacing
 from maskcheck_export.provenance import code_commit
 from maskcheck_export.runs import MODEL, PACK, RECIPE, RECORD, Run
-from maskcheck_export.settings import Settings, Stage
-from maskcheck_export.training.batches import TrainingBatches
-from maskcheck_export.training.checkpoints import (
-    BEST,
-    Checkpoints,
-    Progress,
-    load_checkpoint,
-    load_progress,
-    load_weights,
-)
+from maskcheck_export.settings import Settings
 from maskcheck_export.training.devices import training_devices
-from maskcheck_export.training.network import BODY, build_network, divide_logits
-from maskcheck_export.training.optimizers import build_optimizer
-from maskcheck_export.training.repeatability import RepeatableEpochs, make_repeatable
-from maskcheck_export.training.validation import ValidationBatches
+from maskcheck_export.training.network import build_network, divide_logits
+from maskcheck_export.training.repeatability import make_repeatable
+from maskcheck_export.training.stages import Stages
 
 
 def train(
@@ -97,7 +87,7 @@ def train(
             bare_label=settings.augmentation.masks.bare_label,
             report=report,
         )
-        _fit(network, pack, parts, settings, folder, report, verbose)
+        Stages(network, pack, parts, settings, folder, report, verbose).fit()
     temperature, validation_loss = 1.0, None
     if parts.validation:
         true = columns(parts.validation, settings.labels)
@@ -156,84 +146,6 @@ def _begin(folder: Path, settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / RECIPE) as path:
         path.write_text(json.dumps(settings.model_dump(mode="json"), indent=1), encoding="utf-8")
-
-
-def _fit(
-    network: keras.Model,
-    pack: Pack,
-    parts: Parts,
-    settings: Settings,
-    folder: Path,
-    report: Callable[[str], None],
-    verbose: str | int,
-) -> None:
-    """Go through the stages, from where the checkpoint in the folder left."""
-    progress = load_progress(folder)
-    if progress.epoch:
-        report(f"resuming after epoch {progress.epoch}")
-    stages = {name: stage for name, stage in settings.stages if stage.epochs}
-    names = list(stages)
-    for name in names[names.index(progress.stage) if progress.stage else 0 :]:
-        progress = _fit_stage(network, name, stages[name], progress, pack, parts, settings, folder, report, verbose)
-
-
-def _fit_stage(
-    network: keras.Model,
-    name: str,
-    stage: Stage,
-    progress: Progress,
-    pack: Pack,
-    parts: Parts,
-    settings: Settings,
-    folder: Path,
-    report: Callable[[str], None],
-    verbose: str | int,
-) -> Progress:
-    resuming = progress.stage == name
-    progress = progress.enter(name)
-    end = progress.stage_start + stage.epochs
-    network.get_layer(BODY).trainable = name == "all"
-    batches = TrainingBatches(pack, parts.training, _repeats(parts.training, settings), settings, epoch=progress.epoch)
-    network.compile(
-        optimizer=build_optimizer(stage, steps_per_epoch=len(batches)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.training.label_smoothing),
-        metrics=["accuracy"],
-        # On a CPU, XLA's convolutions take 1.4 times as long as oneDNN's.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-    )
-    if resuming:
-        load_checkpoint(network, folder, progress)
-    if progress.epoch < end and not progress.stopped:
-        checkpoints = Checkpoints(
-            folder,
-            progress,
-            patience=settings.training.early_stopping,
-            keep_best=settings.training.keep == "best",
-            report=report,
-        )
-        network.fit(
-            batches,
-            validation_data=ValidationBatches(parts.validation, settings) if parts.validation else None,
-            initial_epoch=progress.epoch,
-            epochs=end,
-            shuffle=False,  # the batches are shuffled by the epoch's number; Keras would do so by what came before
-            callbacks=[
-                RepeatableEpochs(batches, settings.seed),
-                checkpoints,
-            ],
-            verbose=verbose,
-        )
-        progress = checkpoints.progress
-    if settings.training.keep == "best":
-        load_weights(network, folder / BEST.format(stage=name))
-        report(f"{name}: keeping the weights of epoch {progress.best_epoch}")
-    return progress
-
-
-def _repeats(samples: Sequence[Sample], settings: Settings) -> NDArray[np.float64]:
-    """How many times an epoch each sample is drawn: the weight of its data set."""
-    weights = {Path(source.path).name: source.weight for source in settings.data}
-    return np.array([weights.get(sample.dataset, 1.0) for sample in samples])
 
 
 def _predict(network: keras.Model, samples: Sequence[Sample], settings: Settings) -> NDArray[np.float32]:
