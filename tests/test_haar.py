@@ -15,7 +15,7 @@ from maskcheck.detectors.haar import HaarDetector, check_cascades
 from maskcheck.detectors.registry import DetectorRegistry, create_detector
 from maskcheck.images import BGRImage
 
-SPEC = DetectorRegistry(list).find("haar")
+SPEC = DetectorRegistry(list).find("haar").spec
 CASCADES = next(option for option in SPEC.options if option.name == "cascade").choices or ()
 
 FACE = (165, 145, 352, 365)

@@ -64,14 +64,26 @@ def test_a_picture_without_faces_is_a_normal_result(toy_model: Path, halves: NDA
     assert result.receipt is not None
 
 
-def test_boxes_are_clipped_to_the_picture_and_those_outside_are_dropped(
+def test_boxes_become_whole_pixels_and_those_without_area_are_dropped(
     toy_model: Path, halves: NDArray[np.uint8]
 ) -> None:
-    detector = FixedDetector([[-10.5, -3, 20.2, 30], [95, 50, 130, 80], [200, 10, 220, 30]], [0.9, 0.8, 0.7])
+    detector = FixedDetector([[0, 0, 20.2, 30], [95, 50, 100.001, 60], [50, 10, 50, 30]], [0.9, 0.8, 0.7])
 
     result = MaskPipeline(detector, model=toy_model)(halves)
 
     assert [face.box for face in result] == [(0, 0, 21, 30), (95, 50, 100, 60)]
+
+
+@pytest.mark.parametrize("box", [[-1, 0, 20, 30], [95, 50, 101, 60], [200, 10, 220, 30], [10, 10, 20, 61]])
+def test_boxes_outside_the_picture_are_refused_with_the_detectors_name(
+    toy_model: Path, halves: NDArray[np.uint8], box: list[float]
+) -> None:
+    pipeline = MaskPipeline(FixedDetector([[0, 0, 20, 30], box], [0.9, 0.1]), model=toy_model, min_score=0.5)
+
+    with pytest.raises(PluginError, match=r"FixedDetector: expected boxes inside the picture of 100 x 60 .*boxes\[1\]"):
+        pipeline(halves)
+    (result,) = pipeline.stream([halves])
+    assert isinstance(result.error, PluginError)
 
 
 def test_faces_below_the_least_score_are_not_reported(toy_model: Path, halves: NDArray[np.uint8]) -> None:

@@ -98,7 +98,7 @@ def test_the_built_in_detector_is_found_without_loading_any_plugin() -> None:
 
     registry = DetectorRegistry(forbidden)
 
-    assert isinstance(create_detector(registry.find("haar")), haar.HaarDetector)
+    assert isinstance(create_detector(registry.find("haar").spec), haar.HaarDetector)
 
 
 def test_without_plugins_there_is_the_built_in_detector() -> None:
@@ -112,7 +112,7 @@ def test_without_plugins_there_is_the_built_in_detector() -> None:
 def test_an_installed_plugin_is_discovered_by_its_entry_point(site: Site) -> None:
     site.install("acme-faces", good("acme"))
 
-    assert DetectorRegistry().find("acme").summary == "Finds nothing"
+    assert DetectorRegistry().find("acme").spec.summary == "Finds nothing"
 
 
 def test_the_detector_of_a_plugin_is_listed_with_its_origin_and_can_be_made(site: Site) -> None:
@@ -122,7 +122,7 @@ def test_the_detector_of_a_plugin_is_listed_with_its_origin_and_can_be_made(site
     assert names(registry) == ["haar", "acme"]
     assert (registry.registered()[1].distribution, registry.registered()[1].version) == ("acme-faces", "3.4.5")
     assert registry.failed() == ()
-    assert hasattr(create_detector(registry.find("acme")), "detect")
+    assert hasattr(create_detector(registry.find("acme").spec), "detect")
 
 
 def test_a_plugin_may_offer_several_detectors(site: Site) -> None:
@@ -330,23 +330,132 @@ def test_a_plugin_cannot_take_the_name_of_the_built_in_detector(site: Site) -> N
     site.install("acme-faces", good("haar"))
     registry = site.registry()
 
-    assert [(found.spec.name, found.distribution) for found in registry.registered()] == [("haar", "maskcheck")]
+    assert [found.name for found in registry.registered()] == ["haar", "acme-faces:haar"]
     assert "'haar' is taken by maskcheck " in failures(registry)["haar"]
-    assert isinstance(create_detector(registry.find("haar")), haar.HaarDetector)
+    assert isinstance(create_detector(registry.find("haar").spec), haar.HaarDetector)
 
 
 @pytest.mark.parametrize("installed", [["acme-faces", "zebra-faces"], ["zebra-faces", "acme-faces"]])
-def test_of_two_plugins_with_one_name_the_first_by_distribution_wins_always(site: Site, installed: list[str]) -> None:
+def test_of_two_plugins_with_one_name_neither_is_preferred(site: Site, installed: list[str]) -> None:
     for distribution in installed:
         site.install(distribution, good("same"))
     in_order = sorted(site.entry_points(), key=lambda point: installed.index(point.name))
     registry = DetectorRegistry(lambda: in_order)
 
-    assert [(found.spec.name, found.distribution) for found in registry.registered()][1:] == [("same", "acme-faces")]
-    (failed,) = registry.failed()
-    assert (failed.name, failed.distribution) == ("same", "zebra-faces")
-    assert "'same' is taken by acme-faces 1.2" in failed.reason
-    assert registry.find("same") is registry.registered()[1].spec
+    assert [found.name for found in registry.registered()][1:] == ["acme-faces:same", "zebra-faces:same"]
+    assert [(one.name, one.distribution, one.advice) for one in registry.failed()] == [
+        ("same", "acme-faces", "ask for acme-faces:same"),
+        ("same", "zebra-faces", "ask for zebra-faces:same"),
+    ]
+    assert "'same' is taken by zebra-faces 1.2" in registry.failed()[0].reason
+    with pytest.raises(PluginError, match=r"acme-faces 1.2 and zebra-faces 1.2; ask for acme-faces:same or zebra-"):
+        registry.find("same")
+    assert registry.find("zebra-faces:same").distribution == "zebra-faces"
+    assert registry.find("Zebra_Faces:same").distribution == "zebra-faces"
+
+
+def test_a_plugin_whose_entry_point_bears_the_name_goes_before_one_that_has_it_by_the_way(site: Site) -> None:
+    site.install("acme-faces", good("zebra"))
+    site.install("zebra-faces", good("zebra"), entry_point="zebra")
+    registry = site.registry()
+
+    assert registry.find("zebra").distribution == "zebra-faces"
+    assert "plugin_of_acme_faces" not in sys.modules
+    assert [found.name for found in registry.registered()] == ["haar", "acme-faces:zebra", "zebra"]
+    assert [(one.name, one.distribution) for one in registry.failed()] == [("zebra", "acme-faces")]
+
+
+def test_a_detector_behind_a_taken_name_is_there_by_its_distribution(site: Site) -> None:
+    site.install("acme-faces", good("haar"))
+    registry = site.registry()
+
+    assert registry.find("acme-faces:haar").spec.summary == "Finds nothing"
+    assert registry.find("maskcheck:haar").distribution == "maskcheck"
+    with pytest.raises(DetectorNotFound, match="no detector 'acme-faces:other'"):
+        registry.find("acme-faces:other")
+
+
+def test_a_plugin_that_registers_one_name_twice_fails(site: Site) -> None:
+    site.install(
+        "acme-faces",
+        """
+        from maskcheck import DetectorSpec, hookimpl
+        @hookimpl
+        def maskcheck_register_detectors():
+            return [DetectorSpec("mine", "Finds nothing", object)] * 2
+        """,
+    )
+
+    assert failures(site.registry()) == {"acme-faces": "TypeError: it registers two detectors of the name 'mine'"}
+
+
+# --- Loading no more than is asked for
+
+
+def test_only_the_plugin_whose_entry_point_bears_the_name_is_imported(site: Site) -> None:
+    site.install("acme-faces", good("acme"), entry_point="acme")
+    site.install("broken-faces", "raise RuntimeError('no camera')")
+
+    assert site.registry().find("acme").distribution == "acme-faces"
+    assert "plugin_of_broken_faces" not in sys.modules
+
+
+def test_plugins_are_listed_by_their_metadata_without_being_imported(site: Site) -> None:
+    site.install("acme-faces", good("acme"), entry_point="acme")
+    site.install("broken-faces", "raise RuntimeError('no camera')", version="0.3")
+
+    listed = site.registry().plugins()
+
+    assert [(one.name, one.distribution, one.version) for one in listed] == [
+        ("acme", "acme-faces", "1.2"),
+        ("broken-faces", "broken-faces", "0.3"),
+    ]
+    assert not [name for name in sys.modules if name.startswith("plugin_of_")]
+
+
+@pytest.mark.parametrize(
+    ("allow", "disable", "loaded"),
+    [
+        (None, "", ["haar", "acme", "zebra"]),
+        (None, "0", ["haar", "acme", "zebra"]),
+        (None, "1", ["haar"]),
+        (None, "Zebra_Faces, other", ["haar", "acme"]),
+        ("acme_faces", "", ["haar", "acme"]),
+        ("", "", ["haar"]),
+        ("acme-faces, zebra-faces", "acme-faces", ["haar", "zebra"]),
+    ],
+)
+def test_the_environment_says_which_plugins_are_loaded(
+    site: Site, monkeypatch: pytest.MonkeyPatch, allow: str | None, disable: str, loaded: list[str]
+) -> None:
+    site.install("acme-faces", good("acme"), entry_point="acme")
+    site.install("zebra-faces", good("zebra"), entry_point="zebra")
+    monkeypatch.setenv("MASKCHECK_DISABLE_PLUGINS", disable)
+    if allow is not None:
+        monkeypatch.setenv("MASKCHECK_PLUGINS", allow)
+    registry = site.registry()
+
+    assert names(registry) == loaded
+    assert {one.name for one in registry.failed() if one.wanted} == {"acme", "zebra"} - set(loaded)
+    assert len([name for name in sys.modules if name.startswith("plugin_of_")]) == len(loaded) - 1
+
+
+def test_asking_for_a_disabled_plugin_says_by_what_it_is_disabled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.install("acme-faces", good("acme"), entry_point="acme")
+    monkeypatch.setenv("MASKCHECK_PLUGINS", "other-faces")
+
+    with pytest.raises(PluginError, match="not named by MASKCHECK_PLUGINS; add acme-faces to MASKCHECK_PLUGINS"):
+        site.registry().find("acme")
+
+
+def test_a_plugin_may_look_for_detectors_while_it_is_imported(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = "from maskcheck.detectors import registry as host\nfound = host.under_test.registered()\n"
+    site.install("acme-faces", look + dedent(good("acme")))
+    registry = site.registry()
+    monkeypatch.setattr("maskcheck.detectors.registry.under_test", registry, raising=False)
+
+    assert names(registry) == ["haar", "acme"]
+    assert [found.name for found in sys.modules["plugin_of_acme_faces"].found] == ["haar"]
 
 
 def test_a_distribution_that_was_half_uninstalled_does_not_stop_the_others(site: Site) -> None:
@@ -472,7 +581,7 @@ def test_options_come_as_text_from_the_command_line_or_as_values() -> None:
 
 
 def test_the_options_of_the_built_in_detector_reach_it() -> None:
-    spec = DetectorRegistry(list).find("haar")
+    spec = DetectorRegistry(list).find("haar").spec
 
     assert create_detector(spec, {"min_size": "40", "scale_factor": "1.3"}) == haar.HaarDetector(
         min_size=40, scale_factor=1.3
@@ -480,7 +589,7 @@ def test_the_options_of_the_built_in_detector_reach_it() -> None:
 
 
 def test_a_detector_made_from_its_declared_defaults_is_the_default_detector() -> None:
-    assert create_detector(DetectorRegistry(list).find("haar")) == haar.HaarDetector()
+    assert create_detector(DetectorRegistry(list).find("haar").spec) == haar.HaarDetector()
 
 
 def test_an_unknown_option_is_refused_with_the_right_ones() -> None:

@@ -24,6 +24,9 @@ from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
 from maskcheck.results import Face, FrameResult, Receipt, Timings
 from maskcheck.runtime import Provider, import_runtime
 
+_ROUNDING = 0.01
+"""By how much a detector's boxes may leave the picture, in pixels: what float32 loses in scaling."""
+
 
 class MaskPipeline:
     """Face detector and mask classifier together.
@@ -69,10 +72,10 @@ class MaskPipeline:
             raise ValueError(f"max_pixels: expected 1 or more, got {max_pixels}")
         self.detector: Detector
         if isinstance(detector, str):
-            spec = default_registry().find(detector)
-            self.detector_name = spec.name
-            self.detector = create_detector(spec, detector_options)
-            self.min_score = spec.default_min_score if min_score is None else min_score
+            found = default_registry().find(detector)
+            self.detector_name = found.name
+            self.detector = create_detector(found.spec, detector_options)
+            self.min_score = found.spec.default_min_score if min_score is None else min_score
         else:
             if detector_options:
                 raise ValueError("detector_options are for a detector given by name, not for an object")
@@ -210,10 +213,10 @@ class MaskPipeline:
         picture = load_image(image, max_pixels=self.max_pixels)
         decoded = perf_counter()
         detections = self._run_detector(picture.pixels)
-        chosen = np.argsort(-detections.scores, kind="stable")
-        chosen = chosen[detections.scores[chosen] >= self.min_score]
-        boxes, inside = _clip(detections.boxes[chosen].astype(np.float64), picture.pixels)
-        boxes, scores = boxes[inside], detections.scores[chosen][inside]
+        detections = detections[np.argsort(-detections.scores, kind="stable")]
+        detections = detections[detections.scores >= self.min_score]
+        boxes, inside = _clip(detections.boxes.astype(np.float64), picture.pixels)
+        boxes, scores = boxes[inside], detections.scores[inside]
         detected = perf_counter()
         crops = self.classifier.crop(picture.pixels, boxes)
         height, width = picture.pixels.shape[:2]
@@ -249,7 +252,19 @@ class MaskPipeline:
                 f" got {type(detections).__name__}",
                 plugin=self.detector_name,
             )
+        self._check_inside(detections.boxes, pixels)
         return detections
+
+    def _check_inside(self, boxes: NDArray[np.float32], pixels: BGRImage) -> None:
+        height, width = pixels.shape[:2]
+        beyond = ((boxes < -_ROUNDING) | (boxes > np.array([width, height] * 2) + _ROUNDING)).any(axis=1)
+        if beyond.any():
+            index = int(np.flatnonzero(beyond)[0])
+            raise PluginError(
+                f"detector {self.detector_name}: expected boxes inside the picture of {width} x {height} pixels,"
+                f" got boxes[{index}] = {boxes[index].tolist()}; it should return what Detections.clipped gives",
+                plugin=self.detector_name,
+            )
 
     def _finish(self, held: Sequence[_Detected | FrameResult]) -> list[FrameResult]:
         """Classify the faces of several pictures together."""

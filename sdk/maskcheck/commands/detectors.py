@@ -16,18 +16,34 @@ if TYPE_CHECKING:
 
 @click.command(short_help="List the detectors that are installed, or one's options.")
 @click.argument("name", required=False)
+@click.option("--no-import", is_flag=True, help="List installed plugins by their metadata; run nothing of theirs.")
 @json_flag
-def detectors(name: str | None, as_json: bool) -> None:
-    """List the face detectors that are installed, or the options of the detector NAME."""
+def detectors(name: str | None, no_import: bool, as_json: bool) -> None:
+    """List the face detectors that are installed, or the options of the detector NAME.
+
+    NAME is the name of a detector, or distribution:name where two plugins have one of that name.
+
+    Which plugins are loaded, two environment variables say: MASKCHECK_PLUGINS names the distributions that may be,
+    MASKCHECK_DISABLE_PLUGINS those that may not (1 for none at all).
+    """
     from maskcheck.detectors.registry import default_registry
 
     registry = default_registry()
     if name is not None:
-        spec = registry.find(name)
+        if no_import:
+            raise click.UsageError("--no-import lists all plugins; the options of one are known only to its code")
+        spec = registry.find(name).spec
         click.echo(json.dumps(_describe(spec), indent=2)) if as_json else _print_options(spec)
         return
+    if no_import:
+        plugins = [asdict(one) for one in registry.plugins()]
+        if as_json:
+            click.echo(json.dumps({"schema": "maskcheck-plugins/1", "plugins": plugins}, indent=2))
+        else:
+            _print_list(plugins, []) if plugins else click.echo("no plugin is installed")
+        return
     found = [
-        {**_describe(one.spec), "distribution": one.distribution, "version": one.version}
+        {**_describe(one.spec), "name": one.name, "distribution": one.distribution, "version": one.version}
         for one in registry.registered()
     ]
     failed = [asdict(one) for one in registry.failed()]
@@ -65,7 +81,9 @@ def _print_list(found: list[dict[str, Any]], failed: list[dict[str, Any]]) -> No
     for one in found:
         table.add_row(one["name"], f"{one['distribution']} {one['version']}", escape(one["summary"]))
     for one in failed:
-        reason = f"[red]failed: {escape(one['reason'])}[/red]"
+        reason = (
+            f"[dim]{escape(one['reason'])}[/dim]" if one["wanted"] else f"[red]failed: {escape(one['reason'])}[/red]"
+        )
         table.add_row(one["name"], f"{one['distribution']} {one['version']}", reason)
     console().print(table)
 

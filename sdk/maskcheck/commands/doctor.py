@@ -154,13 +154,13 @@ def _check_plugins() -> Iterator[Finding]:
 
     registry = default_registry()
     for one in registry.registered():
-        yield Finding(f"detector {one.spec.name}", "ok", f"from {one.distribution} {one.version}")
+        yield Finding(f"detector {one.name}", "ok", f"from {one.distribution} {one.version}")
     for failed in registry.failed():
         yield Finding(
             f"detector {failed.name}",
-            "problem",
-            f"{failed.distribution} {failed.version} failed: {failed.reason}",
-            f"{failed.advice}; or uninstall it",
+            "note" if failed.wanted else "problem",
+            f"{failed.distribution} {failed.version}: {failed.reason}",
+            failed.advice,
         )
 
 

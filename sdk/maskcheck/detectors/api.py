@@ -40,8 +40,8 @@ class Detections:
     """Faces found in one picture.
 
     Attributes:
-        boxes: float32 (N, 4), ``x1, y1, x2, y2`` in pixels of the picture, half-open. They may reach beyond its
-            edges; the pipeline clips them.
+        boxes: float32 (N, 4), ``x1, y1, x2, y2`` in pixels of the picture, half-open. What a detector gives to the
+            pipeline lies inside the picture; :meth:`clipped` cuts it to that.
         scores: float32 (N,), in [0, 1], rising with certainty.
         landmarks: float32 (N, K, 2), x and y of K points of each face in pixels, or None.
 
@@ -72,6 +72,22 @@ class Detections:
         """No face."""
         return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
+        """Some of the faces: a mask, indices or a slice, as of an array."""
+        landmarks = None if self.landmarks is None else self.landmarks[chosen]
+        return Detections(self.boxes[chosen], self.scores[chosen], landmarks)
+
+    def clipped(self, width: int, height: int) -> Detections:
+        """The boxes cut to a picture, without those of which nothing is left. Landmarks stay where they are.
+
+        Args:
+            width: Of the picture, in pixels.
+            height: Of the picture, in pixels.
+        """
+        boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
+        inside = (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
+        return Detections(boxes, self.scores, self.landmarks)[inside]
+
 
 def _expect(name: str, array: Any, shape: tuple[int | str, ...]) -> None:
     wanted = f"expected float32 of shape ({', '.join(map(str, shape))})"
@@ -94,7 +110,11 @@ class Detector(Protocol):
         """Find the faces of one picture.
 
         Args:
-            image: uint8 (H, W, 3), BGR, C-contiguous, of any size from 1 x 1; not to be changed.
+            image: uint8 (H, W, 3), BGR, of any size from 1 x 1; not to be changed. It may be a view with any strides.
+
+        Returns:
+            Faces whose boxes lie inside the picture, down to low scores: the pipeline leaves out those below the
+            score that is asked for.
         """
 
 

@@ -71,7 +71,7 @@ class HaarDetector:
         corners[:, 2:] += corners[:, :2]
         curve = _CASCADES[self.cascade]
         scores = 1 / (1 + np.exp(-(curve.slope * np.ravel(weights) + curve.offset)))
-        return Detections(corners, scores.astype(np.float32))
+        return Detections(corners, scores.astype(np.float32)).clipped(image.shape[1], image.shape[0])
 
 
 def _opencv() -> Any:

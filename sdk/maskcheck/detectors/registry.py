@@ -1,29 +1,26 @@
-"""Finds detectors: the built-in ones at once, those of plugins when they are asked for.
+"""Detectors by name: the built-in ones at once, those of plugins when a name asks for them.
 
-Each entry point is loaded on its own. One that fails is kept with its reason and never stops the others.
+A bare name means the built-in detector of that name; else that of the plugin whose entry point bears the name; else
+that of any plugin. Where this leaves several, none is preferred: ``distribution:name`` says which.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-import pluggy
-
 from maskcheck._version import __version__
 from maskcheck.detectors import haar
-from maskcheck.detectors.api import API_VERSIONS, PROJECT, Detector, DetectorSpec, HookSpecs
+from maskcheck.detectors.api import PROJECT, Detector, DetectorSpec
+from maskcheck.detectors.plugins import UNKNOWN, FailedPlugin, Plugin, PluginMetadata, PluginPolicy, canonical
 from maskcheck.errors import DetectorNotFound, DetectorOptionError, PluginError
 
 BUILT_IN = "maskcheck"
 """Distribution of the detectors that come with the SDK."""
-
-UNKNOWN = "an unknown distribution"
-"""Distribution of an entry point whose metadata do not name one."""
 
 
 @dataclass(frozen=True)
@@ -31,37 +28,16 @@ class RegisteredDetector:
     """A detector that can be used.
 
     Attributes:
+        name: What to ask for: its own name, or ``distribution:name`` where others have that name.
         spec: What the plugin says of it.
         distribution: Distribution that it comes from.
         version: Version of that distribution.
     """
 
+    name: str
     spec: DetectorSpec
     distribution: str
     version: str
-
-
-@dataclass(frozen=True)
-class FailedPlugin:
-    """A plugin, or one detector of it, that cannot be used.
-
-    Attributes:
-        name: Name of the entry point or of the detector.
-        distribution: Distribution that it comes from.
-        version: Version of that distribution.
-        reason: What went wrong, in a line.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    reason: str
-
-    @property
-    def advice(self) -> str:
-        """What to do about it."""
-        known = self.distribution != UNKNOWN
-        return "mend or update it" + (f": pip install --upgrade {self.distribution}" if known else "")
 
 
 class DetectorRegistry:
@@ -69,93 +45,117 @@ class DetectorRegistry:
 
     Args:
         find_plugins: Gives the entry points of installed plugins; called once, when a plugin may be needed.
+        policy: Which plugins may be loaded; by default, what the environment says when they are looked for.
     """
 
-    def __init__(self, find_plugins: Callable[[], Iterable[EntryPoint]] | None = None) -> None:
+    def __init__(
+        self,
+        find_plugins: Callable[[], Iterable[EntryPoint]] | None = None,
+        *,
+        policy: PluginPolicy | None = None,
+    ) -> None:
         self._find_plugins = find_plugins or (lambda: entry_points(group=PROJECT))
-        self._registered: dict[str, RegisteredDetector] = {}
-        self._failed: list[FailedPlugin] = []
-        self._plugins_loaded = False
+        self._policy = policy
+        self._built_in = Plugin(PluginMetadata("haar", BUILT_IN, __version__), lambda: haar)
+        self._installed: tuple[Plugin, ...] | None = None
         self._loading = threading.RLock()  # a plugin may itself look for detectors while it loads
-        for spec in _specs_of(haar):
-            self._registered[spec.name] = RegisteredDetector(spec, BUILT_IN, __version__)
+
+    def plugins(self) -> tuple[PluginMetadata, ...]:
+        """Every installed plugin, by its metadata; imports none of them."""
+        return tuple(plugin.metadata for plugin in self._plugins())
 
     def registered(self) -> tuple[RegisteredDetector, ...]:
-        """Every detector that can be used; loads the plugins."""
-        self._load_plugins()
-        return tuple(self._registered.values())
+        """Every detector that can be used; loads all plugins."""
+        return tuple(detector for detector, _ in self._offers())
 
     def failed(self) -> tuple[FailedPlugin, ...]:
-        """Every plugin that cannot be used; loads the plugins."""
-        self._load_plugins()
-        return tuple(self._failed)
+        """Every plugin, and every detector of one, that its name does not give; loads all plugins."""
+        with self._loading:
+            own = [failed for plugin in self._plugins() for failed in plugin.load()[1]]
+        return (*own, *(clash for _, clash in self._offers() if clash is not None))
 
-    def find(self, name: str) -> DetectorSpec:
-        """The detector of that name. Plugins are loaded only if no built-in one has it.
+    def find(self, name: str) -> RegisteredDetector:
+        """The detector of that name. Only plugins that may have it are loaded.
+
+        Args:
+            name: A detector's name, or ``distribution:name``.
 
         Raises:
-            PluginError: A plugin of that name is installed, but failed.
+            PluginError: A plugin of that name is installed, but failed; or several have a detector of that name.
             DetectorNotFound: There is none; the error lists what there is.
         """
-        if name not in self._registered:
-            self._load_plugins()
-        if name in self._registered:
-            return self._registered[name].spec
-        for failed in self._failed:
-            if failed.name == name:
-                raise PluginError(
-                    f"detector {name!r} of {failed.distribution} {failed.version} cannot be used: {failed.reason};"
-                    f" {failed.advice}",
-                    plugin=name,
-                    distribution=None if failed.distribution == UNKNOWN else failed.distribution,
+        distribution, _, detector = name.rpartition(":")
+        with self._loading:
+            built_in = [self._built_in] if canonical(distribution) in {"", BUILT_IN} else []
+            offers = _offering(built_in, detector)
+            if not offers:
+                installed = [
+                    plugin
+                    for plugin in self._plugins()
+                    if not distribution or canonical(plugin.metadata.distribution) == canonical(distribution)
+                ]
+                namesakes = [plugin for plugin in installed if plugin.metadata.name == detector]
+                offers = _offering(namesakes, detector) or _offering(installed, detector)
+        if not offers:
+            raise self._not_found(name, distribution, detector)
+        if len(offers) > 1:
+            owners = " and ".join(f"{one.metadata.distribution} {one.metadata.version}" for one, _ in offers)
+            choices = " or ".join(f"{one.metadata.distribution}:{detector}" for one, _ in offers)
+            raise PluginError(f"detector {detector!r} is offered by {owners}; ask for {choices}", plugin=detector)
+        ((plugin, spec),) = offers
+        return RegisteredDetector(name, spec, plugin.metadata.distribution, plugin.metadata.version)
+
+    def _plugins(self) -> tuple[Plugin, ...]:
+        with self._loading:
+            if self._installed is None:
+                policy = self._policy or PluginPolicy.of_environment()
+                plugins = [Plugin.of_entry_point(entry_point, policy) for entry_point in self._find_plugins()]
+                by_origin = sorted(plugins, key=lambda one: (one.metadata.distribution, one.metadata.name))
+                self._installed = tuple(by_origin)
+            return self._installed
+
+    def _offers(self) -> list[tuple[RegisteredDetector, FailedPlugin | None]]:
+        """Every usable detector, and why its bare name does not give it."""
+        with self._loading:
+            everyone = (self._built_in, *self._plugins())
+            offers = [(plugin, spec) for plugin in everyone for spec in plugin.load()[0]]
+        return [self._judge(plugin, spec, offers) for plugin, spec in offers]
+
+    def _judge(
+        self, plugin: Plugin, spec: DetectorSpec, offers: Sequence[tuple[Plugin, DetectorSpec]]
+    ) -> tuple[RegisteredDetector, FailedPlugin | None]:
+        rivals = [one for one, other in offers if other.name == spec.name]
+        built_in = [one for one in rivals if one is self._built_in]
+        namesakes = [one for one in rivals if one.metadata.name == spec.name]
+        owners = built_in or namesakes or rivals
+        clash = None if owners == [plugin] else plugin.clash(spec, (one for one in owners if one is not plugin))
+        origin = plugin.metadata
+        name = spec.name if clash is None else f"{origin.distribution}:{spec.name}"
+        return RegisteredDetector(name, spec, origin.distribution, origin.version), clash
+
+    def _not_found(self, name: str, distribution: str, detector: str) -> PluginError | DetectorNotFound:
+        failed = self.failed()
+        for one in failed:
+            if one.name == detector and canonical(distribution) in {"", canonical(one.distribution)}:
+                return PluginError(
+                    f"detector {name!r} of {one.distribution} {one.version} cannot be used: {one.reason}; {one.advice}",
+                    plugin=detector,
+                    distribution=None if one.distribution == UNKNOWN else one.distribution,
                 )
-        reasons = {failed.name: failed.reason for failed in self._failed}
-        raise DetectorNotFound(
-            f"no detector {name!r}; there are: {', '.join(self._registered)}"
+        available = tuple(one.name for one in self.registered())
+        reasons = {one.name: one.reason for one in failed}
+        return DetectorNotFound(
+            f"no detector {name!r}; there are: {', '.join(available)}"
             + "".join(f"; failed: {plugin} ({reason})" for plugin, reason in reasons.items())
             + "; `maskcheck detectors` lists them",
             name=name,
-            available=tuple(self._registered),
+            available=available,
             failed=reasons,
         )
 
-    def _load_plugins(self) -> None:
-        with self._loading:
-            if self._plugins_loaded:
-                return
-            self._plugins_loaded = True
-            before = dict(self._registered)
-            try:
-                self._load_each_plugin()
-            except BaseException:  # Ctrl-C, say: the next one to ask starts again
-                self._plugins_loaded, self._registered, self._failed = False, before, []
-                raise
 
-    def _load_each_plugin(self) -> None:
-        for entry_point in sorted(self._find_plugins(), key=lambda found: (_distribution(found), found.name)):
-            origin = _distribution(entry_point), _version(entry_point)
-            try:
-                for spec in _specs_of(entry_point.load()):
-                    self._add(RegisteredDetector(spec, *origin))
-            except (Exception, SystemExit) as error:  # whatever a plugin does at import, the host goes on
-                reason = " ".join(f"{type(error).__name__}: {error}".strip(": ").split())
-                self._failed.append(FailedPlugin(entry_point.name, *origin, reason))
-
-    def _add(self, found: RegisteredDetector) -> None:
-        spec = found.spec
-        reason = None
-        if spec.api_version not in API_VERSIONS:
-            supported = ", ".join(map(str, sorted(API_VERSIONS)))
-            reason = f"it was written for plugin API {spec.api_version}, this maskcheck speaks {supported}"
-        elif spec.name in self._registered:
-            owner = self._registered[spec.name]
-            reason = (
-                f"the name {spec.name!r} is taken by {owner.distribution} {owner.version}; uninstall one of the two"
-            )
-        if reason:
-            self._failed.append(FailedPlugin(spec.name, found.distribution, found.version, reason))
-        else:
-            self._registered[spec.name] = found
+def _offering(plugins: Iterable[Plugin], detector: str) -> list[tuple[Plugin, DetectorSpec]]:
+    return [(plugin, spec) for plugin in plugins for spec in plugin.load()[0] if spec.name == detector]
 
 
 def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None) -> Detector:
@@ -199,33 +199,3 @@ def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None
 def default_registry() -> DetectorRegistry:
     """The registry of installed detectors, one for the process."""
     return DetectorRegistry()
-
-
-def _specs_of(plugin: object) -> list[DetectorSpec]:
-    # A manager for each plugin: pluggy checks its hooks, and no plugin's failure can touch another.
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(HookSpecs)
-    manager.register(plugin)
-    manager.check_pending()
-    specs = [spec for group in manager.hook.maskcheck_register_detectors() for spec in group]
-    if not specs:
-        raise TypeError("it registers no detector: maskcheck_register_detectors is missing or gave an empty list")
-    for spec in specs:
-        if not isinstance(spec, DetectorSpec):
-            raise TypeError(f"maskcheck_register_detectors: expected DetectorSpec, got {type(spec).__name__}")
-    return specs
-
-
-def _distribution(entry_point: EntryPoint) -> str:
-    return _metadata(entry_point, "Name") or UNKNOWN
-
-
-def _version(entry_point: EntryPoint) -> str:
-    return _metadata(entry_point, "Version")
-
-
-def _metadata(entry_point: EntryPoint, key: str) -> str:
-    # A half-uninstalled distribution has entry points, but no name any more.
-    if entry_point.dist is None or key not in entry_point.dist.metadata:
-        return ""
-    return entry_point.dist.metadata[key]

@@ -1,0 +1,205 @@
+"""Installed plugins: listed from their metadata, imported one by one and only when one may be needed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+
+import pluggy
+
+from maskcheck.detectors.api import API_VERSIONS, PROJECT, DetectorSpec, HookSpecs
+
+UNKNOWN = "an unknown distribution"
+"""Distribution of an entry point whose metadata do not name one."""
+
+ALLOW = "MASKCHECK_PLUGINS"
+"""Environment variable: distributions whose plugins may be loaded, separated by commas; unset for all."""
+
+DISABLE = "MASKCHECK_DISABLE_PLUGINS"
+"""Environment variable: ``1`` for no plugin at all, or distributions whose plugins are not loaded, by commas."""
+
+
+@dataclass(frozen=True)
+class PluginMetadata:
+    """What is known of a plugin without importing it.
+
+    Attributes:
+        name: Name of the entry point; it should be the name of a detector.
+        distribution: Distribution that it comes from.
+        version: Version of that distribution.
+        summary: What the distribution says of itself, in a line.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class FailedPlugin:
+    """A plugin, or one detector of it, that cannot be used by its name.
+
+    Attributes:
+        name: Name of the entry point or of the detector.
+        distribution: Distribution that it comes from.
+        version: Version of that distribution.
+        reason: What went wrong, in a line.
+        advice: What to do about it.
+        wanted: Whether it is so because the user wants it: it was not to be loaded.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    reason: str
+    advice: str
+    wanted: bool = False
+
+
+class Plugin:
+    """One entry point. Whatever its code does when it is imported, nothing but :meth:`load` notices.
+
+    Args:
+        metadata: What is known of it.
+        read: Imports it and gives the module or object that has the hook.
+    """
+
+    def __init__(self, metadata: PluginMetadata, read: Callable[[], object]) -> None:
+        self.metadata = metadata
+        self._read = read
+        self._loaded: tuple[tuple[DetectorSpec, ...], tuple[FailedPlugin, ...]] | None = None
+        self._loading = False
+
+    @classmethod
+    def of_entry_point(cls, entry_point: EntryPoint, policy: PluginPolicy) -> Plugin:
+        """The plugin of an entry point, unless it is not to be loaded."""
+        metadata = PluginMetadata(
+            name=entry_point.name,
+            distribution=_field(entry_point, "Name") or UNKNOWN,
+            version=_field(entry_point, "Version"),
+            summary=_field(entry_point, "Summary"),
+        )
+        plugin = cls(metadata, entry_point.load)
+        objection = policy.objection(metadata)
+        if objection:
+            plugin._loaded = (), (replace(plugin._failure(metadata.name, *objection), wanted=True),)
+        return plugin
+
+    def load(self) -> tuple[tuple[DetectorSpec, ...], tuple[FailedPlugin, ...]]:
+        """Its usable detectors, and what failed; imports it at the first call."""
+        if self._loaded is None:
+            if self._loading:  # its own code looks for detectors
+                return (), ()
+            self._loading = True
+            try:
+                self._loaded = self._load()
+            finally:
+                self._loading = False
+        return self._loaded
+
+    def _load(self) -> tuple[tuple[DetectorSpec, ...], tuple[FailedPlugin, ...]]:
+        try:
+            specs = _specs_of(self._read())
+        except (Exception, SystemExit) as error:  # whatever a plugin does at import, the host goes on
+            reason = " ".join(f"{type(error).__name__}: {error}".strip(": ").split())
+            return (), (self._failure(self.metadata.name, reason, f"mend or update it{self._upgrade}"),)
+        usable = tuple(spec for spec in specs if spec.api_version in API_VERSIONS)
+        return usable, tuple(self._foreign(spec) for spec in specs if spec.api_version not in API_VERSIONS)
+
+    def clash(self, spec: DetectorSpec, others: Iterable[Plugin]) -> FailedPlugin:
+        """Why the bare name of one of its detectors is not enough."""
+        owners = " and ".join(f"{other.metadata.distribution} {other.metadata.version}" for other in others)
+        return self._failure(
+            spec.name,
+            f"the name {spec.name!r} is taken by {owners}",
+            f"ask for {self.metadata.distribution}:{spec.name}",
+        )
+
+    def _foreign(self, spec: DetectorSpec) -> FailedPlugin:
+        supported = ", ".join(map(str, sorted(API_VERSIONS)))
+        newer = isinstance(spec.api_version, int) and spec.api_version > max(API_VERSIONS)
+        return self._failure(
+            spec.name,
+            f"it was written for plugin API {spec.api_version}, this maskcheck speaks {supported}",
+            "update maskcheck: pip install --upgrade maskcheck" if newer else f"update the plugin{self._upgrade}",
+        )
+
+    def _failure(self, name: str, reason: str, advice: str) -> FailedPlugin:
+        return FailedPlugin(name, self.metadata.distribution, self.metadata.version, reason, advice)
+
+    @property
+    def _upgrade(self) -> str:
+        known = self.metadata.distribution != UNKNOWN
+        return f": pip install --upgrade {self.metadata.distribution}" if known else ""
+
+
+@dataclass(frozen=True)
+class PluginPolicy:
+    """Which distributions may bring plugins into this process.
+
+    Attributes:
+        allowed: Names of distributions; None for all.
+        disabled: Names of distributions that may not, even if allowed; None for all, so that no plugin is loaded.
+    """
+
+    allowed: frozenset[str] | None = None
+    disabled: frozenset[str] | None = frozenset()
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str] = os.environ) -> PluginPolicy:
+        """What ``MASKCHECK_PLUGINS`` and ``MASKCHECK_DISABLE_PLUGINS`` say."""
+        allowed, disabled = environment.get(ALLOW), environment.get(DISABLE, "")
+        everything = disabled.strip().lower() in {"1", "true", "yes", "all"}
+        nothing = disabled.strip().lower() in {"0", "false", "no"}
+        return cls(
+            allowed=None if allowed is None else _names(allowed),
+            disabled=None if everything else frozenset() if nothing else _names(disabled),
+        )
+
+    def objection(self, plugin: PluginMetadata) -> tuple[str, str] | None:
+        """Why a plugin is not to be loaded, and what to do about it; None if it may be."""
+        name = canonical(plugin.distribution)
+        if self.disabled is None or name in self.disabled:
+            return f"not loaded: disabled by {DISABLE}", f"change {DISABLE} to use it"
+        if self.allowed is not None and name not in self.allowed:
+            return f"not loaded: not named by {ALLOW}", f"add {plugin.distribution} to {ALLOW} to use it"
+        return None
+
+
+def canonical(distribution: str) -> str:
+    """Name of a distribution as the packaging standards compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _field(entry_point: EntryPoint, key: str) -> str:
+    # A half-uninstalled distribution has entry points, but no name any more.
+    if entry_point.dist is None or key not in entry_point.dist.metadata:
+        return ""
+    return entry_point.dist.metadata[key]
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(canonical(name.strip()) for name in text.split(",") if name.strip())
+
+
+def _specs_of(plugin: object) -> list[DetectorSpec]:
+    # A manager for each plugin: pluggy checks its hooks, and no plugin's failure can touch another.
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(HookSpecs)
+    manager.register(plugin)
+    manager.check_pending()
+    specs = [spec for group in manager.hook.maskcheck_register_detectors() for spec in group]
+    if not specs:
+        raise TypeError("it registers no detector: maskcheck_register_detectors is missing or gave an empty list")
+    for spec in specs:
+        if not isinstance(spec, DetectorSpec):
+            raise TypeError(f"maskcheck_register_detectors: expected DetectorSpec, got {type(spec).__name__}")
+    names = [spec.name for spec in specs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise TypeError(f"it registers two detectors of the name {twice!r}")
+    return specs
