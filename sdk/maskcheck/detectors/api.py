@@ -85,7 +85,7 @@ class Detections:
             height: Of the picture, in pixels.
         """
         boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
-        inside = (boxes[:, :2] < boxes[:, 2:]).all(axis=1)
+        inside = np.logical_and.reduce(boxes[:, :2] < boxes[:, 2:], axis=1)
         return Detections(boxes, self.scores, self.landmarks)[inside]
 
 
