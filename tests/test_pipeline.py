@@ -86,6 +86,25 @@ def test_boxes_outside_the_picture_are_refused_with_the_detectors_name(
     assert isinstance(result.error, PluginError)
 
 
+def test_with_a_tile_the_detector_sees_slices_and_the_boxes_are_those_of_the_picture(
+    toy_model: Path, halves: NDArray[np.uint8]
+) -> None:
+    class Corner:
+        """Finds the middle of whatever it is shown."""
+
+        def detect(self, image: NDArray[np.uint8], /) -> Detections:
+            height, width = image.shape[:2]
+            assert max(height, width) <= 64
+            return Detections(
+                np.array([[width / 2 - 4, height / 2 - 4, width / 2 + 4, height / 2 + 4]], np.float32),
+                np.ones(1, np.float32),
+            )
+
+    result = MaskPipeline(Corner(), model=toy_model, tile=64)(halves)
+
+    assert {(28, 26, 36, 34), (64, 26, 72, 34)} <= {face.box for face in result}
+
+
 def test_faces_below_the_least_score_are_not_reported(toy_model: Path, halves: NDArray[np.uint8]) -> None:
     pipeline = MaskPipeline(FixedDetector([LEFT, RIGHT], [0.6, 0.9]), model=toy_model, min_score=0.7)
 

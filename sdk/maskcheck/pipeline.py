@@ -19,6 +19,7 @@ from maskcheck.classifier import DEFAULT_BATCH_SIZE, MaskClassifier
 from maskcheck.crops import Crops
 from maskcheck.detectors.api import Detections, Detector
 from maskcheck.detectors.registry import create_detector, default_registry
+from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.errors import MaskCheckError, PluginError
 from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
 from maskcheck.results import Face, FrameResult, Receipt, Timings
@@ -44,6 +45,8 @@ class MaskPipeline:
         batch_size: Most faces that are classified in one run.
         min_score: Least detection score, in [0, 1], of a face that is reported; by default, the detector's own.
         max_pixels: Pictures with more pixels are refused before decoding.
+        tile: Give the detector overlapping slices of that side, in pixels, 64 or more, of pictures that are larger:
+            it finds small faces in large pictures, in bounded memory. By default, the whole picture.
 
     Raises:
         DetectorNotFound: No detector of that name.
@@ -65,6 +68,7 @@ class MaskPipeline:
         batch_size: int = DEFAULT_BATCH_SIZE,
         min_score: float | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        tile: int | None = None,
     ) -> None:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score: expected a number in [0, 1], got {min_score}")
@@ -86,6 +90,8 @@ class MaskPipeline:
             self.detector_name = type(detector).__name__
             self.detector = detector
             self.min_score = min_score or 0.0
+        if tile is not None:
+            self.detector = TiledDetector(self.detector, tile)
         self.classifier = MaskClassifier(
             model, device=device, providers=providers, threads=threads, batch_size=batch_size
         )

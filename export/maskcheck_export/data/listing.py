@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
+from maskcheck.coco import ANNOTATIONS, PICTURES, read_coco
+from maskcheck.errors import SourceError
 from maskcheck.images import SUFFIXES
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 
-ANNOTATIONS = "annotations.json"
 GROUPS = "groups.csv"
 
 
@@ -94,29 +93,20 @@ def _upright_size(path: Path) -> tuple[int, int]:
 
 
 def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
-    path = folder / ANNOTATIONS
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        images = {image["id"]: (image["file_name"], image["width"], image["height"]) for image in content["images"]}
-        categories = {category["id"]: category["name"] for category in content["categories"]}
-        faces = [
-            (face["id"], images[face["image_id"]], categories[face["category_id"]], face["bbox"])
-            for face in content["annotations"]
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not a COCO annotation file: {error!r}") from error
-    there = {name for name, _, _ in images.values() if (folder / "images" / name).is_file()}
-    skipped = [f"{folder / 'images' / name}: no such file" for name, _, _ in images.values() if name not in there]
+        data = read_coco(folder)
+    except SourceError as error:
+        raise DataError(str(error)) from error
+    skipped = list(data.skipped)
     samples: list[Sample] = []
     ignored: Counter[str] = Counter()
-    for number, (name, width, height), label, (x, y, w, h) in faces:
-        x1, y1, x2, y2 = np.clip([x, y, x + w, y + h], 0, [width, height] * 2).tolist()
-        if label not in labels:
-            ignored[label] += 1
-        elif name in there and (x2 - x1 < 1 or y2 - y1 < 1):
-            skipped.append(f"{name}: annotation {number} lies outside the picture: {[x, y, w, h]}")
-        elif name in there:
-            picture, group = folder / "images" / name, f"{folder.name}/{name}"
-            samples.append(Sample(picture, (x1, y1, x2, y2), label, folder.name, group, whole=False))
-    skipped += [f"{path}: {count} faces of label {label} are not trained on" for label, count in ignored.items()]
+    for picture in data.pictures:
+        for box, label in zip(picture.boxes.tolist(), picture.labels, strict=True):
+            if label in labels:
+                group = f"{folder.name}/{picture.path.relative_to(folder / PICTURES).as_posix()}"
+                samples.append(Sample(picture.path, tuple(box), label, folder.name, group, whole=False))
+            else:
+                ignored[label] += 1
+    where = folder / ANNOTATIONS
+    skipped += [f"{where}: {count} faces of label {label} are not trained on" for label, count in ignored.items()]
     return Listing(tuple(samples), tuple(skipped))

@@ -55,8 +55,14 @@ def session_options(command: Command) -> Command:
 
 
 def detector_options(command: Command) -> Command:
-    """``--detector``, ``--detector-option`` and ``--min-score``."""
+    """``--detector``, ``--detector-option``, ``--min-score`` and ``--tile``."""
     for option in (
+        click.option(
+            "--tile",
+            type=click.IntRange(64),
+            metavar="PIXELS",
+            help="Search larger pictures in overlapping slices of this side: small faces in large pictures.",
+        ),
         click.option(
             "--min-score",
             type=click.FloatRange(0, 1),

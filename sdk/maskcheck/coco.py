@@ -1,0 +1,96 @@
+"""Annotated pictures in COCO form: a folder with ``annotations.json`` and the pictures in ``images/``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.errors import SourceError
+
+ANNOTATIONS = "annotations.json"
+PICTURES = "images"
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedPicture:
+    """A picture and the faces that people marked in it.
+
+    Attributes:
+        path: The file.
+        boxes: float64 (N, 4), ``x1, y1, x2, y2`` in pixels, inside the picture.
+        labels: Name of the category of each box.
+        size: ``(width, height)`` in pixels, as the annotations say.
+    """
+
+    path: Path
+    boxes: NDArray[np.float64]
+    labels: tuple[str, ...]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class AnnotatedPictures:
+    """What a folder holds.
+
+    Attributes:
+        pictures: In the order of the file.
+        categories: Names of all categories, in the order of the file.
+        skipped: A line for each picture that is not there and each box outside its picture.
+    """
+
+    pictures: tuple[AnnotatedPicture, ...]
+    categories: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+def read_coco(folder: Path) -> AnnotatedPictures:
+    """Read a folder of annotated pictures; the pictures themselves are not opened.
+
+    Args:
+        folder: Holds ``annotations.json`` (https://cocodataset.org/#format-data) and ``images/``.
+
+    Raises:
+        SourceError: There is no such file, or it has another form.
+    """
+    path = folder / ANNOTATIONS
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        images = {image["id"]: (image["file_name"], image["width"], image["height"]) for image in content["images"]}
+        categories = {category["id"]: str(category["name"]) for category in content["categories"]}
+        faces = [(face["id"], face["image_id"], face["category_id"], face["bbox"]) for face in content["annotations"]]
+        marked = [
+            (number, image, categories[category], _corners(box, *images[image][1:]))
+            for number, image, category, box in faces
+        ]
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}", source=str(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path} is not a COCO annotation file: {error!r}", source=str(path)) from error
+    skipped: list[str] = []
+    boxes: dict[object, list[tuple[float, ...]]] = {number: [] for number in images}
+    labels: dict[object, list[str]] = {number: [] for number in images}
+    for number, image, label, box in marked:
+        if box[2] - box[0] < 1 or box[3] - box[1] < 1:
+            skipped.append(f"{images[image][0]}: annotation {number} lies outside the picture, or has no area: {box}")
+        else:
+            boxes[image].append(box)
+            labels[image].append(label)
+    pictures = []
+    for number, (name, width, height) in images.items():
+        file = folder / PICTURES / name
+        if file.is_file():
+            corners = np.array(boxes[number], np.float64).reshape(-1, 4)
+            pictures.append(AnnotatedPicture(file, corners, tuple(labels[number]), (width, height)))
+        else:
+            skipped.append(f"{file}: no such file")
+    return AnnotatedPictures(tuple(pictures), tuple(categories.values()), tuple(skipped))
+
+
+def _corners(box: list[float], width: int, height: int) -> tuple[float, ...]:
+    """A COCO box, left, top, width and height, as corners inside the picture."""
+    x, y, w, h = box
+    return tuple(np.clip([x, y, x + w, y + h], 0, [width, height] * 2).tolist())

@@ -1,0 +1,85 @@
+"""Large pictures in overlapping slices, so that a detector sees small faces at full size in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from maskcheck.detectors.api import Detections, Detector
+from maskcheck.detectors.fusion import concatenate, merge
+from maskcheck.images import BGRImage
+
+SMALLEST_TILE = 64
+"""Least side of a slice, in pixels."""
+
+_SHARE = 0.25  # of a slice that its neighbour has too: faces up to that size are whole in one of them
+_LARGE = 0.5 * _SHARE  # of a slice: a face from that size up is looked for in the shrunken picture, too
+_TOUCH = 2.0  # pixels from the edge of a slice at which a box is taken for a cut one
+
+
+@dataclass(frozen=True)
+class TiledDetector:
+    """Any detector, for large pictures: slice by slice, and once on the whole picture shrunk to the size of a slice.
+
+    A face that an inner edge of a slice cuts is left to the neighbour, which has all of it, or, if it is too large
+    for that, to the shrunken picture. Only one slice at a time is copied.
+
+    Attributes:
+        detector: What looks for faces.
+        tile: Side of a slice in pixels, 64 or more. A picture with no longer side is given as it is.
+
+    Raises:
+        ValueError: `tile` is too small.
+    """
+
+    detector: Detector
+    tile: int
+
+    def __post_init__(self) -> None:
+        if self.tile < SMALLEST_TILE:
+            raise ValueError(f"tile: expected {SMALLEST_TILE} pixels or more, got {self.tile}")
+
+    def detect(self, image: BGRImage, /) -> Detections:
+        """Find faces in a picture: uint8 (H, W, 3), BGR."""
+        height, width = image.shape[:2]
+        if max(height, width) <= self.tile:
+            return self.detector.detect(image)
+        found = [self._detect_slice(image, left, top) for top in self._starts(height) for left in self._starts(width)]
+        found.append(self._detect_whole(image))
+        return merge(concatenate(found)).clipped(width, height)
+
+    def _starts(self, length: int) -> Iterator[int]:
+        """Where slices begin along a side: evenly, the last one ending with the picture."""
+        if length <= self.tile:
+            yield 0
+            return
+        count = 1 + int(np.ceil((length - self.tile) / (self.tile * (1 - _SHARE))))
+        yield from (round(start) for start in np.linspace(0, length - self.tile, count))
+
+    def _detect_slice(self, image: BGRImage, left: int, top: int) -> Detections:
+        height, width = image.shape[:2]
+        right, bottom = min(left + self.tile, width), min(top + self.tile, height)
+        found = self.detector.detect(np.ascontiguousarray(image[top:bottom, left:right]))
+        boxes = found.boxes + np.array([left, top, left, top], np.float32)
+        cut = (
+            ((boxes[:, 0] < left + _TOUCH) & (left > 0))
+            | ((boxes[:, 1] < top + _TOUCH) & (top > 0))
+            | ((boxes[:, 2] > right - _TOUCH) & (right < width))
+            | ((boxes[:, 3] > bottom - _TOUCH) & (bottom < height))
+        )
+        landmarks = None if found.landmarks is None else found.landmarks + np.array([left, top], np.float32)
+        return Detections(boxes, found.scores, landmarks)[~cut]
+
+    def _detect_whole(self, image: BGRImage) -> Detections:
+        height, width = image.shape[:2]
+        shrink = self.tile / max(height, width)
+        size = max(1, round(width * shrink)), max(1, round(height * shrink))
+        found = self.detector.detect(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
+        back = np.array([width / size[0], height / size[1]], np.float32)
+        landmarks = None if found.landmarks is None else found.landmarks * back
+        boxes = found.boxes * np.tile(back, 2)
+        large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= _LARGE * self.tile
+        return Detections(boxes, found.scores, landmarks)[large]

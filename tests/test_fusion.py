@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from maskcheck import Detections
+from maskcheck.detectors.fusion import concatenate, merge, overlap
+
+
+def detections(*found: tuple[Sequence[float], float]) -> Detections:
+    return Detections(
+        np.array([box for box, _ in found], np.float32).reshape(-1, 4),
+        np.array([score for _, score in found], np.float32),
+    )
+
+
+def test_overlap_is_intersection_over_union() -> None:
+    one = np.array([[0, 0, 10, 10]], np.float32)
+    others = np.array([[0, 0, 10, 10], [0, 0, 10, 5], [5, 5, 15, 15], [20, 20, 30, 30], [3, 3, 3, 9]], np.float32)
+
+    assert overlap(one, others)[0] == pytest.approx([1, 0.5, 25 / 175, 0, 0])
+    assert overlap(others[4:], others[4:]).tolist() == [[0]]
+
+
+def test_boxes_of_one_face_become_their_mean_weighted_by_score() -> None:
+    merged = merge(detections(([0, 0, 10, 10], 0.9), ([1, 0, 11, 10], 0.3)))
+
+    assert merged.boxes[0] == pytest.approx([0.25, 0, 10.25, 10])
+    assert merged.scores == pytest.approx([0.9])
+
+
+def test_different_faces_stay_apart_by_falling_score() -> None:
+    merged = merge(detections(([50, 50, 60, 60], 0.2), ([0, 0, 10, 10], 0.9)))
+
+    assert merged.boxes.tolist() == [[0, 0, 10, 10], [50, 50, 60, 60]]
+
+
+def test_a_box_that_overlaps_but_does_not_agree_has_no_vote() -> None:
+    loose = [0, 0, 10, 21]  # overlap of 100 / 210
+
+    merged = merge(detections(([0, 0, 10, 10], 0.9), (loose, 0.8)))
+
+    assert merged.boxes.tolist() == [[0, 0, 10, 10]]
+
+
+def test_landmarks_are_those_of_the_best_box() -> None:
+    found = Detections(
+        np.array([[0, 0, 10, 10], [1, 0, 11, 10]], np.float32),
+        np.array([0.3, 0.9], np.float32),
+        np.array([[[1, 1]], [[2, 2]]], np.float32),
+    )
+
+    landmarks = merge(found).landmarks
+
+    assert landmarks is not None
+    assert landmarks.tolist() == [[[2, 2]]]
+
+
+def test_nothing_and_boxes_without_area_or_certainty_are_fine() -> None:
+    assert len(merge(Detections.empty())) == 0
+    assert len(merge(detections(([3, 3, 3, 3], 0.0), ([5, 5, 9, 9], 0.0)))) == 2
+
+
+def test_detections_are_put_together_with_their_landmarks_if_all_have_some() -> None:
+    bare = detections(([0, 0, 1, 1], 0.5))
+    with_points = Detections(bare.boxes, bare.scores, np.zeros((1, 5, 2), np.float32))
+
+    assert len(concatenate([])) == 0
+    both = concatenate([with_points, with_points])
+    assert both.landmarks is not None
+    assert both.landmarks.shape == (2, 5, 2)
+    assert concatenate([with_points, bare]).landmarks is None
