@@ -89,7 +89,7 @@ def test_boxes_outside_the_picture_are_refused_with_the_detectors_name(
 def test_with_a_tile_the_detector_sees_slices_and_the_boxes_are_those_of_the_picture(
     toy_model: Path, halves: NDArray[np.uint8]
 ) -> None:
-    class Corner:
+    class Middle:
         """Finds the middle of whatever it is shown."""
 
         def detect(self, image: NDArray[np.uint8], /) -> Detections:
@@ -100,7 +100,7 @@ def test_with_a_tile_the_detector_sees_slices_and_the_boxes_are_those_of_the_pic
                 np.ones(1, np.float32),
             )
 
-    result = MaskPipeline(Corner(), model=toy_model, tile=64)(halves)
+    result = MaskPipeline(Middle(), model=toy_model, tile=64)(halves)
 
     assert {(28, 26, 36, 34), (64, 26, 72, 34)} <= {face.box for face in result}
 
