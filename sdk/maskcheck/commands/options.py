@@ -54,15 +54,18 @@ def session_options(command: Command) -> Command:
     return command
 
 
+tile_option = click.option(
+    "--tile",
+    type=click.IntRange(64),
+    metavar="PIXELS",
+    help="Search larger pictures in overlapping slices of this side: small faces in large pictures.",
+)
+
+
 def detector_options(command: Command) -> Command:
     """``--detector``, ``--detector-option``, ``--min-score`` and ``--tile``."""
     for option in (
-        click.option(
-            "--tile",
-            type=click.IntRange(64),
-            metavar="PIXELS",
-            help="Search larger pictures in overlapping slices of this side: small faces in large pictures.",
-        ),
+        tile_option,
         click.option(
             "--min-score",
             type=click.FloatRange(0, 1),

@@ -1,4 +1,4 @@
-"""``maskcheck-bench``: how fast it is on this machine."""
+"""``maskcheck-bench run``: how fast classifier and pipeline are on this machine."""
 
 from __future__ import annotations
 
@@ -10,18 +10,12 @@ import click
 
 from maskcheck.commands.console import console
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
-from maskcheck.commands.group import CommandGroup, require_extra
+from maskcheck.commands.group import require_extra
 from maskcheck.commands.options import detector_options, session_options
 from maskcheck.errors import MaskCheckError
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="maskcheck")
-def main() -> None:
-    """Measure how fast maskcheck is on this machine."""
-
-
-@main.command()
+@click.command()
 @click.argument("pictures", nargs=-1, required=True)
 @detector_options
 @session_options

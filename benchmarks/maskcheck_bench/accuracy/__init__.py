@@ -1,0 +1,1 @@
+"""How many faces are found and labelled right, on annotated pictures."""

@@ -1,0 +1,134 @@
+"""``maskcheck-bench accuracy``: how many faces are found and labelled right."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskcheck.commands.console import console
+from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
+from maskcheck.commands.group import require_extra
+from maskcheck.commands.options import session_options, tile_option
+from maskcheck.errors import SourceError
+
+if TYPE_CHECKING:
+    from maskcheck.coco import AnnotatedPicture
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--detector",
+    "detectors",
+    multiple=True,
+    metavar="'NAME [OPTION=VALUE ...]'",
+    default=("haar",),
+    show_default=True,
+    help="Detector and its options; repeat to compare several in one run.",
+)
+@tile_option
+@session_options
+@click.option(
+    "--only",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Measure only the pictures whose file names are in this file, one a line: those kept out of a training.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for accuracy.json, accuracy.md and plots.",
+)
+@click.pass_context
+def accuracy(
+    ctx: click.Context,
+    /,
+    data: Path,
+    detectors: tuple[str, ...],
+    only: Path | None,
+    output: Path | None,
+    providers: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Measure detectors, and the whole pipeline with each, on annotated pictures.
+
+    DATA is a folder in COCO form: annotations.json, and the pictures in images/. Exit status 1 if a picture failed.
+    """
+    require_extra("bench", "faster_coco_eval", "matplotlib", "psutil")
+
+    from maskcheck.coco import read_coco
+    from maskcheck_bench.accuracy.candidates import build_candidates
+    from maskcheck_bench.accuracy.measurement import run_candidates
+    from maskcheck_bench.accuracy.report import describe_run, write_report
+
+    annotated = read_coco(data)
+    pictures = _choose(annotated.pictures, only)
+    candidates = build_candidates(detectors, providers=providers or None, **options)
+    for candidate in candidates:
+        candidate.pipeline.warm_up()
+    measured = run_candidates(candidates, _track(pictures))
+    source = data.name + (f", those that {only.name} names" if only else "")
+    report = describe_run(measured, pictures, data=source, skipped=annotated.skipped)
+    if output:
+        write_report(report, output)
+    _print(report, output)
+    ctx.exit(SOMETHING_FAILED if any(one["failed"] for one in report["candidates"]) else SUCCESS)
+
+
+def _choose(pictures: Sequence[AnnotatedPicture], only: Path | None) -> list[AnnotatedPicture]:
+    if only is None:
+        chosen = list(pictures)
+    else:
+        wanted = {line.strip() for line in only.read_text(encoding="utf-8").splitlines() if line.strip()}
+        chosen = [picture for picture in pictures if picture.path.name in wanted]
+        missing = sorted(wanted - {picture.path.name for picture in chosen})
+        if missing:
+            raise SourceError(
+                f"{only} names {len(missing)} pictures that the data do not hold, such as {missing[0]}",
+                source=str(only),
+            )
+    if not chosen:
+        raise SourceError("expected annotated pictures, got none", source=str(only or ""))
+    return chosen
+
+
+def _track(pictures: Sequence[AnnotatedPicture]) -> Iterable[AnnotatedPicture]:
+    if not sys.stderr.isatty():
+        return pictures
+    from rich.progress import track
+
+    return track(pictures, "Pictures", console=console(stderr=True), transient=True)
+
+
+def _print(report: dict[str, Any], output: Path | None) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("detector", "AP50", ">= 24 px", "recall", "ms", "mAP50", ">= 24 px", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in report["candidates"]:
+        detector, pipeline = one["detector"], one["pipeline"][-1] if one["pipeline"] else None
+        means = [pipeline["map50"][size] for size in ("all", ">= 24 px")] if pipeline else [None, None]
+        figures = [detector["all"]["ap50"], detector[">= 24 px"]["ap50"], detector["all"]["recall"]]
+        time = one["detect_ms"]["median"]
+        row = [*map(_text, figures), "-" if time is None else f"{time:.1f}", *map(_text, means)]
+        table.add_row(escape(one["name"]), *row)
+    out = console()
+    out.print(table)
+    data = report["data"]
+    labels = report["candidates"][0]["pipeline"][-1]["labels"] if report["candidates"][0]["pipeline"] else []
+    out.print(
+        f"{data['pictures']} pictures, {sum(data['faces'].values())} faces; mAP50 of the whole pipeline over"
+        f" {', '.join(labels)}" + (f"; report in {output}" if output else "")
+    )
+    for one in report["candidates"]:
+        for failure in one["failed"]:
+            out.print(f"[red]failed: {escape(one['name'])}: {escape(failure)}[/red]")
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,179 @@
+"""``maskcheck-bench accuracy`` on drawn pictures: squares, which a plugin of this test finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+
+from maskcheck import Detections, DetectorOption, DetectorSpec
+from maskcheck.detectors.registry import DetectorRegistry, RegisteredDetector
+from maskcheck_bench.commands import main
+
+
+class Squares:
+    """Finds squares; a dark one is less sure. With a limit, none that is smaller."""
+
+    def __init__(self, smallest: int) -> None:
+        self.smallest = smallest
+
+    def detect(self, image: NDArray[np.uint8], /) -> Detections:
+        if image.mean() > 240:
+            raise RuntimeError("too bright")
+        _, _, patches, _ = cv2.connectedComponentsWithStats((image[:, :, 0] > 20).astype(np.uint8))
+        x, y, width, height, _ = patches[1:].T.astype(np.float32)
+        boxes = np.stack([x, y, x + width, y + height], axis=1)
+        light = np.array([image[int(b[1]) + 2, int(b[0]) + 2, 0] for b in boxes], np.float32)
+        return Detections(boxes, light / np.float32(255))[width >= self.smallest]
+
+
+@pytest.fixture(autouse=True)
+def squares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the detector known under the name ``squares``."""
+    option = DetectorOption("smallest", int, 1, "side of the smallest square", minimum=1)
+    spec = DetectorSpec("squares", "Finds squares", Squares, (option,), default_min_score=0.5)
+    find = DetectorRegistry.find
+
+    def find_squares(registry: DetectorRegistry, name: str) -> RegisteredDetector:
+        return RegisteredDetector(name, spec, "tests", "1") if name == "squares" else find(registry, name)
+
+    monkeypatch.setattr(DetectorRegistry, "find", find_squares)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two pictures: a bright and a dark face each, one of them small; and a square that is none."""
+    folder = tmp_path / "data"
+    (folder / "images").mkdir(parents=True)
+    squares = {"a.png": [(10, 10, 50, 255), (80, 10, 10, 90)], "b.png": [(20, 20, 40, 200), (90, 60, 30, 150)]}
+    annotations: list[dict[str, Any]] = []
+    for number, (name, drawn) in enumerate(squares.items(), 1):
+        picture = np.zeros((120, 160, 3), np.uint8)
+        for x, y, side, light in drawn:
+            picture[y : y + side, x : x + side] = light
+            if light != 150:
+                label = 1 if light > 127 else 2
+                face = {"id": len(annotations) + 1, "image_id": number, "category_id": label}
+                annotations.append(face | {"bbox": [x, y, side, side]})
+        cv2.imwrite(str(folder / "images" / name), picture)
+    content = {
+        "images": [{"id": i, "file_name": name, "width": 160, "height": 120} for i, name in enumerate(squares, 1)],
+        "categories": [{"id": 1, "name": "bright"}, {"id": 2, "name": "dark"}],
+        "annotations": annotations,
+    }
+    (folder / "annotations.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture
+def run(toy_model: Path) -> Callable[..., Result]:
+    def run(*arguments: str | Path) -> Result:
+        words = ["accuracy", *map(str, arguments), "--model", str(toy_model), "--device", "cpu"]
+        return CliRunner().invoke(main, words, catch_exceptions=False)
+
+    return run
+
+
+def test_detector_and_pipeline_are_scored_and_reported(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+    result = run(data, "--detector", "squares", "--output", tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "out" / "accuracy.json").read_text())
+    assert report["schema"] == "maskcheck-accuracy/1"
+    assert report["data"]["faces"] == {"bright": 2, "dark": 1}
+    (one,) = report["candidates"]
+    # By score: 255 and 200 are faces, 150 is none, 90 is a face: precision 1 up to a recall of 2/3, then 3/4.
+    assert one["detector"]["all"]["ap50"] == pytest.approx((67 + 34 * 3 / 4) / 101, abs=1e-5)
+    assert one["detector"]["all"]["recall"] == 1
+    assert one["detector"]["8 to 12 px"]["faces"] == 1
+    (labels,) = one["pipeline"]
+    assert labels["labels"]["bright"]["all"]["ap50"] == 1
+    assert labels["map50"]["all"] == pytest.approx(
+        (labels["labels"]["bright"]["all"]["ap50"] + labels["labels"]["dark"]["all"]["ap50"]) / 2, abs=1e-5
+    )
+    assert one["shown"] == {"min_score": 0.5, "precision": 0.66667, "recall": 0.66667, "label_accuracy": 1}
+    assert one["detect_ms"]["median"] > 0
+
+
+def test_the_report_shows_its_plots_and_every_candidate(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+    run(data, "--detector", "squares", "--detector", "squares smallest=20", "--output", tmp_path / "out")
+
+    text = (tmp_path / "out" / "accuracy.md").read_text()
+    assert "| squares smallest=20 |" in text
+    for plot in ("precision-recall.png", "ap-against-time.png"):
+        assert f"({plot})" in text
+        assert cv2.imread(str(tmp_path / "out" / plot)) is not None
+
+
+def test_candidates_are_compared_on_the_same_pictures(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+    run(data, "--detector", "squares", "--detector", "squares smallest=20", "--output", tmp_path / "out")
+
+    every, large = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    assert every["detector"]["all"]["recall"] == 1
+    assert large["detector"]["all"]["recall"] == pytest.approx(2 / 3, abs=1e-5)
+    assert large["detector"][">= 24 px"] == every["detector"][">= 24 px"]
+
+
+def test_only_the_named_pictures_are_measured(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.txt").write_text("b.png\n")
+
+    run(data, "--detector", "squares", "--only", tmp_path / "test.txt", "--output", tmp_path / "out")
+
+    report = json.loads((tmp_path / "out" / "accuracy.json").read_text())
+    assert report["data"]["pictures"] == 1
+    assert report["data"]["faces"] == {"bright": 1}
+
+
+def test_names_that_the_data_do_not_hold_are_refused(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+    (tmp_path / "test.txt").write_text("b.png\nz.png\n")
+
+    result = run(data, "--only", tmp_path / "test.txt")
+
+    assert result.exit_code == 2
+    assert "names 1 pictures that the data do not hold, such as z.png" in result.output
+
+
+def test_a_picture_on_which_the_detector_fails_is_reported_and_the_others_go_on(
+    run: Callable[..., Result], data: Path, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(data / "images" / "a.png"), np.full((120, 160, 3), 255, np.uint8))
+
+    result = run(data, "--detector", "squares", "--output", tmp_path / "out")
+
+    assert result.exit_code == 1
+    (one,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    assert len(one["failed"]) == 1
+    assert "too bright" in one["failed"][0]
+    assert one["detector"]["all"]["recall"] == pytest.approx(1 / 3, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("detector", "message"),
+    [
+        ("squares smallest", "expected 'DETECTOR [OPTION=VALUE ...]', got 'squares smallest'"),
+        ("squares smallest=0", "option smallest of detector squares: expected int >= 1, got '0'"),
+        ("squares size=3", "detector squares has no option 'size'; its options: smallest (int >= 1)"),
+        ("circles", "no detector 'circles'"),
+    ],
+)
+def test_a_candidate_that_cannot_be_made_is_refused(
+    run: Callable[..., Result], data: Path, detector: str, message: str
+) -> None:
+    result = run(data, "--detector", detector)
+
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_a_folder_without_annotations_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    result = run(tmp_path)
+
+    assert result.exit_code == 2
+    assert "annotations.json cannot be read" in result.output
