@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -103,6 +103,8 @@ class OnnxSession:
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         providers: Execution providers in order of preference, instead of `device`. The first must become active.
         threads: Threads for one operator; by default, the CPUs that the process may use.
+        prepare: Changes the file's bytes before they are loaded, to free a fixed shape, say; a function of a module,
+            so that it can be pickled.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class OnnxSession:
         device: str = "auto",
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
+        prepare: Callable[[bytes], bytes] | None = None,
     ) -> None:
         check_device(device)
         if isinstance(providers, str):
@@ -122,6 +125,7 @@ class OnnxSession:
         self.device = device
         self.providers = None if providers is None else tuple(providers)
         self.threads = threads
+        self.prepare = prepare
         self._reset()
 
     def _reset(self) -> None:
@@ -130,7 +134,7 @@ class OnnxSession:
         _sessions.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: self.__dict__[key] for key in ("path", "device", "providers", "threads")}
+        return {key: self.__dict__[key] for key in ("path", "device", "providers", "threads", "prepare")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -180,11 +184,12 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         requested, demanded = self._request(runtime)
         try:
+            model = self.prepare(self.path.read_bytes()) if self.prepare else str(self.path)
             # Where a GPU does not load, the runtime prints why, to the output that may be a program's data.
             with redirect_stdout(sys.stderr) if requested != [CPU] else nullcontext():
                 if CUDA in map(_name, requested) and hasattr(runtime, "preload_dlls"):
                     runtime.preload_dlls()  # the CUDA and cuDNN libraries that the gpu extra installs as packages
-                session = runtime.InferenceSession(str(self.path), options, providers=requested)
+                session = runtime.InferenceSession(model, options, providers=requested)
         except Exception as error:  # the runtime's exceptions have no public base class
             raise ModelError(
                 f"ONNX Runtime {runtime.__version__} cannot load {self.path}: {error}", path=str(self.path)

@@ -9,20 +9,50 @@
         @pytest.fixture
         def detector(self):
             return MyDetector()
+
+With the environment variable ``MASKCHECK_TEST_DATA`` naming a folder of annotated pictures in COCO form, the tests also
+print a card of the detector: how many faces it finds, by size, and how long it takes.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from maskcheck.coco import read_coco
 from maskcheck.detectors.api import Detections, Detector
+from maskcheck.images import load_image
+from maskcheck.scoring import Ranking, score_rankings
 
-_SIZES = {"one pixel": (1, 1), "very wide": (8, 3000), "very tall": (3000, 8), "odd": (241, 317)}
+TEST_DATA = "MASKCHECK_TEST_DATA"
+"""Environment variable: a folder of annotated pictures, for the card."""
+
+SURE = 0.5
+"""Score from which a detector says that something is a face."""
+
+_SIZES = {
+    "one pixel": (1, 1),
+    "one row": (1, 40),
+    "very wide": (8, 3000),
+    "very tall": (3000, 8),
+    "odd": (241, 317),
+    "large": (1500, 8000),
+}
+_VIEWS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "mirrored": lambda picture: picture[:, ::-1],
+    "every second pixel": lambda picture: picture[::2, ::2],
+    "a part": lambda picture: picture[11:171, 7:203],
+    "turned": lambda picture: picture.transpose(1, 0, 2),
+    "RGB to BGR": lambda picture: picture[:, :, ::-1],
+}
 
 
 def _noise(height: int, width: int) -> NDArray[np.uint8]:
@@ -42,13 +72,17 @@ class DetectorTests:
         raise NotImplementedError("give the subclass of DetectorTests a fixture `detector`")
 
     @pytest.mark.parametrize("size", _SIZES.values(), ids=_SIZES.keys())
-    def test_takes_pictures_of_any_size(self, detector: Detector, size: tuple[int, int]) -> None:
+    def test_finds_boxes_inside_a_picture_of_any_size(self, detector: Detector, size: tuple[int, int]) -> None:
         """The result is Detections, whose own checks cover shapes, dtypes and the range of scores."""
-        assert isinstance(detector.detect(_noise(*size)), Detections)
+        height, width = size
+        found = detector.detect(_noise(height, width))
+        assert isinstance(found, Detections)
+        assert (found.boxes >= 0).all()
+        assert (found.boxes <= [width, height, width, height]).all()
 
     def test_finds_nothing_in_a_blank_picture(self, detector: Detector) -> None:
-        """A picture of one grey holds no face."""
-        assert len(detector.detect(np.full((200, 200, 3), 128, np.uint8))) == 0
+        """A picture of one grey holds nothing that is surely a face."""
+        assert not (detector.detect(np.full((200, 200, 3), 128, np.uint8)).scores >= SURE).any()
 
     def test_leaves_the_picture_as_it_is(self, detector: Detector) -> None:
         """The caller's array is only read."""
@@ -62,6 +96,14 @@ class DetectorTests:
         picture = _noise(200, 300)
         picture.flags.writeable = False
         detector.detect(picture)
+
+    @pytest.mark.parametrize("view", _VIEWS.values(), ids=_VIEWS.keys())
+    def test_takes_a_view_of_an_array(
+        self, detector: Detector, view: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+    ) -> None:
+        """An array with any strides gives what its contiguous copy gives."""
+        picture = view(_noise(200, 300))
+        assert _same(detector.detect(picture), detector.detect(np.ascontiguousarray(picture)))
 
     def test_gives_equal_results_for_equal_pictures(self, detector: Detector) -> None:
         """Detection is repeatable."""
@@ -77,7 +119,52 @@ class DetectorTests:
         assert all(_same(one, other) for one, other in zip(alone, together, strict=True))
 
     def test_survives_pickling(self, detector: Detector) -> None:
-        """A copy sent to another process finds the same."""
+        """A copy sent to another process finds the same, before the first picture and after it."""
         picture = _noise(200, 300)
-        copied: Detector = pickle.loads(pickle.dumps(detector))
-        assert _same(detector.detect(picture), copied.detect(picture))
+        fresh: Detector = pickle.loads(pickle.dumps(detector))
+        found = detector.detect(picture)
+        used: Detector = pickle.loads(pickle.dumps(detector))
+        assert _same(found, fresh.detect(picture))
+        assert _same(found, used.detect(picture))
+
+    def test_card(self, detector: Detector, capsys: pytest.CaptureFixture[str]) -> None:
+        """Prints what the detector finds in annotated pictures, if there are some."""
+        folder = os.environ.get(TEST_DATA)
+        if not folder:
+            pytest.skip(f"{TEST_DATA} names no folder of annotated pictures")
+        card = detector_card(detector, Path(folder))
+        with capsys.disabled():
+            print(f"\n{card}")
+
+
+def detector_card(detector: Detector, folder: Path) -> str:
+    """What a detector finds in annotated pictures, and how long it takes, as lines of text.
+
+    Args:
+        detector: Any detector.
+        folder: Annotated pictures in COCO form.
+
+    Raises:
+        SourceError: The folder holds no such data.
+    """
+    pictures = read_coco(folder).pictures
+    rankings, times = [], []
+    for picture in pictures:
+        pixels = load_image(picture.path).pixels
+        started = perf_counter()
+        found = detector.detect(pixels)
+        times.append((perf_counter() - started) * 1000)
+        ignored = np.zeros(len(picture.boxes), np.bool_)
+        rankings.append(Ranking(picture.boxes, ignored, found.boxes, found.scores))
+    scores = score_rankings(rankings)
+    lines = [
+        f"{detector}",
+        f"{len(pictures)} pictures of {folder.name}, median {np.median(times):.1f} ms a picture",
+        f"{'faces':>14} {'':>5} {'AP50':>6} {'recall':>6}",
+    ]
+    lines += [
+        f"{size:>14} {score.faces:>5} {score.ap50:>6.3f} {score.recall:>6.3f}"
+        for size, score in scores.items()
+        if score.faces
+    ]
+    return "\n".join(lines)

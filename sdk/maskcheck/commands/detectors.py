@@ -97,5 +97,10 @@ def _print_options(spec: DetectorSpec) -> None:
     console().print(f"{spec.name}: {escape(spec.summary)}\n")
     table = Table("option", "default", "allowed", "what it does", box=None, pad_edge=False)
     for option in spec.options:
-        table.add_row(option.name, escape(str(option.default)), escape(option.allowed), escape(option.help))
+        table.add_row(
+            option.name,
+            escape("-" if option.default is None else str(option.default)),
+            escape(option.allowed),
+            escape(option.help),
+        )
     console().print(table if spec.options else "It has no options.")

