@@ -77,6 +77,20 @@ class Detections:
         landmarks = None if self.landmarks is None else self.landmarks[chosen]
         return Detections(self.boxes[chosen], self.scores[chosen], landmarks)
 
+    def mapped(self, scale: tuple[float, float] = (1, 1), offset: tuple[float, float] = (0, 0)) -> Detections:
+        """The same faces in another picture of which this one is a scaled copy or a part.
+
+        Args:
+            scale: Pixels of the other picture to one of this, along x and y.
+            offset: Where this picture begins in the other, x and y in pixels of the other.
+        """
+        factors, start = np.array(scale, np.float32), np.array(offset, np.float32)
+        return Detections(
+            self.boxes * np.tile(factors, 2) + np.tile(start, 2),
+            self.scores,
+            None if self.landmarks is None else self.landmarks * factors + start,
+        )
+
     def clipped(self, width: int, height: int) -> Detections:
         """The boxes cut to a picture, without those of which nothing is left. Landmarks stay where they are.
 

@@ -63,23 +63,20 @@ class TiledDetector:
         height, width = image.shape[:2]
         right, bottom = min(left + self.tile, width), min(top + self.tile, height)
         found = self.detector.detect(np.ascontiguousarray(image[top:bottom, left:right]))
-        boxes = found.boxes + np.array([left, top, left, top], np.float32)
+        found = found.mapped(offset=(left, top))
+        boxes = found.boxes
         cut = (
             ((boxes[:, 0] < left + _TOUCH) & (left > 0))
             | ((boxes[:, 1] < top + _TOUCH) & (top > 0))
             | ((boxes[:, 2] > right - _TOUCH) & (right < width))
             | ((boxes[:, 3] > bottom - _TOUCH) & (bottom < height))
         )
-        landmarks = None if found.landmarks is None else found.landmarks + np.array([left, top], np.float32)
-        return Detections(boxes, found.scores, landmarks)[~cut]
+        return found[~cut]
 
     def _detect_whole(self, image: BGRImage) -> Detections:
         height, width = image.shape[:2]
         shrink = self.tile / max(height, width)
         size = max(1, round(width * shrink)), max(1, round(height * shrink))
         found = self.detector.detect(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
-        back = np.array([width / size[0], height / size[1]], np.float32)
-        landmarks = None if found.landmarks is None else found.landmarks * back
-        boxes = found.boxes * np.tile(back, 2)
-        large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= _LARGE * self.tile
-        return Detections(boxes, found.scores, landmarks)[large]
+        found = found.mapped((width / size[0], height / size[1]))
+        return found[(found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0) >= _LARGE * self.tile]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections
 from maskcheck.detectors.fusion import concatenate, merge
+from maskcheck.detectors.scales import Scales, resize_for_network
 from maskcheck.runtime import OnnxSession
 from maskcheck_centerface.decoding import decode
 from maskcheck_centerface.model import INPUT, find_model, free_shape
@@ -19,9 +19,6 @@ from maskcheck_centerface.model import INPUT, find_model, free_shape
 PRESETS: dict[str, tuple[float, ...]] = {"fast": (1,), "balanced": (2,), "thorough": (1, 2, 3)}
 """Scales at which each preset looks at a picture."""
 
-_ENLARGED = 1_500_000  # pixels up to which a picture is enlarged; a larger one has its faces large enough
-_LARGEST = 6_000_000  # pixels that the network sees; a larger picture is shrunk, which bounds memory to about 2 GiB
-_OVERVIEW = 640  # longer side, in pixels, at which faces that fill a large picture are found
 _MULTIPLE = 32  # the network halves its input five times
 
 
@@ -64,33 +61,21 @@ class CenterFaceDetector:
         return [merge(concatenate(found)).clipped(width, height) for found in zip(*scales, strict=True)]
 
     def _scales(self, width: int, height: int) -> list[float]:
-        wanted = PRESETS[self.preset] if self.scale is None else (self.scale,)
-        enlarged, largest = ((limit / (width * height)) ** 0.5 for limit in (_ENLARGED, _LARGEST))
-        scales = {min(scale, max(1.0, enlarged), largest) for scale in wanted}
-        if self.scale is None and max(width, height) > 2 * _OVERVIEW:
-            scales.add(_OVERVIEW / max(width, height))
-        return sorted(scales)
+        if self.scale is not None:
+            return [self.scale]
+        return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=6_000_000, overview=640).of(width, height)
 
     def _detect_at(self, images: Sequence[NDArray[np.uint8]], scale: float) -> list[Detections]:
         height, width = images[0].shape[:2]
-        columns, rows = (_round_up(side * scale) for side in (width, height))
-        method = cv2.INTER_AREA if columns <= width and rows <= height else cv2.INTER_LINEAR
+        pictures = [resize_for_network(image, scale, multiple=_MULTIPLE) for image in images]
+        rows, columns = pictures[0].shape[:2]
         batch = np.empty((len(images), 3, rows, columns), np.float32)  # RGB, from 0 to 255
-        for picture, image in zip(batch, images, strict=True):
-            picture[:] = cv2.resize(image, (columns, rows), interpolation=method)[:, :, ::-1].transpose(2, 0, 1)
+        for planes, picture in zip(batch, pictures, strict=True):
+            planes[:] = picture[:, :, ::-1].transpose(2, 0, 1)
         outputs = self._session.run({INPUT: batch})
-        back = np.array([width / columns, height / rows], np.float32)
-        return [_rescale(decode(*maps), back) for maps in zip(*outputs, strict=True)]
+        back = width / columns, height / rows
+        return [decode(*maps).mapped(back) for maps in zip(*outputs, strict=True)]
 
     @cached_property
     def _session(self) -> OnnxSession:
         return OnnxSession(find_model(), device=self.device, threads=self.threads, prepare=free_shape)
-
-
-def _round_up(side: float) -> int:
-    return max(1, int(np.ceil(side / _MULTIPLE))) * _MULTIPLE
-
-
-def _rescale(found: Detections, factors: NDArray[np.float32]) -> Detections:
-    landmarks = None if found.landmarks is None else found.landmarks * factors
-    return Detections(found.boxes * np.tile(factors, 2), found.scores, landmarks)

@@ -1,0 +1,52 @@
+"""At which scales a network looks at a picture, for detectors that find faces of a limited range of sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from maskcheck.images import BGRImage
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Scales that are wanted, within limits.
+
+    Attributes:
+        wanted: 1 is the picture as it is, 2 doubles its sides.
+        enlarged: Pixels up to which a picture is enlarged; the faces of a larger one are large enough.
+        largest: Pixels that the network sees at most, which bounds its memory; a larger picture is shrunk.
+        overview: Longer side, in pixels, at which faces that fill a large picture are looked for, too; used where all
+            other scales are more than twice as large.
+    """
+
+    wanted: tuple[float, ...]
+    enlarged: int
+    largest: int
+    overview: int
+
+    def of(self, width: int, height: int) -> list[float]:
+        """The scales for a picture of that size, in pixels; rising, each once."""
+        enlarged, largest = ((limit / (width * height)) ** 0.5 for limit in (self.enlarged, self.largest))
+        scales = {min(scale, max(1.0, enlarged), largest) for scale in self.wanted}
+        overview = self.overview / max(width, height)
+        return sorted(scales | ({overview} if min(scales) > 2 * overview else set()))
+
+
+def resize_for_network(image: BGRImage, scale: float, *, multiple: int) -> BGRImage:
+    """A picture at a scale, its sides rounded up to multiples, as networks that halve their input want.
+
+    Few different shapes come of it, too: a runtime prepares for each new one. The picture is stretched a little; what
+    is found is to be mapped back by the ratio of each side.
+
+    Args:
+        image: uint8 (H, W, 3).
+        scale: 2 doubles the sides.
+        multiple: Of the sides of the result, in pixels.
+    """
+    columns, rows = (max(1, int(np.ceil(side * scale / multiple))) * multiple for side in image.shape[1::-1])
+    shrinks = columns <= image.shape[1] and rows <= image.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (columns, rows), interpolation=method), np.uint8)
