@@ -53,7 +53,9 @@ def tests(session: nox.Session) -> None:
 @nox.parametrize("plugin", PLUGINS, ids=PLUGINS)
 def plugins(session: nox.Session, plugin: str) -> None:
     """Each detector plugin, installed beside the SDK, against its own tests."""
-    session.install(".[cpu,testing]", f"./plugins/{plugin}")
+    own = nox.project.load_toml(f"plugins/{plugin}/pyproject.toml")
+    needs = nox.project.dependency_groups(own, "tests") if "dependency-groups" in own else ()
+    session.install(*needs, ".[cpu,testing]", f"./plugins/{plugin}")
     session.run("pytest", f"plugins/{plugin}", *session.posargs, env=ENVIRONMENT)
 
 
