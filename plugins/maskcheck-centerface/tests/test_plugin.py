@@ -136,6 +136,8 @@ def test_the_pipeline_finds_it_by_name_and_checks_its_options() -> None:
     assert result.receipt.detector == "centerface"
     with pytest.raises(ValueError, match="expected one of fast, balanced, thorough, got 'best'"):
         MaskPipeline("centerface", detector_options={"preset": "best"})
+    with pytest.raises(PluginError, match="device: expected auto, cpu, cuda or cuda:N"):
+        MaskPipeline("centerface", detector_options={"device": "tpu"})
 
 
 def test_the_installed_plugin_is_listed_with_its_distribution() -> None:

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from maskcheck.detectors.api import DetectorOption
 from maskcheck.images import BGRImage
+
+
+def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOption, ...]:
+    """The options ``preset``, ``scale``, ``device`` and ``threads``, alike for all networks.
+
+    Args:
+        presets: Names of the presets.
+        default: The preset that is taken by default.
+    """
+    return (
+        DetectorOption("preset", str, default, "speed or thoroughness", choices=tuple(presets)),
+        DetectorOption(
+            "scale",
+            float,
+            None,
+            "look once, at this scale: 1 as it is, 2 doubled [default: the preset's scales]",
+            minimum=0.1,
+            maximum=8,
+        ),
+        DetectorOption("device", str, "auto", "auto, cpu, cuda or cuda:N"),
+        DetectorOption("threads", int, None, "threads [default: the CPUs that it may use]", minimum=1, maximum=1024),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maskcheck import DetectorOption, DetectorSpec, hookimpl
+from maskcheck import DetectorSpec, hookimpl
+from maskcheck.detectors.scales import network_options
 from maskcheck_centerface.detector import PRESETS, CenterFaceDetector
 
 __all__ = ["CenterFaceDetector", "maskcheck_register_detectors"]
@@ -19,21 +20,7 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
             name="centerface",
             summary="CenterFace, a small network: small, turned and masked faces",
             factory=CenterFaceDetector,
-            options=(
-                DetectorOption("preset", str, defaults.preset, "speed or thoroughness", choices=tuple(PRESETS)),
-                DetectorOption(
-                    "scale",
-                    float,
-                    None,
-                    "look once, at this scale: 1 as it is, 2 doubled [default: the preset's scales]",
-                    minimum=0.1,
-                    maximum=8,
-                ),
-                DetectorOption("device", str, defaults.device, "auto, cpu, cuda or cuda:N"),
-                DetectorOption(
-                    "threads", int, None, "threads [default: the CPUs that it may use]", minimum=1, maximum=1024
-                ),
-            ),
+            options=network_options(PRESETS, defaults.preset),
             default_min_score=0.5,
             api_version=1,
         )

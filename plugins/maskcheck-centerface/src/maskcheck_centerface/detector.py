@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from maskcheck import Detections
 from maskcheck.detectors.fusion import concatenate, merge
 from maskcheck.detectors.scales import Scales, resize_for_network
-from maskcheck.runtime import OnnxSession
+from maskcheck.runtime import OnnxSession, check_device
 from maskcheck_centerface.decoding import decode
 from maskcheck_centerface.model import INPUT, find_model, free_shape
 
@@ -31,12 +31,20 @@ class CenterFaceDetector:
         scale: One scale instead of the preset's: 2 doubles the sides of the picture first.
         device: As of ``MaskPipeline``.
         threads: Threads of the session; by default, the CPUs that the process may use.
+
+    Raises:
+        ValueError: No such preset or device.
     """
 
     preset: str = "balanced"
     scale: float | None = None
     device: str = "auto"
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
 
     def detect(self, image: NDArray[np.uint8], /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR; landmarks are eyes, nose and corners of the mouth.

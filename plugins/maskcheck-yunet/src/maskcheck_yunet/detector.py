@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskcheck import Detections, ModelSignatureError
 from maskcheck.detectors.fusion import concatenate, merge
 from maskcheck.detectors.scales import Scales, resize_for_network
-from maskcheck.runtime import OnnxSession
+from maskcheck.runtime import OnnxSession, check_device
 from maskcheck_yunet.decoding import STRIDES, decode
 from maskcheck_yunet.model import find_model
 
@@ -32,6 +32,9 @@ class YuNetDetector:
         model: The model file; by default, that of ``MASKCHECK_YUNET_MODEL``, or the fetched one.
         device: As of ``MaskPipeline``.
         threads: Threads of the session; by default, the CPUs that the process may use.
+
+    Raises:
+        ValueError: No such preset or device.
     """
 
     preset: str = "balanced"
@@ -39,6 +42,11 @@ class YuNetDetector:
     model: str = ""
     device: str = "auto"
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
 
     def detect(self, image: NDArray[np.uint8], /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR; landmarks are eyes, nose and corners of the mouth.
