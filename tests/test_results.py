@@ -21,6 +21,9 @@ FACE = Face(
 )
 RECEIPT = Receipt(
     detector="haar",
+    detector_options={"preset": "fast"},
+    min_score=0.5,
+    tile=None,
     model="toy.onnx",
     model_sha256="ab" * 32,
     providers=("CPUExecutionProvider",),
@@ -116,6 +119,9 @@ def test_a_receipt_is_json_ready() -> None:
     assert json.loads(json.dumps(line)) == line
     assert line == {
         "detector": "haar",
+        "detector_options": {"preset": "fast"},
+        "min_score": 0.5,
+        "tile": None,
         "model": "toy.onnx",
         "model_sha256": "ab" * 32,
         "providers": ["CPUExecutionProvider"],

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from maskcheck._version import __version__
 from maskcheck.classifier import DEFAULT_BATCH_SIZE, MaskClassifier
 from maskcheck.crops import Crops
-from maskcheck.detectors.api import Detections, Detector
-from maskcheck.detectors.registry import create_detector, default_registry
+from maskcheck.detectors.api import Detections, Detector, OptionValue
+from maskcheck.detectors.registry import check_options, create_detector, default_registry
 from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.errors import MaskCheckError, PluginError
 from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
@@ -78,6 +78,7 @@ class MaskPipeline:
         if isinstance(detector, str):
             found = default_registry().find(detector)
             self.detector_name = found.name
+            self.detector_options: dict[str, OptionValue | None] = check_options(found.spec, detector_options)
             self.detector = create_detector(found.spec, detector_options)
             self.min_score = found.spec.default_min_score if min_score is None else min_score
         else:
@@ -88,8 +89,10 @@ class MaskPipeline:
                     f"detector: expected a name or an object with a method `detect`, got {type(detector).__name__}"
                 )
             self.detector_name = type(detector).__name__
+            self.detector_options = {}
             self.detector = detector
             self.min_score = min_score or 0.0
+        self.tile = tile
         if tile is not None:
             self.detector = TiledDetector(self.detector, tile)
         self.classifier = MaskClassifier(
@@ -199,6 +202,9 @@ class MaskPipeline:
         self.warm_up()
         return Receipt(
             detector=self.detector_name,
+            detector_options=self.detector_options,
+            min_score=self.min_score,
+            tile=self.tile,
             model=Path(self.classifier.path).name,
             model_sha256=self.classifier.sha256,
             providers=self.classifier.providers,

@@ -74,6 +74,9 @@ class Receipt:
 
     Attributes:
         detector: Name of the detector.
+        detector_options: Values of all its options; none for a detector that was given as an object.
+        min_score: Least detection score of a face that is reported.
+        tile: Side of the slices that the detector was given, in pixels; None if it saw whole pictures.
         model: File name of the classifier.
         model_sha256: Its SHA-256, in hexadecimal.
         providers: Execution providers that are active in the classifier's session.
@@ -82,6 +85,9 @@ class Receipt:
     """
 
     detector: str
+    detector_options: Mapping[str, int | float | str | bool | None]
+    min_score: float
+    tile: int | None
     model: str
     model_sha256: str
     providers: tuple[str, ...]
@@ -92,6 +98,9 @@ class Receipt:
         """As JSON-ready values."""
         return {
             "detector": self.detector,
+            "detector_options": dict(self.detector_options),
+            "min_score": self.min_score,
+            "tile": self.tile,
             "model": self.model,
             "model_sha256": self.model_sha256,
             "providers": list(self.providers),

@@ -15,7 +15,7 @@ from typing import Any
 
 from maskcheck._version import __version__
 from maskcheck.detectors import haar
-from maskcheck.detectors.api import PROJECT, Detector, DetectorSpec
+from maskcheck.detectors.api import PROJECT, Detector, DetectorSpec, OptionValue
 from maskcheck.detectors.plugins import UNKNOWN, FailedPlugin, Plugin, PluginMetadata, PluginPolicy, canonical
 from maskcheck.errors import DetectorNotFound, DetectorOptionError, PluginError
 
@@ -169,6 +169,30 @@ def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None
         DetectorOptionError: No such option, or a value that it does not take.
         PluginError: The factory raised, or what it made is no detector.
     """
+    try:
+        detector = spec.factory(**check_options(spec, options))
+    except DetectorOptionError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"detector {spec.name} cannot be made: {error}", plugin=spec.name) from error
+    if not isinstance(detector, Detector):
+        raise PluginError(
+            f"detector {spec.name}: its factory gave {type(detector).__name__}, which has no method `detect`",
+            plugin=spec.name,
+        )
+    return detector
+
+
+def check_options(spec: DetectorSpec, options: Mapping[str, Any] | None = None) -> dict[str, OptionValue | None]:
+    """The values of all options of a detector, those not given by their defaults.
+
+    Args:
+        spec: Which detector.
+        options: Values by name, as Python values or as text.
+
+    Raises:
+        DetectorOptionError: No such option, or a value that it does not take.
+    """
     declared = {option.name: option for option in spec.options}
     values = {option.name: option.default for option in spec.options}
     for name, value in (options or {}).items():
@@ -183,16 +207,7 @@ def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None
             raise DetectorOptionError(
                 f"option {name} of detector {spec.name}: {error}", detector=spec.name, option=name
             ) from None
-    try:
-        detector = spec.factory(**values)
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"detector {spec.name} cannot be made: {error}", plugin=spec.name) from error
-    if not isinstance(detector, Detector):
-        raise PluginError(
-            f"detector {spec.name}: its factory gave {type(detector).__name__}, which has no method `detect`",
-            plugin=spec.name,
-        )
-    return detector
+    return values
 
 
 @cache
