@@ -99,6 +99,8 @@ def test_detector_and_pipeline_are_scored_and_reported(run: Callable[..., Result
         (labels["labels"]["bright"]["all"]["ap50"] + labels["labels"]["dark"]["all"]["ap50"]) / 2, abs=1e-5
     )
     assert one["shown"] == {"min_score": 0.5, "precision": 0.66667, "recall": 0.66667, "label_accuracy": 1}
+    assert one["best"]["min_score"] == pytest.approx(90 / 255, abs=1e-5)  # F1 is 0.86 there, and 0.80 from 200 on
+    assert (one["best"]["precision"], one["best"]["recall"]) == (0.75, 1)
     assert one["detect_ms"]["median"] > 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -35,13 +36,32 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
+class Matches:
+    """Which found boxes are annotated faces, by falling detection score.
+
+    Attributes:
+        faces: How many are annotated.
+        scores: float64 (N,): detection scores.
+        right: bool (N,): the box fits a face that no surer box fits.
+        known: bool (N,): it does, and the model knows the face's label.
+        labelled: bool (N,): it does, and the label is right.
+    """
+
+    faces: int
+    scores: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    labelled: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
 class Operation:
-    """What a user sees at the detector's own least score.
+    """What a user sees at some least score.
 
     Attributes:
         min_score: That score.
         precision: Share of the shown boxes that are faces; NaN if none is shown.
-        recall: Share of the faces that are shown.
+        recall: Share of the faces that are shown; NaN if there are none.
         labelled: Share of the shown faces whose label is right; NaN if there is none. A face whose label the model does
             not know is not counted.
     """
@@ -110,32 +130,46 @@ def _rankings(
         yield Ranking(picture.boxes[counted], foreign[counted], boxes(result), scores)
 
 
-def operate(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> Operation:
-    """What is shown at the detector's own least score."""
-    shown = faces = right = labelled = known = 0
+def match(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> Matches:
+    """Match the found boxes to the annotated faces as COCO does: each box, the surest first, to the face it fits best."""
+    rows = []
     for picture, result in zip(pictures, measured.results, strict=True):
-        chosen = [face for face in result if (face.detection_score or 0) >= measured.candidate.min_score]
-        shown += len(chosen)
-        faces += len(picture.boxes)
-        left = np.ones(len(picture.boxes), np.bool_)
-        fits = overlap(
-            np.array([face.box for face in chosen], np.float32).reshape(-1, 4), picture.boxes.astype(np.float32)
-        )
-        for face, row in zip(chosen, fits, strict=True):  # by falling score, as COCO matches
-            candidates = np.flatnonzero(left & (row >= OVERLAP))
+        free = np.ones(len(picture.boxes), np.bool_)
+        fits = overlap(boxes(result).astype(np.float32), picture.boxes.astype(np.float32))
+        for face, row in zip(result, fits, strict=True):  # by falling score
+            candidates = np.flatnonzero(free & (row >= OVERLAP))
+            right = known = labelled = False
             if len(candidates):
                 best = candidates[row[candidates].argmax()]
-                left[best] = False
-                right += 1
-                if picture.labels[best] in face.probabilities:
-                    known += 1
-                    labelled += picture.labels[best] == face.label
+                free[best] = False
+                right = True
+                known = picture.labels[best] in face.probabilities
+                labelled = picture.labels[best] == face.label
+            rows.append((face.detection_score or 0.0, right, known, labelled))
+    table = np.array(rows, np.float64).reshape(-1, 4)
+    table = table[np.argsort(-table[:, 0], kind="stable")]
+    flags = table[:, 1:].astype(np.bool_)
+    return Matches(sum(len(picture.boxes) for picture in pictures), table[:, 0], flags[:, 0], flags[:, 1], flags[:, 2])
+
+
+def operate(matches: Matches, min_score: float) -> Operation:
+    """What is shown at a least score."""
+    shown = int((matches.scores >= min_score).sum())
+    right, known = int(matches.right[:shown].sum()), int(matches.known[:shown].sum())
     return Operation(
-        min_score=measured.candidate.min_score,
-        precision=right / shown if shown else float("nan"),
-        recall=right / faces if faces else float("nan"),
-        labelled=labelled / known if known else float("nan"),
+        min_score=min_score,
+        precision=right / shown if shown else math.nan,
+        recall=right / matches.faces if matches.faces else math.nan,
+        labelled=int(matches.labelled[:shown].sum()) / known if known else math.nan,
     )
+
+
+def best_min_score(matches: Matches) -> float:
+    """The least score at which F1, the harmonic mean of precision and recall, is greatest; NaN if nothing is found."""
+    if not matches.right.any():
+        return math.nan
+    right, shown = matches.right.cumsum(), np.arange(1, len(matches.scores) + 1)
+    return float(matches.scores[(2 * right / (shown + matches.faces)).argmax()])
 
 
 def boxes(result: FrameResult) -> NDArray[np.float64]:
