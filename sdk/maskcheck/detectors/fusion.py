@@ -59,23 +59,30 @@ def merge(found: Detections, *, suppress: float = 0.45, agree: float = 0.5) -> D
         Faces by falling score; score and landmarks are those of the best box of each.
     """
     found = found[np.argsort(-found.scores, kind="stable")[:MOST_CANDIDATES]]
-    kept = []
-    left = np.arange(len(found))
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(best)
-        left = left[overlap(found.boxes[best : best + 1], found.boxes[left])[0] < suppress]
-    faces = found[np.array(kept, np.intp)]
-    boxes = [_vote(box, found, agree) for box in faces.boxes]
-    return Detections(np.array(boxes, np.float32).reshape(-1, 4), faces.scores, faces.landmarks)
+    kept = _suppressed(found, suppress)
+    faces = found[kept]
+    blocks = np.array_split(faces.boxes, len(faces) // 64 + 1)  # bounds the memory that many faces take
+    boxes = np.concatenate([_vote(block, found, agree) for block in blocks])
+    return Detections(boxes, faces.scores, faces.landmarks)
 
 
-def _vote(box: NDArray[np.float32], found: Detections, agree: float) -> NDArray[np.float32]:
-    voters = overlap(box[None], found.boxes)[0] >= agree
-    weights = found.scores[voters]
-    if not weights.sum() > 0:  # a box without area agrees with none, a score of 0 has no weight
-        return box
-    return np.asarray(weights @ found.boxes[voters] / weights.sum(), np.float32)
+def _suppressed(found: Detections, suppress: float) -> NDArray[np.intp]:
+    """Indices of the boxes that are left by non-maximum suppression, in the order of `found`, best first."""
+    import cv2  # here, so that detectors can be listed where OpenCV does not load
+
+    corners = found.boxes.astype(np.float64)
+    sides = corners[:, 2:] - corners[:, :2]
+    ranks = np.arange(len(found), 0, -1, dtype=np.float32)  # equal scores in a fixed order
+    kept = cv2.dnn.NMSBoxes(np.concatenate([corners[:, :2], sides], axis=1), ranks, 0.0, suppress)  # type: ignore[arg-type]
+    return np.asarray(kept, np.intp).reshape(-1)
+
+
+def _vote(boxes: NDArray[np.float32], found: Detections, agree: float) -> NDArray[np.float32]:
+    """Each box moved to the mean of all that agree with it."""
+    weights = np.where(overlap(boxes, found.boxes) >= agree, found.scores, np.float32(0))
+    total = weights.sum(axis=1, keepdims=True)
+    # A box without area agrees with none, and a score of 0 has no weight.
+    return np.where(total > 0, weights @ found.boxes / np.where(total > 0, total, 1), boxes)
 
 
 def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
