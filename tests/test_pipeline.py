@@ -292,20 +292,14 @@ def test_arguments_out_of_range_are_refused(toy_model: Path, arguments: dict[str
 
 def test_every_result_says_what_it_was_made_with(toy_model: Path, portrait: Path) -> None:
     pipeline = MaskPipeline(
-        detector_options={"scale_factor": "1.2"}, min_score=0.4, tile=500, model=toy_model, device="cpu", threads=1
+        detector_options={"preset": "fast"}, min_score=0.4, tile=500, model=toy_model, device="cpu", threads=1
     )
     receipt = pipeline(portrait).receipt
 
     assert receipt is not None
     assert receipt.to_dict() | {"versions": None, "model_sha256": None} == {
         "detector": "haar",
-        "detector_options": {
-            "cascade": "frontal_alt2",
-            "scale_factor": 1.2,
-            "min_neighbors": 3,
-            "min_size": 0,
-            "upscale": 1.0,
-        },
+        "detector_options": {"preset": "fast", "enlarge": None, "scale_factor": None, "min_size": 0, "equalize": False},
         "min_score": 0.4,
         "tile": 500,
         "model": "toy.onnx",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from maskcheck import DetectorNotFound, DetectorOption, DetectorOptionError, DetectorSpec, PluginError
-from maskcheck.detectors import haar
+from maskcheck.detectors.haar.detector import HaarDetector
 from maskcheck.detectors.registry import DetectorRegistry, create_detector
 
 GOOD = """
@@ -98,13 +98,13 @@ def test_the_built_in_detector_is_found_without_loading_any_plugin() -> None:
 
     registry = DetectorRegistry(forbidden)
 
-    assert isinstance(create_detector(registry.find("haar").spec), haar.HaarDetector)
+    assert isinstance(create_detector(registry.find("haar").spec), HaarDetector)
 
 
 def test_without_plugins_there_is_the_built_in_detector() -> None:
     registry = DetectorRegistry(list)
 
-    assert names(registry) == ["haar"]
+    assert names(registry) == ["haar", "haar-plain"]
     assert registry.failed() == ()
     assert registry.registered()[0].distribution == "maskcheck"
 
@@ -119,7 +119,7 @@ def test_the_detector_of_a_plugin_is_listed_with_its_origin_and_can_be_made(site
     site.install("acme-faces", good("acme"), version="3.4.5")
     registry = site.registry()
 
-    assert names(registry) == ["haar", "acme"]
+    assert names(registry) == ["haar", "haar-plain", "acme"]
     assert (registry.registered()[1].distribution, registry.registered()[1].version) == ("acme-faces", "3.4.5")
     assert registry.failed() == ()
     assert hasattr(create_detector(registry.find("acme").spec), "detect")
@@ -137,7 +137,7 @@ def test_a_plugin_may_offer_several_detectors(site: Site) -> None:
         """,
     )
 
-    assert names(site.registry()) == ["haar", "near", "far"]
+    assert names(site.registry()) == ["haar", "haar-plain", "near", "far"]
 
 
 def test_a_plugin_may_be_an_object_in_a_module(site: Site) -> None:
@@ -157,7 +157,7 @@ def test_a_plugin_may_be_an_object_in_a_module(site: Site) -> None:
 
     registry = DetectorRegistry(lambda: [EntryPoint("acme", "plugin_of_acme_faces:plugin", "maskcheck")])
 
-    assert names(registry) == ["haar", "acme"]
+    assert names(registry) == ["haar", "haar-plain", "acme"]
 
 
 def test_an_unknown_name_is_refused_with_what_there_is_and_what_failed(site: Site) -> None:
@@ -168,9 +168,9 @@ def test_an_unknown_name_is_refused_with_what_there_is_and_what_failed(site: Sit
         site.registry().find("acmee")
 
     assert refused.value.name == "acmee"
-    assert refused.value.available == ("haar", "acme")
+    assert refused.value.available == ("haar", "haar-plain", "acme")
     assert refused.value.failed == {"broken-faces": "ValueError: no licence"}
-    assert "haar, acme" in str(refused.value)
+    assert "haar, haar-plain, acme" in str(refused.value)
     assert "broken-faces (ValueError: no licence)" in str(refused.value)
 
 
@@ -267,7 +267,7 @@ def test_a_plugin_that_fails_is_listed_with_its_reason_and_the_others_work(
     site.install("zebra-faces", good("zebra"))
     registry = site.registry()
 
-    assert names(registry) == ["haar", "acme", "zebra"]
+    assert names(registry) == ["haar", "haar-plain", "acme", "zebra"]
     (failed,) = registry.failed()
     assert (failed.name, failed.distribution, failed.version) == ("broken-faces", "broken-faces", "0.3")
     assert reason in failed.reason
@@ -319,7 +319,7 @@ def test_a_detector_for_another_api_version_fails_alone(site: Site) -> None:
     )
     registry = site.registry()
 
-    assert names(registry) == ["haar", "present"]
+    assert names(registry) == ["haar", "haar-plain", "present"]
     assert failures(registry) == {"future": "it was written for plugin API 99, this maskcheck speaks 1"}
     with pytest.raises(PluginError, match="plugin API 99") as refused:
         registry.find("future")
@@ -330,9 +330,9 @@ def test_a_plugin_cannot_take_the_name_of_the_built_in_detector(site: Site) -> N
     site.install("acme-faces", good("haar"))
     registry = site.registry()
 
-    assert [found.name for found in registry.registered()] == ["haar", "acme-faces:haar"]
+    assert [found.name for found in registry.registered()] == ["haar", "haar-plain", "acme-faces:haar"]
     assert "'haar' is taken by maskcheck " in failures(registry)["haar"]
-    assert isinstance(create_detector(registry.find("haar").spec), haar.HaarDetector)
+    assert isinstance(create_detector(registry.find("haar").spec), HaarDetector)
 
 
 @pytest.mark.parametrize("installed", [["acme-faces", "zebra-faces"], ["zebra-faces", "acme-faces"]])
@@ -361,7 +361,7 @@ def test_a_plugin_whose_entry_point_bears_the_name_goes_before_one_that_has_it_b
 
     assert registry.find("zebra").distribution == "zebra-faces"
     assert "plugin_of_acme_faces" not in sys.modules
-    assert [found.name for found in registry.registered()] == ["haar", "acme-faces:zebra", "zebra"]
+    assert [found.name for found in registry.registered()] == ["haar", "haar-plain", "acme-faces:zebra", "zebra"]
     assert [(one.name, one.distribution) for one in registry.failed()] == [("zebra", "acme-faces")]
 
 
@@ -416,13 +416,13 @@ def test_plugins_are_listed_by_their_metadata_without_being_imported(site: Site)
 @pytest.mark.parametrize(
     ("allow", "disable", "loaded"),
     [
-        (None, "", ["haar", "acme", "zebra"]),
-        (None, "0", ["haar", "acme", "zebra"]),
-        (None, "1", ["haar"]),
-        (None, "Zebra_Faces, other", ["haar", "acme"]),
-        ("acme_faces", "", ["haar", "acme"]),
-        ("", "", ["haar"]),
-        ("acme-faces, zebra-faces", "acme-faces", ["haar", "zebra"]),
+        (None, "", ["haar", "haar-plain", "acme", "zebra"]),
+        (None, "0", ["haar", "haar-plain", "acme", "zebra"]),
+        (None, "1", ["haar", "haar-plain"]),
+        (None, "Zebra_Faces, other", ["haar", "haar-plain", "acme"]),
+        ("acme_faces", "", ["haar", "haar-plain", "acme"]),
+        ("", "", ["haar", "haar-plain"]),
+        ("acme-faces, zebra-faces", "acme-faces", ["haar", "haar-plain", "zebra"]),
     ],
 )
 def test_the_environment_says_which_plugins_are_loaded(
@@ -454,8 +454,8 @@ def test_a_plugin_may_look_for_detectors_while_it_is_imported(site: Site, monkey
     registry = site.registry()
     monkeypatch.setattr("maskcheck.detectors.registry.under_test", registry, raising=False)
 
-    assert names(registry) == ["haar", "acme"]
-    assert [found.name for found in sys.modules["plugin_of_acme_faces"].found] == ["haar"]
+    assert names(registry) == ["haar", "haar-plain", "acme"]
+    assert [found.name for found in sys.modules["plugin_of_acme_faces"].found] == ["haar", "haar-plain"]
 
 
 def test_a_distribution_that_was_half_uninstalled_does_not_stop_the_others(site: Site) -> None:
@@ -464,7 +464,7 @@ def test_a_distribution_that_was_half_uninstalled_does_not_stop_the_others(site:
     (site.folder / "ghost_faces-1.2.dist-info" / "METADATA").unlink()
     registry = site.registry()
 
-    assert names(registry) == ["haar", "acme"]
+    assert names(registry) == ["haar", "haar-plain", "acme"]
     assert list(failures(registry)) == ["ghost-faces"]
 
 
@@ -488,7 +488,7 @@ def test_a_spec_with_fields_of_other_types_is_a_failure_of_its_plugin(site: Site
     )
     registry = site.registry()
 
-    with pytest.raises(DetectorNotFound, match="there are: haar, acme"):
+    with pytest.raises(DetectorNotFound, match="there are: haar, haar-plain, acme"):
         registry.find("unknown")
     assert [failed.distribution for failed in registry.failed()] == ["broken-faces"]
 
@@ -497,7 +497,7 @@ def test_an_entry_point_of_no_known_distribution_is_used_all_the_same(site: Site
     site.install("acme-faces", good("acme"))
     registry = DetectorRegistry(lambda: [EntryPoint("acme", "plugin_of_acme_faces", "maskcheck")])
 
-    assert names(registry) == ["haar", "acme"]
+    assert names(registry) == ["haar", "haar-plain", "acme"]
     assert registry.failed() == ()
 
 
@@ -512,7 +512,7 @@ def test_after_ctrl_c_while_plugins_load_they_can_be_loaded_again(site: Site, mo
         registry.registered()
     monkeypatch.delenv("MASKCHECK_TEST_INTERRUPT")
 
-    assert names(registry) == ["haar", "acme", "slow"]
+    assert names(registry) == ["haar", "haar-plain", "acme", "slow"]
     assert registry.failed() == ()
 
 
@@ -534,7 +534,7 @@ def test_plugins_are_loaded_once_by_threads_that_need_them_together(site: Site) 
     registry = DetectorRegistry(search)
     seen = in_threads(8, lambda: (names(registry), failures(registry), registry.find("acme").name))
 
-    assert seen == [(["haar", "acme"], {"broken-faces": "RuntimeError: no camera"}, "acme")] * 8
+    assert seen == [(["haar", "haar-plain", "acme"], {"broken-faces": "RuntimeError: no camera"}, "acme")] * 8
     assert len(searches) == 1
     assert len(sys.modules["plugin_of_acme_faces"].hook_calls) == 1
 
@@ -583,13 +583,13 @@ def test_options_come_as_text_from_the_command_line_or_as_values() -> None:
 def test_the_options_of_the_built_in_detector_reach_it() -> None:
     spec = DetectorRegistry(list).find("haar").spec
 
-    assert create_detector(spec, {"min_size": "40", "scale_factor": "1.3"}) == haar.HaarDetector(
+    assert create_detector(spec, {"min_size": "40", "scale_factor": "1.3"}) == HaarDetector(
         min_size=40, scale_factor=1.3
     )
 
 
 def test_a_detector_made_from_its_declared_defaults_is_the_default_detector() -> None:
-    assert create_detector(DetectorRegistry(list).find("haar").spec) == haar.HaarDetector()
+    assert create_detector(DetectorRegistry(list).find("haar").spec) == HaarDetector()
 
 
 def test_an_unknown_option_is_refused_with_the_right_ones() -> None:

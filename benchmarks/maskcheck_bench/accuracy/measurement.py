@@ -131,7 +131,7 @@ def _rankings(
 
 
 def match(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> Matches:
-    """Match the found boxes to the annotated faces as COCO does: each box, the surest first, to the face it fits best."""
+    """Match the found boxes to the annotated faces as COCO does: each box, the surest first, to one face."""
     rows = []
     for picture, result in zip(pictures, measured.results, strict=True):
         free = np.ones(len(picture.boxes), np.bool_)

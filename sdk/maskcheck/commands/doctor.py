@@ -117,7 +117,7 @@ def _check_opencv() -> Iterator[Finding]:
         return
     if len(found) <= 1:
         yield Finding("OpenCV", "ok", names or f"{cv2.__version__}, of no known distribution")
-    from maskcheck.detectors.haar import check_cascades
+    from maskcheck.detectors.haar.cascades import check_cascades
 
     try:
         yield Finding("Haar cascades", "ok", check_cascades())

@@ -43,20 +43,21 @@ class Scales:
         enlarged: Pixels up to which a picture is enlarged; the faces of a larger one are large enough.
         largest: Pixels that the network sees at most, which bounds its memory; a larger picture is shrunk.
         overview: Longer side, in pixels, at which faces that fill a large picture are looked for, too; used where all
-            other scales are more than twice as large.
+            other scales are more than twice as large. None for a detector that finds faces of any size.
     """
 
     wanted: tuple[float, ...]
     enlarged: int
     largest: int
-    overview: int
+    overview: int | None = None
 
     def of(self, width: int, height: int) -> list[float]:
         """The scales for a picture of that size, in pixels; rising, each once."""
         enlarged, largest = ((limit / (width * height)) ** 0.5 for limit in (self.enlarged, self.largest))
         scales = {min(scale, max(1.0, enlarged), largest) for scale in self.wanted}
-        overview = self.overview / max(width, height)
-        return sorted(scales | ({overview} if min(scales) > 2 * overview else set()))
+        if self.overview is not None and min(scales) > 2 * (overview := self.overview / max(width, height)):
+            scales.add(overview)
+        return sorted(scales)
 
 
 def resize_for_network(image: BGRImage, scale: float, *, multiple: int) -> BGRImage:

@@ -1,0 +1,101 @@
+"""The detectors that need no model file: OpenCV's Haar cascades."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from maskcheck.detectors.api import Detector, DetectorOption, DetectorSpec, hookimpl
+from maskcheck.detectors.haar.presets import DEFAULT_PRESET, PRESETS
+
+_MIN_SIZE = "side of the smallest face sought, in pixels; 0 for the smallest possible"
+
+
+@hookimpl
+def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
+    """Offer the Haar detectors, through the same hook as any plugin."""
+    return [
+        DetectorSpec(
+            name="haar",
+            summary="OpenCV's Haar cascades, cut short and judged by appearance; needs no model file",
+            factory=_create,
+            options=(
+                DetectorOption("preset", str, DEFAULT_PRESET, "speed or thoroughness", choices=tuple(PRESETS)),
+                DetectorOption(
+                    "enlarge",
+                    float,
+                    None,
+                    "enlarge the picture by this factor first, to find smaller faces [default: the preset's]",
+                    minimum=0.1,
+                    maximum=8,
+                ),
+                DetectorOption(
+                    "scale_factor",
+                    float,
+                    None,
+                    "ratio of successive window sizes; nearer to 1 is slower and finds more [default: the preset's]",
+                    minimum=1.01,
+                    maximum=2,
+                ),
+                DetectorOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
+                DetectorOption("equalize", bool, False, "equalise the contrast of each region of the picture first"),
+            ),
+            default_min_score=0.5,
+            api_version=1,
+        ),
+        DetectorSpec(
+            name="haar-plain",
+            summary="OpenCV's own detectMultiScale, as most programs call it; to compare with",
+            factory=_create_plain,
+            options=(
+                DetectorOption(
+                    "cascade",
+                    str,
+                    "frontal_default",
+                    "which of OpenCV's cascades",
+                    choices=("frontal_default", "frontal_alt2", "frontal_alt"),
+                ),
+                DetectorOption(
+                    "scale_factor",
+                    float,
+                    1.1,
+                    "ratio of successive window sizes; nearer to 1 is slower and finds more",
+                    minimum=1.01,
+                    maximum=2,
+                ),
+                DetectorOption(
+                    "min_neighbors",
+                    int,
+                    4,
+                    "overlapping hits that make a face; fewer finds more, and more that are none",
+                    minimum=0,
+                    maximum=1000,
+                ),
+                DetectorOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
+                DetectorOption(
+                    "upscale",
+                    float,
+                    1.0,
+                    "enlarge the picture by this factor first, to find smaller faces",
+                    minimum=1,
+                    maximum=8,
+                ),
+            ),
+            api_version=1,
+        ),
+    ]
+
+
+# OpenCV is imported when a detector is made, so that detectors can be listed where it does not load.
+
+
+def _create(**options: Any) -> Detector:
+    from maskcheck.detectors.haar.detector import HaarDetector
+
+    return HaarDetector(**options)
+
+
+def _create_plain(**options: Any) -> Detector:
+    from maskcheck.detectors.haar.plain import PlainHaarDetector
+
+    return PlainHaarDetector(**options)

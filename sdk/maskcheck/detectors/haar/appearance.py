@@ -1,0 +1,79 @@
+"""What a candidate looks like, in numbers: histograms of oriented gradients, and colours.
+
+Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", 2005.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.images import BGRImage
+
+_SIDE = 32
+_CELL = 8
+_COLOUR_CELLS = 4  # along each side
+_CONTEXT = 0.15  # of the box, on each side: hair, ears and shoulders tell a face from other round things
+_SHRINK = 1.5  # a patch is taken from the picture at half its size where it is larger than this many sides
+
+_EDGES = 324
+FEATURES = _EDGES + 3 * _COLOUR_CELLS**2
+"""Length of a description: the histograms, then colour and lightness of each cell."""
+
+
+def describe(image: BGRImage, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Describe what is in boxes.
+
+    Args:
+        image: uint8 (H, W, 3), BGR.
+        boxes: (N, 4), ``x1, y1, x2, y2`` in pixels, with an area; parts outside the picture repeat its border.
+
+    Returns:
+        (N, ``FEATURES``), each feature of about unit range.
+    """
+    strip = _patches(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb), np.uint8), boxes)
+    histograms = cv2.HOGDescriptor((_SIDE, _SIDE), (2 * _CELL, 2 * _CELL), (_CELL, _CELL), (_CELL, _CELL), 9)
+    starts = [(0, row) for row in range(0, len(strip), _SIDE)]
+    edges = histograms.compute(np.ascontiguousarray(strip[:, :, 0]), (_SIDE, _SIDE), (0, 0), starts) if starts else ()
+    step = _SIDE // _COLOUR_CELLS
+    cells = strip.reshape(-1, _COLOUR_CELLS, step, _COLOUR_CELLS, step, 3).mean((2, 4), dtype=np.float32)
+    cells = cells.reshape(-1, _COLOUR_CELLS**2, 3)
+    light = cells[:, :, 0]
+    light = (light - light.mean(1, keepdims=True)) / (light.std(1, keepdims=True) + 8)
+    colour = (cells[:, :, 1:] - 128) / 30
+    return np.concatenate(
+        [
+            np.array(edges, np.float32).reshape(-1, _EDGES) * 3,
+            colour.reshape(-1, 2 * _COLOUR_CELLS**2),
+            light,
+        ],
+        axis=1,
+    )
+
+
+def _patches(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Each box and what is around it, one below the other: (N * side, side, 3)."""
+    sides = (boxes[:, 2:] - boxes[:, :2]) * (1 + 2 * _CONTEXT)
+    corners = (boxes[:, :2] + boxes[:, 2:] - sides) / 2
+    levels = np.clip(np.ceil(np.log2(sides.min(axis=1) / (_SIDE * _SHRINK))), 0, None).astype(int)
+    halved = _halved(image, int(levels.max(initial=0)))
+    levels = np.minimum(levels, len(halved) - 1)
+    zooms = np.array([[one.shape[1] / image.shape[1], one.shape[0] / image.shape[0]] for one in halved])[levels]
+    to_patch = np.zeros((len(boxes), 2, 3))
+    to_patch[:, [0, 1], [0, 1]] = _SIDE / (sides * zooms)
+    to_patch[:, :, 2] = -corners * _SIDE / sides
+    strip = np.empty((len(boxes) * _SIDE, _SIDE, 3), np.uint8)
+    for number, (level, matrix) in enumerate(zip(levels.tolist(), to_patch, strict=True)):
+        patch = strip[number * _SIDE : (number + 1) * _SIDE]
+        cv2.warpAffine(halved[level], matrix, (_SIDE, _SIDE), dst=patch, borderMode=cv2.BORDER_REPLICATE)
+    return strip
+
+
+def _halved(image: NDArray[np.uint8], times: int) -> list[NDArray[np.uint8]]:
+    """The picture, at half its size, at a quarter and so on, while there is something to halve."""
+    pictures = [image]
+    while len(pictures) <= times and min(pictures[-1].shape[:2]) > 1:
+        half = cv2.resize(pictures[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        pictures.append(np.asarray(half, np.uint8))
+    return pictures

@@ -1,0 +1,109 @@
+"""OpenCV's cascade files, whole or cut short."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.errors import PluginError
+
+FILES = {
+    "frontal_alt2": "haarcascade_frontalface_alt2.xml",
+    "frontal_alt": "haarcascade_frontalface_alt.xml",
+    "frontal_default": "haarcascade_frontalface_default.xml",
+    "profile": "haarcascade_profileface.xml",
+}
+"""File of OpenCV by the name of the cascade."""
+
+_loaded = threading.local()  # cascades keep scratch buffers: two threads in one of them crash
+
+
+def find_windows(
+    grey: NDArray[np.uint8], name: str, *, stages: int, scale_factor: float, min_size: int
+) -> NDArray[np.float32]:
+    """Every window that passes the first stages of a cascade; many for each face.
+
+    Args:
+        grey: uint8 (H, W).
+        name: Name of the cascade.
+        stages: How many stages.
+        scale_factor: Ratio of successive window sizes, above 1.
+        min_size: Side of the smallest window, in pixels.
+
+    Returns:
+        (N, 4), ``x1, y1, x2, y2`` of squares in pixels.
+
+    Raises:
+        PluginError: The cascade cannot be loaded.
+    """
+    found = load_cascade(name, stages).detectMultiScale(grey, scale_factor, 0, minSize=(min_size, min_size))
+    boxes = np.asarray(found, np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes
+
+
+def load_cascade(name: str, stages: int | None = None) -> Any:
+    """This thread's own copy of a cascade, or of its first stages.
+
+    Raises:
+        PluginError: OpenCV has no cascade classifier, or came without the file.
+    """
+    cascades: dict[tuple[str, int | None], Any] = _loaded.__dict__.setdefault("cascades", {})
+    if (name, stages) not in cascades:
+        cascades[name, stages] = _load(name, stages)
+    return cascades[name, stages]
+
+
+def check_cascades() -> str:
+    """Which cascades there are, in words.
+
+    Raises:
+        PluginError: OpenCV has no cascade classifier, or came without one of the files.
+    """
+    for name in FILES:
+        _load(name, None)
+    return ", ".join(FILES)
+
+
+def _load(name: str, stages: int | None) -> Any:
+    import cv2  # here, so that the doctor can say what is missing
+    import cv2.data
+
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise PluginError(
+            f"OpenCV {cv2.__version__} has no CascadeClassifier, which the detector haar needs;"
+            ' install OpenCV 4: pip install "opencv-python>=4.10,<5"',
+            plugin="haar",
+        )
+    path = Path(cv2.data.haarcascades) / FILES[name]
+    cascade = cv2.CascadeClassifier()
+    try:
+        storage = cv2.FileStorage(_cut(path, stages), cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+        usable = cascade.read(storage.getFirstTopLevelNode())
+    except (OSError, ElementTree.ParseError, AttributeError, cv2.error):
+        usable = False
+    if not usable:
+        raise PluginError(
+            f"OpenCV {cv2.__version__} came without a usable {path.name} (looked in {path.parent});"
+            ' install the wheel from PyPI: pip install --force-reinstall "opencv-python>=4.10,<5"',
+            plugin="haar",
+        )
+    return cascade
+
+
+def _cut(path: Path, stages: int | None) -> str:
+    """The content of a cascade file, without the later stages."""
+    root = ElementTree.parse(path).getroot()
+    kept = root.find("cascade/stages")
+    count = root.find("cascade/stageNum")
+    if kept is None or count is None:
+        raise AttributeError(f"{path} holds no stages")
+    for stage in list(kept)[stages:] if stages is not None else ():
+        kept.remove(stage)
+    count.text = str(len(kept))
+    return '<?xml version="1.0"?>' + ElementTree.tostring(root, encoding="unicode")

@@ -1,0 +1,104 @@
+"""Which windows are faces, and where exactly: a small judge of their appearance, fitted on annotated pictures.
+
+The score is that of a perceptron with one hidden layer; the box is moved by a linear regression on the same features,
+as Girshick et al. do ("Rich feature hierarchies for accurate object detection", 2014, appendix C).
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.detectors.api import Detections
+from maskcheck.detectors.haar.appearance import FEATURES, describe
+from maskcheck.images import BGRImage
+
+FILE = "judge.npz"
+FURTHEST = 0.4
+"""Limit of a move, as a share of width and height, and of the log of a change in size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Functions of a description; the first row of each array is the offset, the others are the slopes.
+
+    Attributes:
+        hidden: float32 (1 + F, H): of the inputs of the hidden units, which pass on what is above 0.
+        score: float32 (1 + H, 1): of the log odds of a face, from the hidden units.
+        move: float32 (1 + F, 4): of the move to the right and down as shares of width and height, and of the log of
+            the change of both.
+        about: What it was fitted on, in words.
+
+    Raises:
+        ValueError: Arrays that do not fit each other or the description.
+    """
+
+    hidden: NDArray[np.float32]
+    score: NDArray[np.float32]
+    move: NDArray[np.float32]
+    about: str
+
+    def __post_init__(self) -> None:
+        shapes = self.hidden.shape, self.score.shape, self.move.shape
+        if shapes != ((1 + FEATURES, len(self.score) - 1), (len(self.score), 1), (1 + FEATURES, 4)):
+            raise ValueError(f"expected a judge of {FEATURES} features, got arrays of shapes {shapes}")
+
+    def __call__(self, image: BGRImage, boxes: NDArray[np.float32]) -> Detections:
+        """Score candidates and move them to the face, if there is one.
+
+        Args:
+            image: uint8 (H, W, 3), BGR.
+            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
+        """
+        return self.judge(boxes, describe(image, boxes))
+
+    def judge(self, boxes: NDArray[np.float32], features: NDArray[np.float32]) -> Detections:
+        """The same, for features that were computed before: float32 (N, F)."""
+        odds = _linear(self.score, np.maximum(_linear(self.hidden, features), 0))[:, 0]
+        scores = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+        return Detections(moved(boxes, _linear(self.move, features)), scores.astype(np.float32))
+
+    def to_bytes(self) -> bytes:
+        """As a file of arrays (NumPy's ``.npz``)."""
+        content = io.BytesIO()
+        about = np.asarray(self.about)
+        np.savez_compressed(content, hidden=self.hidden, score=self.score, move=self.move, about=about)
+        return content.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Judge:
+        """Read what :meth:`to_bytes` wrote.
+
+        Raises:
+            ValueError: It is something else.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return cls(arrays["hidden"], arrays["score"], arrays["move"], str(arrays["about"]))
+        except (KeyError, TypeError, ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
+            raise ValueError(f"expected a fitted judge: {error}") from error
+
+
+@cache
+def default_judge() -> Judge:
+    """The judge that comes with the package."""
+    return Judge.from_bytes(files(__package__).joinpath(FILE).read_bytes())
+
+
+def moved(boxes: NDArray[np.float32], moves: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Boxes (N, 4) after moves (N, 4): right and down as shares of the sides, and the logs of the sides' growth."""
+    moves = np.clip(moves, -FURTHEST, FURTHEST)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + moves[:, :2] * sides
+    halves = sides * np.exp(moves[:, 2:]) / 2
+    return np.concatenate([centres - halves, centres + halves], axis=1).astype(np.float32)
+
+
+def _linear(function: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(function[0] + features @ function[1:], np.float32)

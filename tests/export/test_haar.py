@@ -1,0 +1,129 @@
+"""Fitting of the Haar detector's judge."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from maskcheck import load_image
+from maskcheck.coco import AnnotatedPicture
+from maskcheck.detectors.fusion import overlap
+from maskcheck.detectors.haar.appearance import FEATURES
+from maskcheck.detectors.haar.judge import Judge
+from maskcheck_export.commands import main
+from maskcheck_export.errors import DataError
+from maskcheck_export.haar import Candidates, cross_validate, fit
+
+FACE = np.array([[40, 40, 60, 64]], np.float64)
+TELLING = 7  # the feature that tells faces from others here
+
+
+def candidates(seed: int, *, faces: bool = True) -> Candidates:
+    """Candidates a fifth of a face too high, and others far away; one feature tells which is which."""
+    random = np.random.default_rng(seed)
+    near = FACE + random.normal(0, 0.5, (10, 4)) - [0, 4.8, 0, 4.8]
+    far = random.uniform(80, 150, (30, 2))
+    boxes = np.concatenate([near, np.concatenate([far, far + 20], axis=1)]).astype(np.float32)
+    features = random.normal(0, 1, (40, FEATURES)).astype(np.float32)
+    features[:10, TELLING] += 6
+    return Candidates(seed, (200, 200), boxes, features, FACE if faces else FACE[:0])
+
+
+def pictures(count: int) -> list[AnnotatedPicture]:
+    return [AnnotatedPicture(Path(f"{number}.png"), FACE, ("face",), (200, 200)) for number in range(count)]
+
+
+def test_a_fitted_judge_tells_faces_from_others_and_moves_boxes_to_them() -> None:
+    judge = fit([candidates(seed) for seed in range(20)], about="drawn")
+    unseen = candidates(99)
+
+    judged = judge.judge(unseen.boxes, unseen.features)
+
+    assert judged.scores[:10].min() > judged.scores[10:].max()
+    assert overlap(unseen.boxes[:10], FACE.astype(np.float32)).mean() < 0.75
+    assert overlap(judged.boxes[:10], FACE.astype(np.float32)).mean() > 0.85
+    assert judge.about == "drawn"
+
+
+def test_a_cross_validation_judges_every_picture_by_a_judge_that_did_not_see_it() -> None:
+    found = [candidates(seed) for seed in range(8)]
+    odd = candidates(8)
+    odd.features[:, TELLING] *= -1  # what is learned from the others is wrong for this one
+    lines: list[str] = []
+
+    spoilt = [*found[:7], replace(odd, picture=7)]
+    scores = cross_validate(pictures(8), list("abcdefgh"), {"mine": found}, [], folds=4, progress=lines.append)
+    spoiled = cross_validate(
+        pictures(8),
+        list("abcdefgh"),
+        {"mine": spoilt},
+        [],
+        folds=4,
+        progress=lines.append,
+    )
+
+    assert scores["mine"]["all"].ap50 == pytest.approx(1)
+    assert spoiled["mine"]["all"].ap50 < 0.95
+    assert len(lines) == 8
+
+
+def test_pictures_of_one_group_are_never_divided_by_a_fold() -> None:
+    with pytest.raises(DataError, match="2 pictures that differ are too few for 4 folds"):
+        cross_validate(pictures(4), list("aabb"), {"mine": [candidates(0)] * 4}, [], folds=4, progress=print)
+
+
+@pytest.mark.parametrize("faces", [True, False])
+def test_pictures_without_faces_among_the_candidates_are_refused(faces: bool) -> None:
+    one = candidates(0, faces=False)
+    if faces:
+        one = Candidates(0, one.size, one.boxes[10:], one.features[10:], FACE)
+
+    with pytest.raises(DataError, match="no candidate is near an annotated face"):
+        fit([one], about="")
+
+
+def test_the_command_reports_each_preset_and_writes_a_judge(portrait: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    picture = load_image(portrait).pixels[::2, ::2]
+    images, annotations = [], []
+    for number, shift in enumerate(range(0, 80, 20)):
+        turned = cv2.convertScaleAbs(picture[:, shift:], alpha=0.6 + 0.15 * number)
+        cv2.imwrite(str(tmp_path / "images" / f"{number}.png"), turned)
+        height, width = turned.shape[:2]
+        images.append({"id": number, "file_name": f"{number}.png", "width": width, "height": height})
+        annotations.append({"id": number, "image_id": number, "category_id": 1, "bbox": [82 - shift, 72, 94, 110]})
+    (tmp_path / "images" / "torn.png").write_bytes(b"torn")
+    images.append({"id": 9, "file_name": "torn.png", "width": 10, "height": 10})
+    folder = tmp_path / "portraits"
+    folder.mkdir()
+    (folder / "one.jpg").write_bytes(portrait.read_bytes())
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}]}
+    (tmp_path / "annotations.json").write_text(json.dumps(content))
+
+    done = CliRunner().invoke(
+        main,
+        [
+            "fit-haar",
+            str(tmp_path),
+            "--portraits",
+            str(folder),
+            "--output",
+            str(tmp_path / "judge.npz"),
+            "--folds",
+            "2",
+            "--near-duplicates",
+            "0",
+        ],
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "skipped: " in done.output
+    assert all(f"{preset}: AP50 " in done.output for preset in ("fast", "balanced", "thorough"))
+    judge = Judge.from_bytes((tmp_path / "judge.npz").read_bytes())
+    assert judge.about.startswith("4 pictures with 4 faces and 1 portraits")
