@@ -81,6 +81,7 @@ def test_it_says_where_it_comes_from_and_how_good_it_is() -> None:
     classifier = MaskClassifier(device="cpu")
 
     info = classifier.info
+    assert classifier.labels == ("with_mask", "without_mask", "mask_worn_incorrectly")
     assert info.license == "MIT"
     assert re.search(r"trained from commit [0-9a-f]{40} ", info.created_by)
     assert all(name in info.trained_on for name in ("crowd: ", "faces: ", "seed: "))

@@ -21,7 +21,7 @@ INPUT_NAME = "faces"
 OUTPUT_NAME = "probabilities"
 
 EMBEDDED_MODEL = Path(__file__).parent / "models" / "mask-inceptionv3-128-int8.onnx"
-EMBEDDED_SHA256 = "8bd8b7b04f6f464329d4dcd2a028b17eacea31215bc3dca118255d96ddaee7f1"
+EMBEDDED_SHA256 = "7399ab075d66f62efe99b46532f9ace0a108cb521347e5c8f6906ed7a9edff45"
 
 _PREFIX = "maskcheck."
 _SCHEMA = "1"
