@@ -240,7 +240,7 @@ def test_detectors_lists_haar_and_its_options() -> None:
 
     assert "haar" in [detector["name"] for detector in listed["detectors"]]
     options = run("detectors", "haar").stdout
-    assert all(name in options for name in ("cascade", "scale_factor", "min_neighbors", "min_size", "upscale"))
+    assert all(name in options for name in ("preset", "enlarge", "scale_factor", "min_size", "equalize"))
 
 
 def test_doctor_finds_this_installation_healthy() -> None:

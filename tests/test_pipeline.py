@@ -150,7 +150,7 @@ def test_eight_threads_get_what_one_gets(toy_model: Path, portrait: Path, masked
 
 
 def test_a_pickled_pipeline_gives_the_same(toy_model: Path, portrait: Path) -> None:
-    pipeline = MaskPipeline(model=toy_model, detector_options={"min_neighbors": 4})
+    pipeline = MaskPipeline(model=toy_model, detector_options={"min_size": 40})
     expected = described(pipeline(portrait))
 
     copied: MaskPipeline = pickle.loads(pickle.dumps(pipeline))

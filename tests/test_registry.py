@@ -120,7 +120,7 @@ def test_the_detector_of_a_plugin_is_listed_with_its_origin_and_can_be_made(site
     registry = site.registry()
 
     assert names(registry) == ["haar", "haar-plain", "acme"]
-    assert (registry.registered()[1].distribution, registry.registered()[1].version) == ("acme-faces", "3.4.5")
+    assert (registry.registered()[-1].distribution, registry.registered()[-1].version) == ("acme-faces", "3.4.5")
     assert registry.failed() == ()
     assert hasattr(create_detector(registry.find("acme").spec), "detect")
 
@@ -342,7 +342,7 @@ def test_of_two_plugins_with_one_name_neither_is_preferred(site: Site, installed
     in_order = sorted(site.entry_points(), key=lambda point: installed.index(point.name))
     registry = DetectorRegistry(lambda: in_order)
 
-    assert [found.name for found in registry.registered()][1:] == ["acme-faces:same", "zebra-faces:same"]
+    assert [found.name for found in registry.registered()][2:] == ["acme-faces:same", "zebra-faces:same"]
     assert [(one.name, one.distribution, one.advice) for one in registry.failed()] == [
         ("same", "acme-faces", "ask for acme-faces:same"),
         ("same", "zebra-faces", "ask for zebra-faces:same"),
@@ -437,7 +437,7 @@ def test_the_environment_says_which_plugins_are_loaded(
 
     assert names(registry) == loaded
     assert {one.name for one in registry.failed() if one.wanted} == {"acme", "zebra"} - set(loaded)
-    assert len([name for name in sys.modules if name.startswith("plugin_of_")]) == len(loaded) - 1
+    assert len([name for name in sys.modules if name.startswith("plugin_of_")]) == len(loaded) - 2
 
 
 def test_asking_for_a_disabled_plugin_says_by_what_it_is_disabled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
                 DetectorOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
                 DetectorOption("equalize", bool, False, "equalise the contrast of each region of the picture first"),
             ),
-            default_min_score=0.5,
+            default_min_score=0.85,
             api_version=1,
         ),
         DetectorSpec(

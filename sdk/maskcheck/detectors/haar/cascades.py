@@ -44,7 +44,7 @@ def find_windows(
     found = load_cascade(name, stages).detectMultiScale(grey, scale_factor, 0, minSize=(min_size, min_size))
     boxes = np.asarray(found, np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    return boxes
+    return boxes[np.lexsort(boxes.T)]  # OpenCV's threads find them in any order
 
 
 def load_cascade(name: str, stages: int | None = None) -> Any:

@@ -21,17 +21,17 @@ from maskcheck_export.errors import DataError
 from maskcheck_export.haar import Candidates, cross_validate, fit
 
 FACE = np.array([[40, 40, 60, 64]], np.float64)
-TELLING = 7  # the feature that tells faces from others here
+TELLING = slice(7, 57)  # the features that tell faces from others here
 
 
 def candidates(seed: int, *, faces: bool = True) -> Candidates:
-    """Candidates a fifth of a face too high, and others far away; one feature tells which is which."""
+    """Candidates a fifth of a face too high, and others far away; some features tell which is which."""
     random = np.random.default_rng(seed)
-    near = FACE + random.normal(0, 0.5, (10, 4)) - [0, 4.8, 0, 4.8]
-    far = random.uniform(80, 150, (30, 2))
+    near = FACE + random.normal(0, 0.5, (100, 4)) - [0, 4.8, 0, 4.8]
+    far = random.uniform(80, 150, (300, 2))
     boxes = np.concatenate([near, np.concatenate([far, far + 20], axis=1)]).astype(np.float32)
-    features = random.normal(0, 1, (40, FEATURES)).astype(np.float32)
-    features[:10, TELLING] += 6
+    features = random.normal(0, 1, (400, FEATURES)).astype(np.float32)
+    features[:100, TELLING] += 2
     return Candidates(seed, (200, 200), boxes, features, FACE if faces else FACE[:0])
 
 
@@ -45,9 +45,9 @@ def test_a_fitted_judge_tells_faces_from_others_and_moves_boxes_to_them() -> Non
 
     judged = judge.judge(unseen.boxes, unseen.features)
 
-    assert judged.scores[:10].min() > judged.scores[10:].max()
-    assert overlap(unseen.boxes[:10], FACE.astype(np.float32)).mean() < 0.75
-    assert overlap(judged.boxes[:10], FACE.astype(np.float32)).mean() > 0.85
+    assert judged.scores[:100].min() > judged.scores[100:].max()
+    assert overlap(unseen.boxes[:100], FACE.astype(np.float32)).mean() < 0.75
+    assert overlap(judged.boxes[:100], FACE.astype(np.float32)).mean() > 0.85
     assert judge.about == "drawn"
 
 
@@ -82,7 +82,7 @@ def test_pictures_of_one_group_are_never_divided_by_a_fold() -> None:
 def test_pictures_without_faces_among_the_candidates_are_refused(faces: bool) -> None:
     one = candidates(0, faces=False)
     if faces:
-        one = Candidates(0, one.size, one.boxes[10:], one.features[10:], FACE)
+        one = Candidates(0, one.size, one.boxes[100:], one.features[100:], FACE)
 
     with pytest.raises(DataError, match="no candidate is near an annotated face"):
         fit([one], about="")
