@@ -1,6 +1,6 @@
 """How well found boxes fit annotated ones: average precision and recall, by COCO's rules at an overlap of 0.5.
 
-The evaluator is faster-coco-eval, a compiled pycocotools, which the extras ``bench`` and ``testing`` bring.
+The evaluator is faster-coco-eval, a compiled pycocotools, which the extras ``bench``, ``export`` and ``testing`` bring.
 """
 
 from __future__ import annotations

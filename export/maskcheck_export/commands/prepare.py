@@ -7,6 +7,7 @@ import os
 from maskcheck.commands.group import require_extra
 
 _PACKAGES = (
+    "faster_coco_eval",
     "h5py",
     "imagehash",
     "keras",
