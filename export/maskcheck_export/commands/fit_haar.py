@@ -51,9 +51,9 @@ def fit_haar(
     others += collect_portraits(paths, DEFAULT_PRESET, progress=say)
     groups = group(pictures, hashes, distance=near_duplicates)
     for preset, scores in cross_validate(pictures, groups, candidates, others, folds=folds, progress=say).items():
-        small, large = scores["all"], scores[">= 24 px"]
+        every, large = scores["all"], scores[">= 24 px"]
         click.echo(
-            f"{preset}: AP50 {small.ap50:.3f}, recall {small.recall:.3f}"
+            f"{preset}: AP50 {every.ap50:.3f}, recall {every.recall:.3f}"
             f" (faces of 24 px or more: {large.ap50:.3f}, {large.recall:.3f}), {folds}-fold"
         )
     faces = sum(len(picture.boxes) for picture in pictures)

@@ -169,10 +169,9 @@ def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None
         DetectorOptionError: No such option, or a value that it does not take.
         PluginError: The factory raised, or what it made is no detector.
     """
+    values = check_options(spec, options)
     try:
-        detector = spec.factory(**check_options(spec, options))
-    except DetectorOptionError:
-        raise
+        detector = spec.factory(**values)
     except (Exception, SystemExit) as error:
         raise PluginError(f"detector {spec.name} cannot be made: {error}", plugin=spec.name) from error
     if not isinstance(detector, Detector):

@@ -34,6 +34,12 @@ def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOptio
     )
 
 
+def check_preset(preset: str, presets: Iterable[str]) -> None:
+    """Raise a ValueError that names the presets, unless `preset` is one of them."""
+    if preset not in (names := tuple(presets)):
+        raise ValueError(f"preset: expected one of {', '.join(names)}, got {preset!r}")
+
+
 @dataclass(frozen=True)
 class Scales:
     """Scales that are wanted, within limits.

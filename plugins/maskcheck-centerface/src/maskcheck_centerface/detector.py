@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskcheck import Detections
 from maskcheck.detectors.fusion import concatenate, merge
-from maskcheck.detectors.scales import Scales, resize_for_network
+from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
 from maskcheck.runtime import OnnxSession, check_device
 from maskcheck_centerface.decoding import decode
 from maskcheck_centerface.model import INPUT, find_model, free_shape
@@ -43,8 +43,7 @@ class CenterFaceDetector:
 
     def __post_init__(self) -> None:
         check_device(self.device)
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
+        check_preset(self.preset, PRESETS)
 
     def detect(self, image: NDArray[np.uint8], /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR; landmarks are eyes, nose and corners of the mouth.

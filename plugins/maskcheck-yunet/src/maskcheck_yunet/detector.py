@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from maskcheck import Detections, ModelSignatureError
 from maskcheck.detectors.fusion import concatenate, merge
-from maskcheck.detectors.scales import Scales, resize_for_network
+from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
 from maskcheck.runtime import OnnxSession, check_device
 from maskcheck_yunet.decoding import STRIDES, decode
 from maskcheck_yunet.model import find_model
@@ -45,8 +45,7 @@ class YuNetDetector:
 
     def __post_init__(self) -> None:
         check_device(self.device)
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
+        check_preset(self.preset, PRESETS)
 
     def detect(self, image: NDArray[np.uint8], /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR; landmarks are eyes, nose and corners of the mouth.

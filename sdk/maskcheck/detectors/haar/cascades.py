@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -96,6 +97,7 @@ def _load(name: str, stages: int | None) -> Any:
     return cascade
 
 
+@cache  # each thread loads a cascade of its own, from one text
 def _cut(path: Path, stages: int | None) -> str:
     """The content of a cascade file, without the later stages."""
     root = ElementTree.parse(path).getroot()

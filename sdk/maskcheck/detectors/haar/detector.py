@@ -13,7 +13,7 @@ from maskcheck.detectors.fusion import merge
 from maskcheck.detectors.haar.cascades import find_windows
 from maskcheck.detectors.haar.judge import default_judge
 from maskcheck.detectors.haar.presets import DEFAULT_PRESET, PRESETS, Search
-from maskcheck.detectors.scales import Scales
+from maskcheck.detectors.scales import Scales, check_preset
 from maskcheck.images import BGRImage
 
 # Where in a window the face is, as people draw it: medians over windows that meet a face in 85 crowd pictures, for
@@ -51,8 +51,7 @@ class HaarDetector:
     equalize: bool = False
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
+        check_preset(self.preset, PRESETS)
 
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
