@@ -13,6 +13,7 @@ import numpy as np
 
 from maskcheck.coco import AnnotatedPicture
 from maskcheck.scoring import Score
+from maskcheck_bench.accuracy.candidates import REPORTED_FROM
 from maskcheck_bench.accuracy.measurement import (
     Measured,
     Operation,
@@ -135,7 +136,8 @@ def _markdown(report: dict[str, Any]) -> list[str]:
         f"{data['pictures']} pictures of {data['source']}, {sum(data['faces'].values())} faces ({faces}).",
         "A face is found where a box overlaps its own by half (intersection over union); average precision (AP50) by",
         f"COCO's rules, sizes by the shorter side. Classifier {first['receipt']['model']}; {machine['cpu']},",
-        f"{machine['usable_cpus']} CPUs, candidates in turns on each picture.",
+        f"{machine['usable_cpus']} CPUs, candidates in turns on each picture. Faces are ranked from a detection score of",
+        f"{REPORTED_FROM:g} on.",
         "",
         "## Detectors",
         "",

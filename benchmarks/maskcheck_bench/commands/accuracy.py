@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from maskcheck.errors import SourceError
 
 if TYPE_CHECKING:
     from maskcheck.coco import AnnotatedPicture
+
+_TELL_EVERY = 50  # pictures
 
 
 @click.command()
@@ -97,10 +99,18 @@ def _choose(pictures: Sequence[AnnotatedPicture], only: Path | None) -> list[Ann
 
 def _track(pictures: Sequence[AnnotatedPicture]) -> Iterable[AnnotatedPicture]:
     if not sys.stderr.isatty():
-        return pictures
+        return _tell(pictures)
     from rich.progress import track
 
     return track(pictures, "Pictures", console=console(stderr=True), transient=True)
+
+
+def _tell(pictures: Sequence[AnnotatedPicture]) -> Iterator[AnnotatedPicture]:
+    """Say how far it is, for a log."""
+    for number, picture in enumerate(pictures, 1):
+        if number % _TELL_EVERY == 0:
+            click.echo(f"picture {number} of {len(pictures)}", err=True)
+        yield picture
 
 
 def _print(report: dict[str, Any], output: Path | None) -> None:
