@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskcheck import Detections
-from maskcheck.detectors.fusion import concatenate, merge, overlap
+from maskcheck.detectors.fusion import concatenate, merge, one_each, overlap
 
 
 def detections(*found: tuple[Sequence[float], float]) -> Detections:
@@ -72,3 +72,10 @@ def test_detections_are_put_together_with_their_landmarks_if_all_have_some() -> 
     assert both.landmarks is not None
     assert both.landmarks.shape == (2, 5, 2)
     assert concatenate([with_points, bare]).landmarks is None
+
+
+def test_one_box_is_left_of_a_face_and_its_parts() -> None:
+    whole, eye, beside = [10, 10, 90, 110], [20, 30, 45, 55], [80, 10, 130, 70]
+    found = Detections(np.array([eye, whole, beside], np.float32), np.array([0.7, 0.9, 0.6], np.float32))
+
+    assert one_each(found, 200, 200).boxes.tolist() == [whole, beside]

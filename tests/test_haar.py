@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 
 from maskcheck import Detections, Detector, DetectorOptionError, MaskPipeline, PluginError, load_image
-from maskcheck.detectors.haar.appearance import FEATURES, describe
 from maskcheck.detectors.haar.cascades import FILES, check_cascades, find_windows
-from maskcheck.detectors.haar.detector import HaarDetector, one_each
-from maskcheck.detectors.haar.judge import Judge, default_judge, moved
+from maskcheck.detectors.haar.detector import HaarDetector
 from maskcheck.detectors.haar.plain import CURVES
 from maskcheck.detectors.haar.presets import PRESETS
 from maskcheck.detectors.registry import DetectorRegistry, create_detector
@@ -263,77 +261,6 @@ def test_numbers_too_large_for_opencv_are_refused_or_find_nothing(name: str, opt
         return
 
     assert len(detector.detect(picture)) == 0
-
-
-def test_one_box_is_left_of_a_face_and_its_parts() -> None:
-    whole, eye, beside = [10, 10, 90, 110], [20, 30, 45, 55], [80, 10, 130, 70]
-    found = Detections(np.array([eye, whole, beside], np.float32), np.array([0.7, 0.9, 0.6], np.float32))
-
-    assert one_each(found, 200, 200).boxes.tolist() == [whole, beside]
-
-
-# --- The judge
-
-
-def test_a_judge_is_the_same_after_it_was_written_and_read() -> None:
-    judge = default_judge()
-
-    again = Judge.from_bytes(judge.to_bytes())
-
-    assert np.array_equal(again.hidden, judge.hidden)
-    assert np.array_equal(again.score, judge.score)
-    assert np.array_equal(again.move, judge.move)
-    assert again.about == judge.about
-
-
-def test_the_judge_says_what_it_was_fitted_on() -> None:
-    assert "pictures" in default_judge().about
-
-
-@pytest.mark.parametrize("content", [b"", b"no arrays", default_judge().to_bytes()[:-200]])
-def test_a_file_that_holds_no_judge_is_refused(content: bytes) -> None:
-    with pytest.raises(ValueError, match="expected a fitted judge"):
-        Judge.from_bytes(content)
-
-
-def test_a_judge_of_other_features_is_refused() -> None:
-    judge = default_judge()
-
-    with pytest.raises(ValueError, match=f"expected a judge of {FEATURES} features"):
-        Judge(judge.hidden[:-1], judge.score, judge.move, "")
-
-
-def test_a_move_is_in_shares_of_the_sides() -> None:
-    box = np.array([[10, 20, 30, 60]], np.float32)
-
-    right = moved(box, np.array([[0.1, 0, 0, 0]], np.float32))
-    lower = moved(box, np.array([[0, -0.1, 0, 0]], np.float32))
-    wider = moved(box, np.array([[0, 0, np.log(1.2), 0]], np.float32))
-
-    assert right.tolist() == [[12, 20, 32, 60]]
-    assert lower.tolist() == [[10, 16, 30, 56]]
-    assert np.allclose(wider, [[8, 20, 32, 60]])
-
-
-def test_a_description_depends_on_what_is_in_the_box_not_on_where_it_is(picture: BGRImage) -> None:
-    wide = np.pad(picture, ((0, 0), (64, 0), (0, 0)), mode="edge")
-
-    here = describe(picture, np.array([FACE], np.float32))
-    there = describe(wide, np.array([FACE], np.float32) + np.array([64, 0, 64, 0], np.float32))
-
-    assert here.shape == (1, FEATURES)
-    assert np.allclose(here, there, atol=1e-4)
-
-
-def test_a_face_of_twice_the_size_looks_alike(picture: BGRImage) -> None:
-    double = np.asarray(cv2.resize(picture, None, fx=2, fy=2), np.uint8)
-
-    here, double_size = (
-        describe(image, np.array([FACE], np.float32) * factor)[0] for image, factor in ((picture, 1), (double, 2))
-    )
-    elsewhere = describe(picture, np.array([FACE], np.float32) - 100)[0]
-
-    assert np.linalg.norm(here - double_size) < 0.5 * np.linalg.norm(here - elsewhere)
 
 
 # --- An OpenCV that cannot

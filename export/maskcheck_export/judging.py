@@ -1,4 +1,4 @@
-"""Fits the judge of the Haar detector: what of the windows that the cascades let pass is a face, and where it is."""
+"""Fits the judge of a detector: which of its candidates are faces, and where they are."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from maskcheck.coco import AnnotatedPicture
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.fusion import overlap
-from maskcheck.detectors.haar.appearance import FEATURES, describe
-from maskcheck.detectors.haar.detector import HaarDetector, face_in_window, one_each
-from maskcheck.detectors.haar.judge import FURTHEST, Judge, moved
+from maskcheck.detectors.fusion import one_each, overlap
+from maskcheck.detectors.haar.detector import face_in_window
 from maskcheck.detectors.haar.plain import PlainHaarDetector
+from maskcheck.detectors.judging.appearance import FEATURES, describe
+from maskcheck.detectors.judging.judge import FURTHEST, Judge, Proposer, moved
 from maskcheck.errors import ImageError
 from maskcheck.images import load_image
 from maskcheck.scoring import Ranking, Score, score_rankings
@@ -39,19 +39,19 @@ LARGER = 2.5
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """What one preset proposes in one picture.
+    """What a detector proposes in one picture.
 
     Attributes:
         picture: Number of the annotated picture; None for a portrait, which is only learned from.
         size: Width and height of the picture, in pixels.
-        boxes: float32 (N, 4).
+        proposed: The candidates.
         features: float32 (N, F).
         faces: float64 (M, 4), the annotated faces.
     """
 
     picture: int | None
     size: tuple[int, int]
-    boxes: NDArray[np.float32]
+    proposed: Detections
     features: NDArray[np.float32]
     faces: NDArray[np.float64]
 
@@ -68,25 +68,21 @@ def group(pictures: Sequence[AnnotatedPicture], hashes: Hashes, *, distance: int
     return [one.group for one in group_near_duplicates(samples, hashes, distance=distance)]
 
 
-def collect(
-    pictures: Sequence[AnnotatedPicture], preset: str, *, progress: Callable[[str], None], enlarge: float = 1
-) -> list[Candidates]:
-    """What a preset proposes in each picture, after the picture was enlarged."""
-    detector = HaarDetector(preset)
-    progress(f"{preset}: looking at {len(pictures)} pictures" + (f", enlarged by {enlarge:g}" if enlarge != 1 else ""))
+def collect(pictures: Sequence[AnnotatedPicture], detector: Proposer, *, enlarge: float = 1) -> list[Candidates]:
+    """What a detector proposes in each picture, after the picture was enlarged."""
     return [
         _propose(detector, _enlarged(load_image(one.path).pixels, enlarge), one.boxes * enlarge, number)
         for number, one in enumerate(pictures)
     ]
 
 
-def collect_portraits(paths: Sequence[Path], preset: str, *, progress: Callable[[str], None]) -> list[Candidates]:
-    """What a preset proposes in portraits: pictures of one face in which OpenCV's whole cascade finds just one.
+def collect_portraits(paths: Sequence[Path], detector: Proposer) -> list[Candidates]:
+    """What a detector proposes in portraits: pictures of one face in which OpenCV's whole cascade finds just one.
 
     That face is taken for where the cascade finds it, since nobody marked it. A picture that cannot be read, or in
     which another number of faces is found, is left out.
     """
-    detector, finder = HaarDetector(preset), PlainHaarDetector("frontal_alt2")
+    finder = PlainHaarDetector("frontal_alt2")
     found = []
     for path in paths:
         try:
@@ -96,15 +92,14 @@ def collect_portraits(paths: Sequence[Path], preset: str, *, progress: Callable[
         windows = finder.detect(image).boxes
         if len(windows) == 1:
             found.append(_propose(detector, image, face_in_window(windows).astype(np.float64), None))
-    progress(f"{preset}: looked at {len(paths)} portraits, one face is found in {len(found)} of them")
     return found
 
 
 def _propose(
-    detector: HaarDetector, image: NDArray[np.uint8], faces: NDArray[np.float64], number: int | None
+    detector: Proposer, image: NDArray[np.uint8], faces: NDArray[np.float64], number: int | None
 ) -> Candidates:
-    boxes = detector.propose(image)
-    return Candidates(number, (image.shape[1], image.shape[0]), boxes, describe(image, boxes), faces)
+    proposed = detector.propose(image)
+    return Candidates(number, (image.shape[1], image.shape[0]), proposed, describe(image, proposed), faces)
 
 
 def _enlarged(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
@@ -131,16 +126,17 @@ def fit(candidates: Sequence[Candidates], *, about: str) -> Judge:
     scaled = [(one.features - mean) / spread for one in chosen]
     near, moves = [], []
     for one, features in zip(chosen, scaled, strict=True):
-        overlaps, face = _best(one.boxes, one.faces)
+        overlaps, face = _best(one.proposed.boxes, one.faces)
         close = overlaps >= NEAR
         near.append(features[close])
-        moves.append(_moves(one.boxes[close], one.faces[face[close]]))
+        moves.append(_moves(one.proposed.boxes[close], one.faces[face[close]]))
     if not sum(map(len, near)):
         raise DataError("no candidate is near an annotated face; check the boxes of the annotations")
     move = Ridge(_RIDGE).fit(np.concatenate(near), np.concatenate(moves))
     clear, right = [], []
     for one, features in zip(chosen, scaled, strict=True):
-        overlaps, _ = _best(moved(one.boxes, move.predict(features)) if len(features) else one.boxes, one.faces)
+        boxes = one.proposed.boxes
+        overlaps, _ = _best(moved(boxes, move.predict(features)) if len(features) else boxes, one.faces)
         told = (overlaps >= FACE) | (overlaps < NO_FACE)
         clear.append(features[told])
         right.append(overlaps[told] >= FACE)
@@ -189,7 +185,7 @@ def cross_validate(
         judge = fit(chosen, about="")
         for preset, ones in candidates.items():
             for index in test:
-                judged = judge.judge(ones[index].boxes, ones[index].features)
+                judged = judge.judge(ones[index].proposed, ones[index].features)
                 found[preset][index] = one_each(judged, *ones[index].size)
     return {preset: _score(pictures, detections) for preset, detections in found.items()}
 
@@ -213,12 +209,12 @@ def _folds(groups: Sequence[str], count: int) -> Iterator[tuple[list[int], list[
 
 def _some(candidates: Candidates) -> Candidates:
     """All candidates near faces, and a fixed random choice of the others."""
-    if len(candidates.boxes) <= _MOST:
+    if len(candidates.proposed) <= _MOST:
         return candidates
-    overlaps, _ = _best(candidates.boxes, candidates.faces)
+    overlaps, _ = _best(candidates.proposed.boxes, candidates.faces)
     order = np.random.default_rng(42).permutation(len(overlaps))
     order = order[np.argsort(overlaps[order] < NO_FACE, kind="stable")][: _MOST + int((overlaps >= NO_FACE).sum())]
-    return replace(candidates, boxes=candidates.boxes[order], features=candidates.features[order])
+    return replace(candidates, proposed=candidates.proposed[order], features=candidates.features[order])
 
 
 def _best(boxes: NDArray[np.float32], faces: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:

@@ -1,4 +1,4 @@
-"""Fitting of the Haar detector's judge."""
+"""Fitting of a detector's judge."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from maskcheck import load_image
+from maskcheck import Detections, load_image
 from maskcheck.coco import AnnotatedPicture
 from maskcheck.detectors.fusion import overlap
-from maskcheck.detectors.haar.appearance import FEATURES
-from maskcheck.detectors.haar.judge import Judge
+from maskcheck.detectors.judging.appearance import FEATURES
+from maskcheck.detectors.judging.judge import Judge
 from maskcheck_export.commands import main
 from maskcheck_export.errors import DataError
-from maskcheck_export.haar import Candidates, cross_validate, fit
+from maskcheck_export.judging import Candidates, cross_validate, fit
 
 FACE = np.array([[40, 40, 60, 64]], np.float64)
 TELLING = slice(7, 57)  # the features that tell faces from others here
@@ -32,7 +32,8 @@ def candidates(seed: int, *, faces: bool = True) -> Candidates:
     boxes = np.concatenate([near, np.concatenate([far, far + 20], axis=1)]).astype(np.float32)
     features = random.normal(0, 1, (400, FEATURES)).astype(np.float32)
     features[:100, TELLING] += 2
-    return Candidates(seed, (200, 200), boxes, features, FACE if faces else FACE[:0])
+    proposed = Detections(boxes, np.full(400, 0.5, np.float32))
+    return Candidates(seed, (200, 200), proposed, features, FACE if faces else FACE[:0])
 
 
 def pictures(count: int) -> list[AnnotatedPicture]:
@@ -43,10 +44,10 @@ def test_a_fitted_judge_tells_faces_from_others_and_moves_boxes_to_them() -> Non
     judge = fit([candidates(seed) for seed in range(20)], about="drawn")
     unseen = candidates(99)
 
-    judged = judge.judge(unseen.boxes, unseen.features)
+    judged = judge.judge(unseen.proposed, unseen.features)
 
     assert judged.scores[:100].min() > judged.scores[100:].max()
-    assert overlap(unseen.boxes[:100], FACE.astype(np.float32)).mean() < 0.75
+    assert overlap(unseen.proposed.boxes[:100], FACE.astype(np.float32)).mean() < 0.75
     assert overlap(judged.boxes[:100], FACE.astype(np.float32)).mean() > 0.85
     assert judge.about == "drawn"
 
@@ -82,7 +83,7 @@ def test_pictures_of_one_group_are_never_divided_by_a_fold() -> None:
 def test_pictures_without_faces_among_the_candidates_are_refused(faces: bool) -> None:
     one = candidates(0, faces=False)
     if faces:
-        one = Candidates(0, one.size, one.boxes[100:], one.features[100:], FACE)
+        one = Candidates(0, one.size, one.proposed[100:], one.features[100:], FACE)
 
     with pytest.raises(DataError, match="no candidate is near an annotated face"):
         fit([one], about="")
@@ -109,7 +110,8 @@ def test_the_command_reports_each_preset_and_writes_a_judge(portrait: Path, tmp_
     done = CliRunner().invoke(
         main,
         [
-            "fit-haar",
+            "fit-judge",
+            "haar",
             str(tmp_path),
             "--portraits",
             str(folder),
@@ -127,3 +129,13 @@ def test_the_command_reports_each_preset_and_writes_a_judge(portrait: Path, tmp_
     assert all(f"{preset}: AP50 " in done.output for preset in ("fast", "balanced", "thorough"))
     judge = Judge.from_bytes((tmp_path / "judge.npz").read_bytes())
     assert judge.about.startswith("4 pictures with 4 faces and 1 portraits")
+
+
+@pytest.mark.parametrize(
+    ("detector", "problem"), [("haar-plain", "has no presets to fit a judge for"), ("nobody", "no detector nobody")]
+)
+def test_a_detector_without_a_judge_is_refused(detector: str, problem: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["fit-judge", detector, str(tmp_path), "--output", str(tmp_path / "judge.npz")])
+
+    assert done.exit_code == 2, done.output
+    assert problem in done.output

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections
-from maskcheck.detectors.fusion import concatenate, merge
+from maskcheck.detectors.fusion import concatenate, merge, one_each
+from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
 from maskcheck.runtime import OnnxSession, check_device
 from maskcheck_centerface.decoding import decode
@@ -53,6 +54,10 @@ class CenterFaceDetector:
         """
         return self.detect_batch([image])[0]
 
+    def propose(self, image: NDArray[np.uint8], /) -> Detections:
+        """What the network takes for a face, before a second look at each: scores are the network's."""
+        return self._propose([image])[0]
+
     def detect_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find faces in pictures of one size, in one run of the network for each scale.
 
@@ -63,9 +68,16 @@ class CenterFaceDetector:
             raise ValueError(f"expected pictures of one size, got {', '.join(str(one.shape) for one in images)}")
         if not images:
             return []
+        judge = load_judge("maskcheck_centerface")
+        return [
+            one_each(judge(image, proposed), image.shape[1], image.shape[0])
+            for image, proposed in zip(images, self._propose(images), strict=True)
+        ]
+
+    def _propose(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         height, width = images[0].shape[:2]
         scales = [self._detect_at(images, scale) for scale in self._scales(width, height)]
-        return [merge(concatenate(found)).clipped(width, height) for found in zip(*scales, strict=True)]
+        return [merge(concatenate(found)) for found in zip(*scales, strict=True)]
 
     def _scales(self, width: int, height: int) -> list[float]:
         if self.scale is not None:

@@ -13,7 +13,7 @@ from maskcheck.detectors.fusion import concatenate
 STRIDES = (8, 16, 32)
 """Sides, in pixels, of the squares that a cell of each output stands for."""
 
-LEAST_SCORE = 0.02
+LEAST_SCORE = 0.05
 """Cells with a lower score are no candidates."""
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections, ModelSignatureError
-from maskcheck.detectors.fusion import concatenate, merge
+from maskcheck.detectors.fusion import concatenate, merge, one_each
+from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
 from maskcheck.runtime import OnnxSession, check_device
 from maskcheck_yunet.decoding import STRIDES, decode
@@ -53,9 +54,13 @@ class YuNetDetector:
         Raises:
             ModelError, RuntimeUnavailable: The model cannot be found, loaded or run.
         """
-        height, width = image.shape[:2]
-        found = [self._detect_at(image, scale) for scale in self._scales(width, height)]
-        return merge(concatenate(found)).clipped(width, height)
+        judge = load_judge("maskcheck_yunet")
+        return one_each(judge(image, self.propose(image)), image.shape[1], image.shape[0])
+
+    def propose(self, image: NDArray[np.uint8], /) -> Detections:
+        """What the network takes for a face, before a second look at each: scores are the network's."""
+        scales = self._scales(image.shape[1], image.shape[0])
+        return merge(concatenate([self._detect_at(image, scale) for scale in scales]))
 
     def _scales(self, width: int, height: int) -> list[float]:
         if self.scale is not None:

@@ -9,22 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.fusion import merge
+from maskcheck.detectors.fusion import one_each
 from maskcheck.detectors.haar.cascades import find_windows
-from maskcheck.detectors.haar.judge import default_judge
 from maskcheck.detectors.haar.presets import DEFAULT_PRESET, PRESETS, Search
+from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset
 from maskcheck.images import BGRImage
 
 # Where in a window the face is, as people draw it: medians over windows that meet a face in 85 crowd pictures, for
 # both frontal cascades within 0.02; as shares of the window's side.
 _FACE_IN_WINDOW = np.array([0.09, 0.17, -0.08, 0.07], np.float32)
-
-_SUPPRESS = 0.3
-"""Least intersection over union with a better box at which a box is of the same face."""
-
-_INSIDE = 0.7
-"""Share of a box inside a better box above which it is a part of the same face."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +49,16 @@ class HaarDetector:
 
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
-        return one_each(default_judge()(image, self.propose(image)), image.shape[1], image.shape[0])
+        judge = load_judge("maskcheck.detectors.haar")
+        return one_each(judge(image, self.propose(image)), image.shape[1], image.shape[0])
 
-    def propose(self, image: BGRImage) -> NDArray[np.float32]:
-        """Boxes that may be faces, many for each face: (N, 4), ``x1, y1, x2, y2``, also beyond the picture.
-
-        Args:
-            image: uint8 (H, W, 3), BGR.
-        """
+    def propose(self, image: BGRImage, /) -> Detections:
+        """Windows that may be faces, many for each face; a cascade does not tell them apart, so all score alike."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         if self.equalize:
             grey = np.asarray(cv2.createCLAHE(clipLimit=2, tileGridSize=(8, 8)).apply(grey), np.uint8)
-        return np.concatenate([self._run(grey, search) for search in self._searches()])
+        boxes = np.concatenate([self._run(grey, search) for search in self._searches()])
+        return Detections(boxes, np.full(len(boxes), 0.5, np.float32))
 
     def _searches(self) -> list[Search]:
         return [
@@ -99,19 +91,3 @@ class HaarDetector:
 def face_in_window(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where the face is in windows (N, 4) that a frontal cascade accepts."""
     return windows + _FACE_IN_WINDOW * (windows[:, 2:3] - windows[:, :1])
-
-
-def one_each(judged: Detections, width: int, height: int) -> Detections:
-    """One box for each face of a picture, from judged candidates.
-
-    An eye with its cheek looks much like a small face: what lies inside a surer box is left out.
-    """
-    faces = merge(judged, suppress=_SUPPRESS).clipped(width, height)
-    kept: list[int] = []
-    for index, box in enumerate(faces.boxes):
-        surer = faces.boxes[kept]
-        sides = np.minimum(surer[:, 2:], box[2:]) - np.maximum(surer[:, :2], box[:2])
-        shared = np.clip(sides, 0, None).prod(axis=1)
-        if not (shared > _INSIDE * np.prod(box[2:] - box[:2])).any():
-            kept.append(index)
-    return faces[np.array(kept, np.intp)]

@@ -1,4 +1,4 @@
-"""What a candidate looks like, in numbers: histograms of oriented gradients, and colours.
+"""What a candidate looks like, in numbers: histograms of oriented gradients, colours, size, and the detector's score.
 
 Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", 2005.
 """
@@ -9,30 +9,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.detectors.api import Detections
 from maskcheck.images import BGRImage
 
 _SIDE = 32
 _CELL = 8
 _COLOUR_CELLS = 4  # along each side
 _CONTEXT = 0.15  # of the box, on each side: hair, ears and shoulders tell a face from other round things
+_LEAST_ODDS = 1e-3  # scores nearer to 0 or 1 are as good as these
 _SHRINK = 1.5  # a patch is taken from the picture at half its size where it is larger than this many sides
 
 _EDGES = 324
-FEATURES = _EDGES + 3 * _COLOUR_CELLS**2
-"""Length of a description: the histograms, then colour and lightness of each cell."""
+FEATURES = _EDGES + 3 * _COLOUR_CELLS**2 + 2
+"""Length of a description: the histograms, then colour and lightness of each cell, then size and score."""
 
 
-def describe(image: BGRImage, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+def describe(image: BGRImage, proposed: Detections) -> NDArray[np.float32]:
     """Describe what is in boxes.
 
     Args:
         image: uint8 (H, W, 3), BGR.
-        boxes: (N, 4), ``x1, y1, x2, y2`` in pixels, with an area; parts outside the picture repeat its border.
+        proposed: Boxes with an area; parts outside the picture repeat its border.
 
     Returns:
         (N, ``FEATURES``), each feature of about unit range.
     """
-    strip = _patches(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb), np.uint8), boxes)
+    strip = _patches(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb), np.uint8), proposed.boxes)
     histograms = cv2.HOGDescriptor((_SIDE, _SIDE), (2 * _CELL, 2 * _CELL), (_CELL, _CELL), (_CELL, _CELL), 9)
     starts = [(0, row) for row in range(0, len(strip), _SIDE)]
     edges = histograms.compute(np.ascontiguousarray(strip[:, :, 0]), (_SIDE, _SIDE), (0, 0), starts) if starts else ()
@@ -47,9 +49,16 @@ def describe(image: BGRImage, boxes: NDArray[np.float32]) -> NDArray[np.float32]
             np.array(edges, np.float32).reshape(-1, _EDGES) * 3,
             colour.reshape(-1, 2 * _COLOUR_CELLS**2),
             light,
+            _size_and_score(proposed),
         ],
         axis=1,
     )
+
+
+def _size_and_score(proposed: Detections) -> NDArray[np.float32]:
+    sides = proposed.boxes[:, 2:] - proposed.boxes[:, :2]
+    certain = np.clip(proposed.scores, _LEAST_ODDS, 1 - _LEAST_ODDS)
+    return np.stack([np.log(sides.min(axis=1) / 20), np.log(certain / (1 - certain)) / 3], axis=1).astype(np.float32)
 
 
 def _patches(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint8]:

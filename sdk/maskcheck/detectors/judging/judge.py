@@ -1,4 +1,4 @@
-"""Which windows are faces, and where exactly: a small judge of their appearance, fitted on annotated pictures.
+"""Which candidates are faces, and where exactly: a small judge of their appearance, fitted on annotated pictures.
 
 The score is that of a perceptron with one hidden layer; the box is moved by a linear regression on the same features,
 as Girshick et al. do ("Rich feature hierarchies for accurate object detection", 2014, appendix C).
@@ -10,16 +10,32 @@ import io
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Protocol, runtime_checkable
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.haar.appearance import FEATURES, describe
+from maskcheck.detectors.judging.appearance import FEATURES, describe
 from maskcheck.images import BGRImage
 
 FILE = "judge.npz"
+"""Name of the file, in the package of a detector."""
+
+
+@runtime_checkable
+class Proposer(Protocol):
+    """A detector whose candidates a judge looks at."""
+
+    def propose(self, image: BGRImage, /) -> Detections:
+        """Candidates, several for a face perhaps, their boxes also beyond the picture.
+
+        Args:
+            image: uint8 (H, W, 3), BGR.
+        """
+
+
 FURTHEST = 0.4
 """Limit of a move, as a share of width and height, and of the log of a change in size."""
 
@@ -49,20 +65,21 @@ class Judge:
         if shapes != ((1 + FEATURES, len(self.score) - 1), (len(self.score), 1), (1 + FEATURES, 4)):
             raise ValueError(f"expected a judge of {FEATURES} features, got arrays of shapes {shapes}")
 
-    def __call__(self, image: BGRImage, boxes: NDArray[np.float32]) -> Detections:
-        """Score candidates and move them to the face, if there is one.
+    def __call__(self, image: BGRImage, proposed: Detections) -> Detections:
+        """Score candidates anew and move their boxes to the face, if there is one.
 
         Args:
             image: uint8 (H, W, 3), BGR.
-            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
+            proposed: The candidates; what is close to a face becomes a box of it, so that a face may have several.
         """
-        return self.judge(boxes, describe(image, boxes))
+        return self.judge(proposed, describe(image, proposed))
 
-    def judge(self, boxes: NDArray[np.float32], features: NDArray[np.float32]) -> Detections:
+    def judge(self, proposed: Detections, features: NDArray[np.float32]) -> Detections:
         """The same, for features that were computed before: float32 (N, F)."""
         odds = _linear(self.score, np.maximum(_linear(self.hidden, features), 0))[:, 0]
         scores = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
-        return Detections(moved(boxes, _linear(self.move, features)), scores.astype(np.float32))
+        boxes = moved(proposed.boxes, _linear(self.move, features))
+        return Detections(boxes, scores.astype(np.float32), proposed.landmarks)
 
     def to_bytes(self) -> bytes:
         """As a file of arrays (NumPy's ``.npz``)."""
@@ -86,9 +103,9 @@ class Judge:
 
 
 @cache
-def default_judge() -> Judge:
-    """The judge that comes with the package."""
-    return Judge.from_bytes(files(__package__).joinpath(FILE).read_bytes())
+def load_judge(package: str) -> Judge:
+    """The judge that comes with a detector, as ``judge.npz`` in its package."""
+    return Judge.from_bytes(files(package).joinpath(FILE).read_bytes())
 
 
 def moved(boxes: NDArray[np.float32], moves: NDArray[np.float32]) -> NDArray[np.float32]:
