@@ -104,5 +104,6 @@ def test_a_judge_keeps_the_landmarks_of_the_faces(picture: BGRImage) -> None:
 
     judged = load_judge(HAAR)(picture, replace(proposed(FACE), landmarks=points))
 
+    assert judged.landmarks is not None
     assert np.array_equal(judged.landmarks, points)
     assert judged.scores[0] > 0.5

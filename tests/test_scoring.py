@@ -102,3 +102,13 @@ def test_pictures_without_faces_or_boxes_are_fine() -> None:
 
     assert scores["all"].faces == 0
     assert math.isnan(scores["all"].ap50)
+
+
+def test_the_best_least_score_shows_the_most_faces_at_the_best_precision() -> None:
+    found = [(NEAR, 0.9), (FAR, 0.7), (ODD, 0.4), ([400, 400, 420, 420], 0.3)]
+
+    score = score_rankings([ranking([NEAR, FAR], found)])["all"]
+    nothing = score_rankings([ranking([NEAR], [(ODD, 0.9)])])["all"]
+
+    assert score.best_min_score == pytest.approx(0.7)
+    assert math.isnan(nothing.best_min_score)

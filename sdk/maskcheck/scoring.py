@@ -59,12 +59,21 @@ class Score:
         ap50: Average precision at an overlap (intersection over union) of 0.5; NaN without faces.
         recall: Share of the faces that was found at any score; NaN without faces.
         precision: float (101,), the greatest precision at each of ``RECALLS`` or more.
+        scores: float (101,), the score down to which boxes are taken to reach each of ``RECALLS``; 0 where none does.
     """
 
     faces: int
     ap50: float
     recall: float
     precision: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    @property
+    def best_min_score(self) -> float:
+        """The least score at which F1, the harmonic mean of precision and recall, is greatest; NaN if none is found."""
+        total = self.precision + RECALLS
+        f1 = np.divide(2 * self.precision * RECALLS, total, out=np.zeros_like(total), where=total > 0)
+        return float(self.scores[f1.argmax()]) if f1.any() else math.nan
 
 
 def score_rankings(rankings: Sequence[Ranking]) -> dict[str, Score]:
@@ -109,11 +118,13 @@ def score_rankings(rankings: Sequence[Ranking]) -> dict[str, Score]:
         precision = np.asarray(evaluation.eval["precision"][0, :, 0, index, 0], np.float64)
         recall = float(evaluation.eval["recall"][0, 0, index, 0])
         nothing = np.full_like(precision, math.nan)
+        least = np.asarray(evaluation.eval["scores"][0, :, 0, index, 0], np.float64)
         scores[name] = Score(
             faces=faces,
             ap50=float(precision.mean()) if faces else math.nan,
             recall=recall if faces else math.nan,
             precision=precision if faces else nothing,
+            scores=least if faces else nothing,
         )
     return scores
 

@@ -164,14 +164,6 @@ def operate(matches: Matches, min_score: float) -> Operation:
     )
 
 
-def best_min_score(matches: Matches) -> float:
-    """The least score at which F1, the harmonic mean of precision and recall, is greatest; NaN if nothing is found."""
-    if not matches.right.any():
-        return math.nan
-    right, shown = matches.right.cumsum(), np.arange(1, len(matches.scores) + 1)
-    return float(matches.scores[(2 * right / (shown + matches.faces)).argmax()])
-
-
 def boxes(result: FrameResult) -> NDArray[np.float64]:
     """float64 (N, 4): the found boxes."""
     return np.array([face.box for face in result], np.float64).reshape(-1, 4)

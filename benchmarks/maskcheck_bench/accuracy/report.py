@@ -17,7 +17,6 @@ from maskcheck_bench.accuracy.candidates import REPORTED_FROM
 from maskcheck_bench.accuracy.measurement import (
     Measured,
     Operation,
-    best_min_score,
     match,
     operate,
     score_detector,
@@ -61,14 +60,14 @@ def _describe(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> dict[
     annotated = {label for picture in pictures for label in picture.labels}
     known = [label for label in measured.candidate.pipeline.classifier.labels if label in annotated]
     sets = [known] + ([[label for label in known if label != INCORRECT]] if INCORRECT in known else [])
-    matches = match(measured, pictures)
+    matches, detector = match(measured, pictures), score_detector(measured, pictures)
     return {
         "name": measured.candidate.name,
         "receipt": measured.candidate.pipeline.receipt.to_dict(),
-        "detector": _scores(score_detector(measured, pictures)),
+        "detector": _scores(detector),
         "pipeline": [_describe_labels(score_labels(measured, pictures, labels)) for labels in sets if labels],
         "shown": _shown(operate(matches, measured.candidate.min_score)),
-        "best": _shown(operate(matches, best_min_score(matches))),
+        "best": _shown(operate(matches, detector["all"].best_min_score)),
         "detect_ms": _times(measured.milliseconds),
         "failed": [f"{one.source}: {one.error}" for one in measured.results if one.error is not None],
     }
@@ -136,8 +135,8 @@ def _markdown(report: dict[str, Any]) -> list[str]:
         f"{data['pictures']} pictures of {data['source']}, {sum(data['faces'].values())} faces ({faces}).",
         "A face is found where a box overlaps its own by half (intersection over union); average precision (AP50) by",
         f"COCO's rules, sizes by the shorter side. Classifier {first['receipt']['model']}; {machine['cpu']},",
-        f"{machine['usable_cpus']} CPUs, candidates in turns on each picture. Faces are ranked from a detection score of",
-        f"{REPORTED_FROM:g} on.",
+        f"{machine['usable_cpus']} CPUs, candidates in turns on each picture. Faces are ranked from a detection score",
+        f"of {REPORTED_FROM:g} on.",
         "",
         "## Detectors",
         "",

@@ -79,7 +79,8 @@ def fit_judge(
         every, large = scores["all"], scores[">= 24 px"]
         click.echo(
             f"{preset}: AP50 {every.ap50:.3f}, recall {every.recall:.3f}"
-            f" (faces of 24 px or more: {large.ap50:.3f}, {large.recall:.3f}), {folds}-fold"
+            f" (faces of 24 px or more: {large.ap50:.3f}, {large.recall:.3f}),"
+            f" best F1 from a score of {every.best_min_score:.2f} on; {folds}-fold"
         )
     faces = sum(len(picture.boxes) for picture in pictures)
     about = (
