@@ -79,8 +79,8 @@ def test_a_scale_finds_smaller_faces(toy_yunet: Path) -> None:
     picture = np.zeros((96, 160, 3), np.uint8)
     picture[40:44, 60:64] = 255
 
-    assert YuNetDetector(scale=1, model=str(toy_yunet)).detect(picture).scores.max(initial=0) < 0.5
-    found = YuNetDetector(scale=2, model=str(toy_yunet)).detect(picture)
+    assert YuNetDetector(scale=1, model=str(toy_yunet)).propose(picture).scores.max(initial=0) < 0.5
+    found = YuNetDetector(scale=2, model=str(toy_yunet)).propose(picture)
     assert found.boxes[0] == pytest.approx([60, 40, 64, 44], abs=0.6)
 
 
