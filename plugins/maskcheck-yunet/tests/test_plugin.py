@@ -66,7 +66,7 @@ def test_a_cell_becomes_a_box_in_pixels_of_the_picture(toy_yunet: Path, stride: 
     picture = np.zeros((96, 160, 3), np.uint8)
     picture[64 : 64 + stride, 96 : 96 + stride] = 255
 
-    found = YuNetDetector(scale=1, model=str(toy_yunet)).detect(picture)
+    found = YuNetDetector(scale=1, model=str(toy_yunet)).propose(picture)
 
     # Smaller cells inside the square are bright, too.
     (index,) = np.flatnonzero(np.abs(found.boxes - [96, 64, 96 + stride, 64 + stride]).max(axis=1) < 0.01)
