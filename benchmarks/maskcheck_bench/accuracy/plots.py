@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from maskcheck.scoring import RECALLS
 
@@ -41,9 +42,16 @@ def plot_against_time(report: dict[str, Any], path: Path) -> None:
         points.sort()
         axes.plot([time for time, _, _ in points], [ap for _, ap, _ in points], "o-", label=family)
         for time, precision, options in points:
-            axes.annotate(options, (time, precision), xytext=(5, -9), textcoords="offset points", fontsize="x-small")
+            name = options.removeprefix("preset=")
+            axes.annotate(
+                name, (time, precision), xytext=(0, 6), textcoords="offset points", fontsize="x-small", ha="center"
+            )
     axes.set(xlabel="median time of the detector (ms a picture)", ylabel="AP50", xscale="log", ylim=(0, 1))
-    axes.grid(alpha=0.3, which="both")
+    axes.margins(x=0.1)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(alpha=0.3)
     if families:
         axes.legend(fontsize="small", loc="lower right")
     figure.savefig(path, dpi=_DOTS)
