@@ -132,7 +132,7 @@ def test_the_command_reports_each_preset_and_writes_a_judge(portrait: Path, tmp_
 
 
 @pytest.mark.parametrize(
-    ("detector", "problem"), [("haar-plain", "has no presets to fit a judge for"), ("nobody", "no detector nobody")]
+    ("detector", "problem"), [("haar-plain", "has no presets to fit a judge for"), ("nobody", "no detector 'nobody'")]
 )
 def test_a_detector_without_a_judge_is_refused(detector: str, problem: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["fit-judge", detector, str(tmp_path), "--output", str(tmp_path / "judge.npz")])
