@@ -92,4 +92,15 @@ def bench(session: nox.Session) -> None:
     """A short benchmark on the examples: a smoke test, not a measurement."""
     session.install(".[cpu,bench]")
     report = Path(session.create_tmp()) / "bench.json"
-    session.run("maskcheck-bench", "run", "examples", "--rounds", "5", "--json", str(report), env=ENVIRONMENT)
+    session.run(
+        "maskcheck-bench",
+        "run",
+        "examples",
+        "--rounds",
+        "5",
+        "--processes",
+        "1",
+        "--json",
+        str(report),
+        env=ENVIRONMENT,
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import re
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -16,12 +18,28 @@ def describe_machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "python": platform.python_version(),
-        "cpu": platform.processor() or platform.machine(),
+        "cpu": _cpu_name(),
         "cpu_features": cpu_features(),
         "cpu_megahertz": frequency.current if frequency else None,
+        "cpu_governor": _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         "logical_cpus": psutil.cpu_count(),
         "usable_cpus": affinity(),
         "cpu_quota": cgroup_quota(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "busy_percent_before": psutil.cpu_percent(interval=0.5),
     }
+
+
+def _cpu_name() -> str:
+    try:  # Linux: the platform module knows no more than x86_64 there
+        named = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        named = None
+    return named[1] if named else platform.processor() or platform.machine()
+
+
+def _first_line(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:  # another system, or a machine that does not tell
+        return None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from time import perf_counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import get_clock_info, perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-TAIL = 5
-"""A percentile is told only if at least this many measurements lie beyond it."""
+_CONFIDENT = 1.96  # standard deviations that hold 95 % of a normal distribution
+_TICKS = 100  # of the clock, that a measurement should last at least
+_BUSY = 1.1  # ratio of the slowest process to the fastest, above which something else was running
 
 
 @dataclass(frozen=True)
@@ -20,35 +22,87 @@ class Timing:
     Attributes:
         name: What was done.
         items: Pictures or faces in one round.
-        warmup: Rounds before the first measured one.
-        milliseconds: Of each measured round, in order.
+        warmup: Rounds before the first measured one, in each process.
+        processes: Milliseconds of each measured round, in order, of each process that did the work.
     """
 
     name: str
     items: int
     warmup: int
-    milliseconds: tuple[float, ...]
+    processes: tuple[tuple[float, ...], ...]
+
+    @property
+    def medians(self) -> NDArray[np.float64]:
+        """Milliseconds of the median round of each process."""
+        return np.array([np.median(times) for times in self.processes])
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready values; ``p90_ms`` is None where there are too few rounds for it."""
-        times = np.array(self.milliseconds)
+        """As JSON-ready values; ``p90_ms`` and ``p99_ms`` are None where there are too few rounds for them."""
+        times = np.sort(np.concatenate(self.processes))
         median = float(np.median(times))
-        enough = len(times) * 0.1 >= TAIL
+        medians = self.medians
         return {
             "name": self.name,
             "items": self.items,
             "warmup": self.warmup,
             "rounds": len(times),
             "median_ms": round(median, 3),
-            "min_ms": round(float(times.min()), 3),
-            "max_ms": round(float(times.max()), 3),
-            "p90_ms": round(float(np.percentile(times, 90)), 3) if enough else None,
+            "min_ms": round(float(times[0]), 3),
+            "max_ms": round(float(times[-1]), 3),
+            "p90_ms": percentile(times, 0.9),
+            "p99_ms": percentile(times, 0.99),
             "items_per_second": round(self.items / median * 1000, 2),
+            "spread_of_processes": round(float(medians.max() / medians.min()), 3),
+            "notes": list(self._notes(median)),
+            "processes_ms": [[round(one, 4) for one in process] for process in self.processes],
         }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Timing:
+        """Read what :meth:`to_dict` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is something else.
+        """
+        processes = tuple(tuple(float(one) for one in process) for process in values["processes_ms"])
+        if not processes or not all(processes):
+            raise ValueError("processes_ms: expected one time or more of each process")
+        return cls(str(values["name"]), int(values["items"]), int(values["warmup"]), processes)
+
+    def _notes(self, median: float) -> list[str]:
+        notes = []
+        spread = self.medians.max() / self.medians.min()
+        if spread > _BUSY:
+            notes.append(
+                f"the slowest process took {spread:.2f} times as long as the fastest: something else was running"
+            )
+        tick = get_clock_info("perf_counter").resolution * 1000
+        if median < _TICKS * tick:
+            notes.append(f"the clock's tick of {tick:g} ms is too coarse for this")
+        return notes
+
+
+def percentile(times: Sequence[float] | NDArray[np.float64], share: float) -> dict[str, float] | None:
+    """A percentile and its 95 % confidence interval, from order statistics; None if there are too few times for it.
+
+    The interval's ranks are those of the normal approximation of the binomial distribution (Conover, "Practical
+    Nonparametric Statistics", 1999, section 3.2); it is told only if both ranks are among the measured.
+
+    Args:
+        times: Milliseconds, rising.
+        share: 0.9 for the time that 90 % do not exceed.
+    """
+    count = len(times)
+    margin = _CONFIDENT * (count * share * (1 - share)) ** 0.5
+    low, high = int(np.floor(count * share - margin)), int(np.ceil(count * share + margin))
+    if low < 1 or high > count:
+        return None
+    value = float(np.percentile(times, 100 * share))
+    return {"value": round(value, 3), "low": round(float(times[low - 1]), 3), "high": round(float(times[high - 1]), 3)}
 
 
 def measure(name: str, work: Callable[[], object], *, items: int, rounds: int, warmup: int) -> Timing:
-    """Do some work `warmup` times, then `rounds` times with a clock.
+    """Do some work `warmup` times, then `rounds` times with a clock, in this process.
 
     Args:
         name: What it is.
@@ -64,4 +118,13 @@ def measure(name: str, work: Callable[[], object], *, items: int, rounds: int, w
         started = perf_counter()
         work()
         times.append((perf_counter() - started) * 1000)
-    return Timing(name, items, warmup, tuple(times))
+    return Timing(name, items, warmup, (tuple(times),))
+
+
+def join(timings: Sequence[Timing]) -> list[Timing]:
+    """Timings of one name, from several processes, made one; in the order in which the names first come."""
+    joined: dict[str, Timing] = {}
+    for one in timings:
+        before = joined.get(one.name)
+        joined[one.name] = one if before is None else replace(before, processes=before.processes + one.processes)
+    return list(joined.values())

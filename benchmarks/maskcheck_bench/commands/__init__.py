@@ -6,6 +6,7 @@ import click
 
 from maskcheck.commands.group import CommandGroup
 from maskcheck_bench.commands.accuracy import accuracy
+from maskcheck_bench.commands.compare import compare
 from maskcheck_bench.commands.run import run
 
 
@@ -15,5 +16,5 @@ def main() -> None:
     """Measure how fast maskcheck is on this machine, and how right."""
 
 
-for _command in (run, accuracy):
+for _command in (run, accuracy, compare):
     main.add_command(_command)

@@ -1,0 +1,67 @@
+"""``maskcheck-bench compare``: whether one report is slower than another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from maskcheck.commands.console import console
+from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
+from maskcheck.commands.group import require_extra
+from maskcheck.commands.options import json_flag
+
+if TYPE_CHECKING:
+    from maskcheck_bench.comparison import Comparison
+
+
+@click.command()
+@click.argument("before", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("after", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1),
+    default=0.02,
+    show_default=True,
+    help="Change that does not count, as a share.",
+)
+@click.option("--force", is_flag=True, help="Compare reports of different machines or models, too.")
+@json_flag
+@click.pass_context
+def compare(ctx: click.Context, /, before: Path, after: Path, tolerance: float, force: bool, as_json: bool) -> None:
+    """Compare two reports of `maskcheck-bench run`, each of several processes.
+
+    Exit status 1 if something in AFTER is slower than in BEFORE by more than the tolerance and the noise.
+    """
+    require_extra("bench", "psutil", "scipy")
+
+    from maskcheck_bench.comparison import check_comparable
+    from maskcheck_bench.comparison import compare as compare_reports
+    from maskcheck_bench.report import read_report
+
+    first, second = read_report(before), read_report(after)
+    if not force:
+        check_comparable(first, second)
+    compared = compare_reports(first, second, tolerance=tolerance)
+    if as_json:
+        found = [{**asdict(one), "slower": one.slower, "faster": one.faster} for one in compared]
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _print(compared)
+    ctx.exit(SOMETHING_FAILED if any(one.slower for one in compared) else SUCCESS)
+
+
+def _print(compared: list[Comparison]) -> None:
+    from rich.table import Table
+
+    table = Table("what", "before ms", "after ms", "ratio", "95 % interval", "", box=None, pad_edge=False)
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    for one in compared:
+        verdict = "[red]slower[/red]" if one.slower else "[green]faster[/green]" if one.faster else "within the noise"
+        interval = f"{one.low:.3f} to {one.high:.3f}"
+        table.add_row(one.name, f"{one.before:.2f}", f"{one.after:.2f}", f"{one.ratio:.3f}", interval, verdict)
+    console().print(table)
