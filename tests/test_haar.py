@@ -271,7 +271,7 @@ def test_an_opencv_without_cascades_says_which_to_install(
     name: str, picture: BGRImage, monkeypatch: pytest.MonkeyPatch, toy_model: Path
 ) -> None:
     detector = make(name)
-    monkeypatch.setattr("maskcheck.detectors.haar.cascades._loaded", threading.local())
+    monkeypatch.setattr("maskcheck.detectors.haar.cascades._idle", {})
     pipeline = MaskPipeline(name, model=toy_model, device="cpu", threads=1)
     monkeypatch.delattr(cv2, "CascadeClassifier")
 

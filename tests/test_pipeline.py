@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -227,6 +228,46 @@ def test_a_stream_takes_no_more_pictures_than_it_holds(toy_model: Path, halves: 
 
     next(pipeline.stream(camera(), batch_size=1))
     assert taken == 1
+
+
+def test_a_stream_looks_for_faces_in_two_pictures_at_a_time(toy_model: Path, halves: NDArray[np.uint8]) -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    class Meeting:
+        def detect(self, _image: NDArray[np.uint8], /) -> Detections:
+            together.wait()
+            return Detections.empty()
+
+    results = list(MaskPipeline(Meeting(), model=toy_model).stream([halves] * 4, workers=2))
+
+    assert [result.error for result in results] == [None] * 4
+
+
+def test_a_stream_that_is_left_ends_its_threads(toy_model: Path, halves: NDArray[np.uint8]) -> None:
+    results = MaskPipeline(FixedDetector([LEFT], [0.5]), model=toy_model).stream([halves] * 100, batch_size=2)
+
+    next(results)
+    results.close()
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("maskcheck")]
+
+
+def test_what_a_source_gave_before_it_failed_is_not_lost(toy_model: Path, halves: NDArray[np.uint8]) -> None:
+    def camera() -> Iterator[NDArray[np.uint8]]:
+        yield from [halves] * 3
+        raise OSError("unplugged")
+
+    results: list[FrameResult] = []
+    with pytest.raises(OSError, match="unplugged"):
+        results.extend(MaskPipeline(FixedDetector([LEFT], [0.5]), model=toy_model).stream(camera()))
+
+    assert [len(result) for result in results] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("number", ["batch_size", "workers"])
+def test_a_stream_without_pictures_or_workers_at_a_time_is_refused(toy_model: Path, number: str) -> None:
+    with pytest.raises(ValueError, match=f"{number}: expected 1 or more, got 0"):
+        MaskPipeline(FixedDetector([], []), model=toy_model).stream([], **{number: 0})
 
 
 def test_a_detector_that_fails_on_one_picture_does_not_stop_the_others(

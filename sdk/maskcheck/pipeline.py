@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskcheck._version import __version__
+from maskcheck.ahead import map_ahead
 from maskcheck.classifier import DEFAULT_BATCH_SIZE, MaskClassifier
+from maskcheck.cpu import default_thread_count
 from maskcheck.crops import Crops
 from maskcheck.detectors.api import Detections, Detector, OptionValue
 from maskcheck.detectors.registry import check_options, create_detector, default_registry
@@ -114,16 +117,24 @@ class MaskPipeline:
         self.warm_up()
         return self._finish([self._detect(image, frame=0)])[0]
 
-    def stream(self, frames: Iterable[ImageLike], *, batch_size: int | None = None) -> Iterator[FrameResult]:
+    def stream(
+        self, frames: Iterable[ImageLike], *, batch_size: int | None = None, workers: int | None = None
+    ) -> Generator[FrameResult, None, None]:
         """Find and classify the faces of many pictures, in order; faces of several pictures share batches.
 
+        Threads decode the next pictures and find faces in them while earlier ones are classified and their results
+        used, so the timings of results overlap. Pictures are taken from `frames` in the caller's thread, as results
+        are asked for, and never more than two batches and two for each worker ahead. Closing the iterator ends the
+        threads.
+
         A picture that cannot be read, or on which the detector fails, gives a result with its ``error``; the others
-        go on. Pictures are taken from `frames` as results are asked for, at most `batch_size` ahead.
+        go on. If `frames` raises, so does the iterator, after the results of what came before.
 
         Args:
             frames: Pictures, each as in a call.
             batch_size: Most faces, and most pictures, that are held together; by default, that of the pipeline. With
                 1, each result comes before the next picture is taken, as a live camera wants it.
+            workers: Threads that decode and detect; by default, two, or one where one CPU may be used.
 
         Raises:
             RuntimeUnavailable, ModelError: The classifier cannot run; raised at the first result.
@@ -131,26 +142,30 @@ class MaskPipeline:
         limit = self.classifier.batch_size if batch_size is None else batch_size
         if limit < 1:
             raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
-        return self._stream(frames, limit)
+        if workers is None:
+            workers = min(2, default_thread_count())
+        if workers < 1:
+            raise ValueError(f"workers: expected 1 or more, got {workers}")
+        return self._stream(frames, limit, workers)
 
-    def _stream(self, frames: Iterable[ImageLike], limit: int) -> Iterator[FrameResult]:
+    def _stream(self, frames: Iterable[ImageLike], limit: int, workers: int) -> Generator[FrameResult, None, None]:
         self.warm_up()
-        held: list[_Detected | FrameResult] = []
-        faces = 0
-        for position, image in enumerate(frames):
-            source = _source(image)
-            frame = 0 if source else position
-            try:
-                found = self._detect(image, frame=frame)
-            except MaskCheckError as error:
-                held.append(FrameResult((), (0, 0), source=source, frame=frame, error=error))
-            else:
-                held.append(found)
-                faces += len(found.crops)
-            if faces >= limit or len(held) >= limit:
-                yield from self._finish(held)
-                held, faces = [], 0
-        yield from self._finish(held)
+        ahead = min(limit, 2 * workers)
+        with (
+            closing(map_ahead(self._try_detect, enumerate(frames), workers=workers, ahead=ahead)) as found,
+            closing(map_ahead(self._finish, _batches(found, limit), workers=1, ahead=min(limit, 2))) as finished,
+        ):
+            for results in finished:
+                yield from results
+
+    def _try_detect(self, numbered: tuple[int, ImageLike]) -> _Detected | FrameResult:
+        position, image = numbered
+        source = _source(image)
+        frame = 0 if source else position
+        try:
+            return self._detect(image, frame=frame)
+        except MaskCheckError as error:
+            return FrameResult((), (0, 0), source=source, frame=frame, error=error)
 
     def classify(self, image: ImageLike, boxes: ArrayLike) -> tuple[Face, ...]:
         """Classify faces that the caller found.
@@ -339,6 +354,23 @@ class _Detected:
     source: str | None
     frame: int
     timings: Timings
+
+
+def _batches(found: Iterable[_Detected | FrameResult], limit: int) -> Iterator[list[_Detected | FrameResult]]:
+    """Pictures together, until they or their faces are `limit`."""
+    held: list[_Detected | FrameResult] = []
+    faces = 0
+    try:
+        for one in found:
+            held.append(one)
+            faces += len(one.crops) if isinstance(one, _Detected) else 0
+            if faces >= limit or len(held) >= limit:
+                yield held
+                held, faces = [], 0
+    except Exception:  # of whoever gives the pictures
+        yield held
+        raise
+    yield held
 
 
 def _clip(boxes: NDArray[np.float64], pixels: BGRImage) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

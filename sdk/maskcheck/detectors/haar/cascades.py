@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ FILES = {
 }
 """File of OpenCV by the name of the cascade."""
 
-_loaded = threading.local()  # cascades keep scratch buffers: two threads in one of them crash
+_idle: dict[tuple[str, int | None], list[Any]] = {}
 
 
 def find_windows(
@@ -42,22 +43,29 @@ def find_windows(
     Raises:
         PluginError: The cascade cannot be loaded.
     """
-    found = load_cascade(name, stages).detectMultiScale(grey, scale_factor, 0, minSize=(min_size, min_size))
+    with borrowed_cascade(name, stages) as cascade:
+        found = cascade.detectMultiScale(grey, scale_factor, 0, minSize=(min_size, min_size))
     boxes = np.asarray(found, np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return boxes[np.lexsort(boxes.T)]  # OpenCV's threads find them in any order
 
 
-def load_cascade(name: str, stages: int | None = None) -> Any:
-    """This thread's own copy of a cascade, or of its first stages.
+@contextmanager
+def borrowed_cascade(name: str, stages: int | None = None) -> Iterator[Any]:
+    """A cascade, or its first stages, that no other thread uses meanwhile.
+
+    Cascades keep scratch buffers, so that two threads in one of them crash; and they take long to load.
 
     Raises:
         PluginError: OpenCV has no cascade classifier, or came without the file.
     """
-    cascades: dict[tuple[str, int | None], Any] = _loaded.__dict__.setdefault("cascades", {})
-    if (name, stages) not in cascades:
-        cascades[name, stages] = _load(name, stages)
-    return cascades[name, stages]
+    idle = _idle.setdefault((name, stages), [])
+    try:
+        cascade = idle.pop()
+    except IndexError:  # none yet, or all are in use
+        cascade = _load(name, stages)
+    yield cascade
+    idle.append(cascade)
 
 
 def check_cascades() -> str:
@@ -97,7 +105,7 @@ def _load(name: str, stages: int | None) -> Any:
     return cascade
 
 
-@cache  # each thread loads a cascade of its own, from one text
+@cache  # a cascade is loaded for each thread at work, from one text
 def _cut(path: Path, stages: int | None) -> str:
     """The content of a cascade file, without the later stages."""
     root = ElementTree.parse(path).getroot()

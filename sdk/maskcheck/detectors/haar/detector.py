@@ -25,7 +25,7 @@ _FACE_IN_WINDOW = np.array([0.09, 0.17, -0.08, 0.07], np.float32)
 class HaarDetector:
     """Faces by Haar cascades (Viola and Jones, 2001) that are cut short, and a judge of what they let pass.
 
-    Safe to share between threads, each of which loads its own cascades; picklable.
+    Safe to share between threads, each of which uses cascades of its own; picklable.
 
     Attributes:
         preset: ``fast``, ``balanced`` or ``thorough``.

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.haar.cascades import load_cascade
+from maskcheck.detectors.haar.cascades import borrowed_cascade
 from maskcheck.images import BGRImage
 
 # Slope and offset of the logistic curve from the weight that OpenCV gives a face to the chance that it is one. Fitted
@@ -45,9 +45,10 @@ class PlainHaarDetector:
         if self.upscale != 1:
             grey = cv2.resize(grey, None, fx=self.upscale, fy=self.upscale, interpolation=cv2.INTER_LINEAR)
         side = round(self.min_size * self.upscale)
-        boxes, _, weights = load_cascade(self.cascade).detectMultiScale3(
-            grey, self.scale_factor, self.min_neighbors, minSize=(side, side), outputRejectLevels=True
-        )
+        with borrowed_cascade(self.cascade) as cascade:
+            boxes, _, weights = cascade.detectMultiScale3(
+                grey, self.scale_factor, self.min_neighbors, minSize=(side, side), outputRejectLevels=True
+            )
         if len(boxes) == 0:
             return Detections.empty()
         corners = np.asarray(boxes, np.float32) / np.float32(self.upscale)

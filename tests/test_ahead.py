@@ -1,0 +1,91 @@
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from maskcheck.ahead import map_ahead
+
+PATIENCE = 30  # seconds after which something that must happen has not
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def taken(numbers: list[int], upto: int) -> Iterator[int]:
+    """Numbers, noting which were asked for."""
+    for number in range(upto):
+        numbers.append(number)
+        yield number
+
+
+def threads() -> int:
+    return sum(thread.name.startswith("maskcheck") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("ahead", [1, 2, 50])
+def test_results_come_in_the_order_of_the_items(workers: int, ahead: int) -> None:
+    assert list(map_ahead(double, range(20), workers=workers, ahead=ahead)) == list(range(0, 40, 2))
+
+
+def test_the_second_item_is_worked_on_while_the_first_is_not_done() -> None:
+    together = threading.Barrier(2, timeout=PATIENCE)
+
+    def meet(number: int) -> int:
+        together.wait()
+        return number
+
+    assert list(map_ahead(meet, range(4), workers=2, ahead=2)) == [0, 1, 2, 3]
+
+
+def test_never_more_items_are_taken_than_allowed() -> None:
+    numbers: list[int] = []
+    results = map_ahead(double, taken(numbers, 100), workers=2, ahead=3)
+
+    for _ in range(10):
+        next(results)
+    results.close()
+
+    assert numbers == list(range(12))
+
+
+def test_with_one_ahead_each_result_is_used_before_the_next_item_is_taken() -> None:
+    numbers: list[int] = []
+
+    for result in map_ahead(double, taken(numbers, 5), workers=2, ahead=1):
+        assert numbers[-1] == result / 2
+
+
+def test_closing_it_ends_its_threads_and_takes_nothing_more() -> None:
+    numbers: list[int] = []
+    results = map_ahead(double, taken(numbers, 100), workers=2, ahead=10)
+
+    next(results)
+    results.close()
+
+    assert len(numbers) == 10
+    assert threads() == 0
+
+
+def test_what_came_before_a_failing_source_is_given_first() -> None:
+    def camera() -> Iterator[int]:
+        yield from range(3)
+        raise OSError("unplugged")
+
+    results: list[int] = []
+    with pytest.raises(OSError, match="unplugged"):
+        results.extend(map_ahead(double, camera(), workers=2, ahead=10))
+    assert results == [0, 2, 4]
+    assert threads() == 0
+
+
+def test_a_failing_item_raises_in_its_place() -> None:
+    def half(number: int) -> float:
+        return 1 / (number - 2)
+
+    results: list[float] = []
+    with pytest.raises(ZeroDivisionError):
+        results.extend(map_ahead(half, range(5), workers=2, ahead=4))
+    assert results == [-0.5, -1.0]
+    assert threads() == 0
