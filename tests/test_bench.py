@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from maskcheck import MaskPipeline
 from maskcheck_bench.commands import main
+from maskcheck_bench.outcome import Effort, Load, Outcome
 from maskcheck_bench.processes import Job, ProcessFailed, run_in_turns
-from maskcheck_bench.report import Report
-from maskcheck_bench.scenarios import Outcome
+from maskcheck_bench.rendering import folder as rendering
+from maskcheck_bench.report import Report, make_report, read_report
 from maskcheck_bench.timing import Timing, join, measure, percentile
 
 
@@ -20,8 +23,8 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(one) for one in arguments], catch_exceptions=False)
 
 
-def timing(*processes: tuple[float, ...], name: str = "x", items: int = 1) -> Timing:
-    return Timing(name, items, 0, processes)
+def timing(*processes: tuple[float, ...], name: str = "x", items: int = 1, group: str = "") -> Timing:
+    return Timing(name, items, 0, processes, group)
 
 
 def test_the_work_is_done_for_every_round_and_only_the_measured_are_kept() -> None:
@@ -69,41 +72,60 @@ def test_work_that_is_shorter_than_the_clocks_tick_is_said() -> None:
     assert "too coarse" in note
 
 
-def test_timings_of_one_name_are_joined_in_the_order_of_the_names() -> None:
-    joined = join([timing((1.0,), name="a"), timing((2.0,), name="b"), timing((3.0,), name="a")])
+def test_timings_of_one_thing_are_joined_in_the_order_of_the_things() -> None:
+    other = timing((4.0,), name="a", group="other")
+    joined = join([timing((1.0,), name="a"), timing((2.0,), name="b"), other, timing((3.0,), name="a")])
 
-    assert [(one.name, one.processes) for one in joined] == [("a", ((1.0,), (3.0,))), ("b", ((2.0,),))]
+    assert [(one.name, one.processes) for one in joined] == [
+        ("a", ((1.0,), (3.0,))),
+        ("b", ((2.0,),)),
+        ("a", ((4.0,),)),
+    ]
 
 
 def test_run_reports_machine_receipt_and_timings(toy_model: Path, portrait: Path, tmp_path: Path) -> None:
-    report = tmp_path / "report.json"
-    options = ("--model", toy_model, "--rounds", 2, "--warmup", 0, "--processes", 2)
+    options = ("--model", toy_model, "--rounds", 2, "--warmup", 0, "--processes", 2, "--suite", "quick")
 
-    result = invoke("run", portrait, *options, "--json", report)
+    result = invoke("run", portrait, *options, "--scenario", "pipeline", "--scenario", "stages", "--output", tmp_path)
 
     assert result.exit_code == 0
-    content = json.loads(report.read_text())
-    assert content["schema"] == "maskcheck-bench/2"
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["schema"] == "maskcheck-bench/3"
     assert content["machine"]["usable_cpus"] >= 1
     assert content["receipt"]["providers"] == ["CPUExecutionProvider"]
-    assert content["pipeline"]["faces"] == 1
-    assert sum(content["pipeline"]["stage_shares"].values()) == pytest.approx(1, abs=0.01)
-    assert [one["name"] for one in content["timings"]] == [
-        "classifier, batch 1",
-        "classifier, batch 8",
-        "classifier, batch 32",
-        "pipeline, stream",
-        "pipeline, one by one",
+    assert content["facts"]["pipeline"] == {"pictures": 1, "faces": 1}
+    assert [(one["group"], one["name"]) for one in content["timings"]] == [
+        ("pipeline", "stream"),
+        ("pipeline", "one by one"),
+        ("stages", "decode"),
+        ("stages", "detect"),
+        ("stages", "crop"),
+        ("stages", "classify"),
+        ("stages", "post (result to JSON)"),
     ]
     assert all([len(process) for process in one["processes_ms"]] == [2, 2] for one in content["timings"])
-    assert "pipeline, one by one" in result.stdout
+    assert "one by one" in result.stdout
 
 
 def test_a_picture_that_failed_is_reported(toy_model: Path, portrait: Path, tmp_path: Path) -> None:
-    result = invoke("run", portrait, tmp_path / "absent.jpg", "--model", toy_model, "--rounds", 1, "--processes", 1)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    options = ("--model", toy_model, "--suite", "quick", "--scenario", "pipeline", "--rounds", 1)
 
-    assert result.exit_code == 1
-    assert "absent.jpg" in result.stdout
+    absent = invoke("run", portrait, tmp_path / "absent.jpg", *options)
+    unreadable = invoke("run", portrait, broken, *options)
+
+    assert absent.exit_code == unreadable.exit_code == 1
+    assert "absent.jpg" in absent.stdout
+    assert "broken.jpg" in unreadable.stdout
+
+
+def test_an_unknown_scenario_names_the_known_ones() -> None:
+    result = invoke("run", "--scenario", "everything")
+
+    assert result.exit_code == 2
+    assert "classifier under load" in result.stderr
+    assert invoke("run", "--list").stdout.splitlines()[:2] == ["classifier", "pipeline"]
 
 
 def test_no_picture_at_all_cannot_run(toy_model: Path, tmp_path: Path) -> None:
@@ -115,10 +137,10 @@ def test_no_picture_at_all_cannot_run(toy_model: Path, tmp_path: Path) -> None:
 
 def test_a_process_that_fails_says_why_and_the_others_go_on_in_turns(toy_model: Path, portrait: Path) -> None:
     options = {"model": str(toy_model)}
-    good = Job("classifier", options, (str(portrait),), rounds=1, warmup=0)
+    good = Job("classifier", options, (str(portrait),), Effort(rounds=1, warmup=0))
     bad = replace(good, options={**options, "detector": "nobody"})
 
-    outcomes = [outcome for _, outcome in run_in_turns([bad, good], processes=2)]
+    outcomes = [outcome for _, outcome in run_in_turns([bad, good] * 2)]
 
     assert [type(one) for one in outcomes] == [ProcessFailed, Outcome] * 2
     assert "no detector 'nobody'" in str(outcomes[0])
@@ -130,11 +152,15 @@ def write_report(tmp_path: Path) -> Callable[..., Path]:
 
     def write(name: str, *medians: float, cpu: str = "one", model: str = "m", what: str = "x") -> Path:
         report = Report(
+            made="2026-01-01T00:00:00+00:00",
             machine={"cpu": cpu},
             receipt={"model_sha256": model},
             precision="int8",
-            pipeline={},
-            timings=(timing(*[(median,) for median in medians], name=what),),
+            effort=Effort(),
+            timings=(timing(*[(median,) for median in medians], name=what), timing((1.0,), name="of one process")),
+            loads=(),
+            facts={},
+            skipped={},
             failed=(),
         )
         path = tmp_path / name
@@ -200,10 +226,63 @@ def test_reports_that_cannot_be_compared_are_refused(write_report: Callable[...,
     for file, problem in (
         (single, "--processes"),
         (foreign, "'maskcheck-bench/1'"),
-        (other, "nothing in common"),
+        (other, "the noise cannot be told"),
         (cut, "is no report"),
         (tmp_path / "absent.json", "absent.json"),
     ):
         result = invoke("compare", good, file)
         assert result.exit_code == 2
         assert problem in result.stderr
+
+
+@pytest.fixture
+def report() -> Report:
+    """A report with something in each of its parts."""
+    peers = [timing((4.0, 4.0), (5.0, 5.0), name="maskcheck", items=2, group="peers, batch 2")]
+    peers.append(timing((8.0, 8.0), (10.0, 10.0), name="<other>", items=2, group="peers, batch 2"))
+    curve = [Timing("", 1, 0, ((6.0 / threads,),), "threads", threads) for threads in (1.0, 2.0)]
+    return Report(
+        made="2026-01-01T00:00:00+00:00",
+        machine={"cpu": "A", "usable_cpus": 2, "memory_gib": 4.0, "cpu_features": ["F"], "busy_percent_before": 1.0},
+        receipt={"model": "m.onnx", "providers": ["P"], "threads": 2, "detector": "d", "versions": {"numpy": "2"}},
+        precision="int8",
+        effort=Effort(),
+        timings=(*peers, *curve),
+        loads=(Load("classifier", "Server", "rate", "samples/s", None, 5, 1.0, {"50.00": 2.5}, False),),
+        facts={"limits": {"peaks": {"float32": 12.5}}},
+        skipped={"openvino": "pip install openvino"},
+        failed=("b.jpg is damaged",),
+    )
+
+
+def test_a_report_is_written_for_programs_and_for_people(report: Report, tmp_path: Path) -> None:
+    rendering.write_report(report, tmp_path / "new")
+
+    text = (tmp_path / "new" / "report.md").read_text()
+    page = (tmp_path / "new" / "report.html").read_text()
+    assert read_report(tmp_path / "new" / "report.json") == report
+    for said in ("no rate met it", "pip install openvino", "b.jpg is damaged", "peaks: float32", "12.5"):
+        assert said in text
+        assert said in page
+    assert "| <other> | 2 | 2 x 2 | 9.00 | too few rounds | 222.2 | 1.25x | 2.00 |" in text
+    assert "<td>&lt;other&gt;</td>" in page
+    assert "plotly.js v" in page  # the library itself: a page that opens without a network
+    assert not re.search(r"<(script|link)[^>]+(src|href)=", page)
+
+
+def test_what_is_skipped_or_failed_is_told_and_the_rest_kept(toy_model: Path) -> None:
+    job = Job("one", {}, (), Effort())
+    pipeline = MaskPipeline(model=toy_model)
+    outcomes: list[tuple[Job, Outcome | ProcessFailed]] = [
+        (job, Outcome((timing((1.0,)),), {"failed": ["a.jpg"], "faces": 3})),
+        (job, Outcome((timing((2.0,)),), {"failed": ["a.jpg"], "faces": 3})),
+        (replace(job, scenario="two"), Outcome(skipped="pip install it")),
+        (replace(job, scenario="three"), ProcessFailed("three: crashed")),
+    ]
+
+    made = make_report(pipeline, Effort(), outcomes)
+
+    assert [one.processes for one in made.timings] == [((1.0,), (2.0,))]
+    assert made.facts == {"one": {"faces": 3}}
+    assert made.skipped == {"two": "pip install it"}
+    assert made.failed == ("a.jpg", "three: crashed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +59,9 @@ def check_comparable(before: Report, after: Report) -> None:
     differences = [
         *_differences("machine", before.machine, after.machine, _SAME_MACHINE),
         *_differences("receipt", before.receipt, after.receipt, _SAME_WORK),
-        *_differences("pipeline", before.pipeline, after.pipeline, ("pictures", "faces")),
+        *_differences(
+            "pipeline", before.facts.get("pipeline", {}), after.facts.get("pipeline", {}), ("pictures", "faces")
+        ),
     ]
     if differences:
         raise ReportError(
@@ -73,7 +75,7 @@ def compare(before: Report, after: Report, *, tolerance: float) -> list[Comparis
 
     Welch's t-test on the logarithms of the processes' medians: rounds of one process share its luck with memory and
     caches, so that only processes count as repetitions (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
-    2013).
+    2013). Timings of a single process are left out: their noise cannot be told.
 
     Args:
         before: The first report.
@@ -81,19 +83,19 @@ def compare(before: Report, after: Report, *, tolerance: float) -> list[Comparis
         tolerance: Change that does not count, as a share: 0.02 for 2 %.
 
     Raises:
-        ReportError: They have nothing in common, or one has a single process.
+        ReportError: They have nothing in common of which each has several processes.
     """
-    others = {one.name: one for one in after.timings}
-    pairs = [(one, others[one.name]) for one in before.timings if one.name in others]
+    others = {one.key: one for one in after.timings}
+    pairs = [(one, others[one.key]) for one in before.timings if one.key in others]
     if not pairs:
         raise ReportError("the reports time nothing in common")
-    least = min(len(one.processes) for pair in pairs for one in pair)
-    if least < _LEAST_PROCESSES:
+    repeated = [pair for pair in pairs if min(len(one.processes) for one in pair) >= _LEAST_PROCESSES]
+    if not repeated:
         raise ReportError(
-            f"expected {_LEAST_PROCESSES} processes or more in each report, got {least}: the noise cannot be told;"
-            " run again with --processes 5, say"
+            f"expected timings of {_LEAST_PROCESSES} processes or more in each report, got none: the noise cannot be"
+            " told; run again with --processes 5, say"
         )
-    return [_compare(one, other, tolerance) for one, other in pairs]
+    return [_compare(one, other, tolerance) for one, other in repeated]
 
 
 def _compare(before: Timing, after: Timing, tolerance: float) -> Comparison:
@@ -107,7 +109,7 @@ def _compare(before: Timing, after: Timing, tolerance: float) -> Comparison:
         interval = ttest_ind(second, first, equal_var=False).confidence_interval(_CONFIDENCE)
         low, high = float(interval.low), float(interval.high)
     return Comparison(
-        name=before.name,
+        name=f"{before.group}: {before.name}" if before.group else before.name,
         before=float(np.exp(first.mean())),
         after=float(np.exp(second.mean())),
         ratio=float(np.exp(difference)),
@@ -117,7 +119,9 @@ def _compare(before: Timing, after: Timing, tolerance: float) -> Comparison:
     )
 
 
-def _differences(what: str, before: dict[str, Any], after: dict[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
+def _differences(
+    what: str, before: Mapping[str, Any], after: Mapping[str, Any], keys: tuple[str, ...]
+) -> Iterator[str]:
     for key in keys:
         if before.get(key) != after.get(key):
             yield f"{what}: {key} is {before.get(key)!r} and {after.get(key)!r}"

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from maskcheck import MaskCheckError, MaskPipeline
-from maskcheck_bench.scenarios import SCENARIOS, Outcome
-from maskcheck_bench.timing import Timing
+from maskcheck_bench.outcome import Effort, Outcome
+from maskcheck_bench.scenarios import SCENARIOS
 
 _JOB, _OUTCOME = "job.json", "outcome.json"
 _LAST_WORDS = 3  # lines of a process that failed
@@ -30,29 +30,33 @@ class Job:
         scenario: Its name.
         options: Arguments of the pipeline.
         pictures: Files.
-        rounds: Measured rounds.
-        warmup: Rounds before them.
+        effort: How long to measure.
     """
 
     scenario: str
     options: Mapping[str, Any]
     pictures: Sequence[str]
-    rounds: int
-    warmup: int
+    effort: Effort
 
 
 class ProcessFailed(MaskCheckError):
     """A process ended without an outcome."""
 
 
-def run_in_turns(jobs: Sequence[Job], *, processes: int) -> Iterator[tuple[Job, Outcome | ProcessFailed]]:
-    """Run every job in `processes` processes, A B A B, so that noise of the machine meets all alike."""
-    for _ in range(processes):
-        for job in jobs:
-            try:
-                yield job, run_process(job)
-            except ProcessFailed as error:
-                yield job, error
+def run_in_turns(jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome | ProcessFailed]]:
+    """Run jobs, one after the other; a scenario that says that it cannot run here is not asked again."""
+    skipped: set[str] = set()
+    for job in jobs:
+        if job.scenario in skipped:
+            continue
+        try:
+            outcome = run_process(job)
+        except ProcessFailed as error:
+            yield job, error
+        else:
+            if outcome.skipped:
+                skipped.add(job.scenario)
+            yield job, outcome
 
 
 def run_process(job: Job) -> Outcome:
@@ -69,15 +73,14 @@ def run_process(job: Job) -> Outcome:
         if done.returncode != 0 or not (folder / _OUTCOME).is_file():
             words = "; ".join(done.stderr.strip().splitlines()[-_LAST_WORDS:])
             raise ProcessFailed(f"{job.scenario}: its process ended with status {done.returncode}: {words}")
-        content = json.loads((folder / _OUTCOME).read_text(encoding="utf-8"))
-    return Outcome(tuple(Timing.from_dict(one) for one in content["timings"]), content["work"])
+        return Outcome.from_dict(json.loads((folder / _OUTCOME).read_text(encoding="utf-8")))
 
 
 def _main(folder: Path) -> None:
-    job = Job(**json.loads((folder / _JOB).read_text(encoding="utf-8")))
-    outcome = SCENARIOS[job.scenario](MaskPipeline(**job.options), job.pictures, job.rounds, job.warmup)
-    content = {"timings": [one.to_dict() for one in outcome.timings], "work": outcome.work}
-    (folder / _OUTCOME).write_text(json.dumps(content), encoding="utf-8")
+    content = json.loads((folder / _JOB).read_text(encoding="utf-8"))
+    job = Job(**content | {"effort": Effort(**content["effort"])})
+    outcome = SCENARIOS[job.scenario](MaskPipeline(**job.options), job.pictures, job.effort)
+    (folder / _OUTCOME).write_text(json.dumps(outcome.to_dict()), encoding="utf-8")
 
 
 if __name__ == "__main__":

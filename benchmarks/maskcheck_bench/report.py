@@ -1,20 +1,21 @@
-"""The report of a run: what it holds, how it is read again, and how it reads as a page."""
+"""The report of a run: what it holds, and how it is read again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from maskcheck import MaskCheckError, MaskPipeline
 from maskcheck_bench.machine import describe_machine
+from maskcheck_bench.outcome import Effort, Load, Outcome
 from maskcheck_bench.processes import Job, ProcessFailed
-from maskcheck_bench.scenarios import Outcome
 from maskcheck_bench.timing import Timing, join
 
-SCHEMA = "maskcheck-bench/2"
+SCHEMA = "maskcheck-bench/3"
 
 
 class ReportError(MaskCheckError):
@@ -26,61 +27,89 @@ class Report:
     """What a run measured, and on what.
 
     Attributes:
+        made: When it began, UTC, in ISO 8601.
         machine: What :func:`describe_machine` says.
         receipt: Detector, model, providers and versions.
         precision: Arithmetic of the model's weights.
-        pipeline: What the pipeline did in a round: pictures, faces, share of each stage.
+        effort: How long was measured.
         timings: The figures.
+        loads: Those of MLPerf's scenarios.
+        facts: What else each scenario says, by its name.
+        skipped: Why a scenario did not run, by its name.
         failed: What went wrong, in words.
     """
 
-    machine: dict[str, Any]
-    receipt: dict[str, Any]
+    made: str
+    machine: Mapping[str, Any]
+    receipt: Mapping[str, Any]
     precision: str
-    pipeline: dict[str, Any]
+    effort: Effort
     timings: tuple[Timing, ...]
+    loads: tuple[Load, ...]
+    facts: Mapping[str, Mapping[str, Any]]
+    skipped: Mapping[str, str]
     failed: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return {
             "schema": SCHEMA,
-            "machine": self.machine,
-            "receipt": self.receipt,
-            "precision": self.precision,
-            "pipeline": self.pipeline,
+            **asdict(self),
             "timings": [one.to_dict() for one in self.timings],
-            "failed": list(self.failed),
         }
+
+    def group(self, name: str) -> list[Timing]:
+        """Timings of one group, in order."""
+        return [one for one in self.timings if one.group == name]
+
+    @property
+    def groups(self) -> list[str]:
+        """Names of all groups, in order."""
+        return list(dict.fromkeys(one.group for one in self.timings))
 
 
 def make_report(
-    pipeline: MaskPipeline, outcomes: Iterable[tuple[Job, Outcome | ProcessFailed]], failed: Sequence[str]
+    pipeline: MaskPipeline,
+    effort: Effort,
+    outcomes: Iterable[tuple[Job, Outcome | ProcessFailed]],
+    failed: Sequence[str] = (),
 ) -> Report:
     """Make a report of what a run gives.
 
     Args:
         pipeline: As it is in every process.
+        effort: As it is in every process.
         outcomes: Of each process, as they come.
         failed: What went wrong before.
     """
-    machine = describe_machine()
+    made, machine = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine()
     problems = list(failed)
     timings: list[Timing] = []
-    work: dict[str, Any] = {}
-    for _, outcome in outcomes:
+    loads: list[Load] = []
+    facts: dict[str, dict[str, Any]] = {}
+    skipped: dict[str, str] = {}
+    for job, outcome in outcomes:
         if isinstance(outcome, ProcessFailed):
             problems.append(str(outcome))
+        elif outcome.skipped:
+            skipped[job.scenario] = outcome.skipped
         else:
             timings += outcome.timings
-            work.update(outcome.work)
-    problems += work.pop("failed", [])
+            loads += outcome.loads
+            own = dict(outcome.facts)
+            problems += own.pop("failed", [])
+            if own:
+                facts[job.scenario] = own
     return Report(
+        made=made,
         machine=machine,
         receipt=pipeline.receipt.to_dict(),
         precision=pipeline.classifier.info.precision,
-        pipeline=work,
+        effort=effort,
         timings=tuple(join(timings)),
+        loads=tuple(loads),
+        facts=facts,
+        skipped=skipped,
         failed=tuple(dict.fromkeys(problems)),
     )
 
@@ -91,18 +120,18 @@ def read_report(path: Path) -> Report:
     Raises:
         ReportError: It is something else, or of another version.
     """
-    advice = "expected the JSON report of `maskcheck-bench run` of this version; make it anew"
+    advice = "expected the report.json of `maskcheck-bench run` of this version; make it anew"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            raise ReportError(f"{path} has schema {content['schema']!r}, this version reads {SCHEMA!r}; {advice}")
-        return Report(
-            machine=content["machine"],
-            receipt=content["receipt"],
-            precision=content["precision"],
-            pipeline=content["pipeline"],
-            timings=tuple(Timing.from_dict(one) for one in content["timings"]),
-            failed=tuple(content["failed"]),
-        )
+        schema = content.pop("schema")
+        if schema != SCHEMA:
+            raise ReportError(f"{path} has schema {schema!r}, this version reads {SCHEMA!r}; {advice}")
+        parts = {
+            "effort": Effort(**content["effort"]),
+            "timings": tuple(Timing.from_dict(one) for one in content["timings"]),
+            "loads": tuple(Load(**one) for one in content["loads"]),
+            "failed": tuple(content["failed"]),
+        }
+        return Report(**content | parts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ReportError(f"{path} is no report ({type(error).__name__}: {error}); {advice}") from error

@@ -24,12 +24,21 @@ class Timing:
         items: Pictures or faces in one round.
         warmup: Rounds before the first measured one, in each process.
         processes: Milliseconds of each measured round, in order, of each process that did the work.
+        group: Timings of one group are looked at side by side.
+        x: Where in its group's chart it stands: the number of threads, say; None where the group is no curve.
     """
 
     name: str
     items: int
     warmup: int
     processes: tuple[tuple[float, ...], ...]
+    group: str = ""
+    x: float | None = None
+
+    @property
+    def key(self) -> tuple[str, str, float | None]:
+        """What tells it from other timings of a report."""
+        return self.group, self.name, self.x
 
     @property
     def medians(self) -> NDArray[np.float64]:
@@ -43,6 +52,8 @@ class Timing:
         medians = self.medians
         return {
             "name": self.name,
+            "group": self.group,
+            "x": self.x,
             "items": self.items,
             "warmup": self.warmup,
             "rounds": len(times),
@@ -67,7 +78,8 @@ class Timing:
         processes = tuple(tuple(float(one) for one in process) for process in values["processes_ms"])
         if not processes or not all(processes):
             raise ValueError("processes_ms: expected one time or more of each process")
-        return cls(str(values["name"]), int(values["items"]), int(values["warmup"]), processes)
+        x = None if values["x"] is None else float(values["x"])
+        return cls(str(values["name"]), int(values["items"]), int(values["warmup"]), processes, str(values["group"]), x)
 
     def _notes(self, median: float) -> list[str]:
         notes = []
@@ -101,7 +113,16 @@ def percentile(times: Sequence[float] | NDArray[np.float64], share: float) -> di
     return {"value": round(value, 3), "low": round(float(times[low - 1]), 3), "high": round(float(times[high - 1]), 3)}
 
 
-def measure(name: str, work: Callable[[], object], *, items: int, rounds: int, warmup: int) -> Timing:
+def measure(
+    name: str,
+    work: Callable[[], object],
+    *,
+    items: int,
+    rounds: int,
+    warmup: int,
+    group: str = "",
+    x: float | None = None,
+) -> Timing:
     """Do some work `warmup` times, then `rounds` times with a clock, in this process.
 
     Args:
@@ -110,6 +131,8 @@ def measure(name: str, work: Callable[[], object], *, items: int, rounds: int, w
         items: Pictures or faces in one round.
         rounds: Measured rounds, 1 or more.
         warmup: Rounds before them, which are not measured.
+        group: As in :class:`Timing`.
+        x: As in :class:`Timing`.
     """
     for _ in range(warmup):
         work()
@@ -118,13 +141,13 @@ def measure(name: str, work: Callable[[], object], *, items: int, rounds: int, w
         started = perf_counter()
         work()
         times.append((perf_counter() - started) * 1000)
-    return Timing(name, items, warmup, (tuple(times),))
+    return Timing(name, items, warmup, (tuple(times),), group, x)
 
 
 def join(timings: Sequence[Timing]) -> list[Timing]:
-    """Timings of one name, from several processes, made one; in the order in which the names first come."""
-    joined: dict[str, Timing] = {}
+    """Timings of one thing, from several processes, made one; in the order in which the things first come."""
+    joined: dict[tuple[str, str, float | None], Timing] = {}
     for one in timings:
-        before = joined.get(one.name)
-        joined[one.name] = one if before is None else replace(before, processes=before.processes + one.processes)
+        before = joined.get(one.key)
+        joined[one.key] = one if before is None else replace(before, processes=before.processes + one.processes)
     return list(joined.values())

@@ -24,6 +24,7 @@ from maskcheck_bench.accuracy.measurement import (
 )
 from maskcheck_bench.accuracy.plots import plot_against_time, plot_precision_recall
 from maskcheck_bench.machine import describe_machine
+from maskcheck_bench.markdown import table
 
 SCHEMA = "maskcheck-accuracy/1"
 INCORRECT = "mask_worn_incorrectly"
@@ -140,7 +141,7 @@ def _markdown(report: dict[str, Any]) -> list[str]:
         "",
         "## Detectors",
         "",
-        *_table(
+        *table(
             ["detector", "AP50", "AP50 >= 24 px", "recall", "recall >= 24 px", "ms a picture", "x fastest"],
             [
                 [
@@ -175,7 +176,7 @@ def _markdown(report: dict[str, Any]) -> list[str]:
         "At each detector's own least score, and at the best one: where the harmonic mean of precision and recall (F1)",
         "is greatest.",
         "",
-        *_table(
+        *table(
             ["detector", "least score", "precision", "recall", "labels right", "best score", "precision", "recall"],
             [
                 [one["name"]]
@@ -194,7 +195,7 @@ def _markdown(report: dict[str, Any]) -> list[str]:
 def _recalls(report: dict[str, Any]) -> list[str]:
     sizes = [size for size in report["candidates"][0]["detector"] if size != "all"]
     faces = {size: report["candidates"][0]["detector"][size]["faces"] for size in sizes}
-    return _table(
+    return table(
         ["detector", *(f"{size} ({faces[size]})" for size in sizes)],
         [[one["name"], *(_text(one["detector"][size]["recall"]) for size in sizes)] for one in report["candidates"]],
     )
@@ -211,11 +212,7 @@ def _pipelines(report: dict[str, Any]) -> list[str]:
         for one in report["candidates"]
         for figures in one["pipeline"]
     ]
-    return _table(["detector", "AP50 of each label", "mAP50", "mAP50 >= 24 px"], rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
+    return table(["detector", "AP50 of each label", "mAP50", "mAP50 >= 24 px"], rows)
 
 
 def _text(value: float | None) -> str:

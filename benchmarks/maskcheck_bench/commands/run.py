@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,72 +17,132 @@ from maskcheck.commands.options import detector_options, session_options
 from maskcheck.errors import SourceError
 
 if TYPE_CHECKING:
+    from maskcheck_bench.processes import Job
     from maskcheck_bench.report import Report
+    from maskcheck_bench.suites import Suite
 
-Outcome = TypeVar("Outcome")
+_EXAMPLES = "examples"
 
 
 @click.command()
-@click.argument("pictures", nargs=-1, required=True)
+@click.argument("pictures", nargs=-1)
+@click.option(
+    "--suite",
+    "suite_name",
+    type=click.Choice(["quick", "default", "full"]),
+    default="default",
+    show_default=True,
+    help="Scenarios and effort: a smoke test, all within ten minutes, or all for an hour.",
+)
+@click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Only this one; repeat for several.")
+@click.option("--list", "list_only", is_flag=True, help="List the scenarios and leave.")
 @detector_options
 @session_options
-@click.option("--rounds", type=click.IntRange(1), default=20, show_default=True, help="Measured rounds in a process.")
-@click.option("--warmup", type=click.IntRange(0), default=3, show_default=True, help="Rounds before, not measured.")
+@click.option("--rounds", type=click.IntRange(1), help="Measured rounds in a process, instead of the suite's.")
+@click.option("--warmup", type=click.IntRange(0), help="Rounds before, not measured.")
+@click.option("--processes", type=click.IntRange(1), help="Processes that repeat each of the scenarios that compare.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Least duration of each of MLPerf's scenarios.")
 @click.option(
-    "--processes", type=click.IntRange(1), default=3, show_default=True, help="Processes that repeat each measurement."
+    "--face-target-ms", type=click.FloatRange(0.1), help="Latency that 99 % of a server's queries of a face must keep."
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@click.option("--picture-target-ms", type=click.FloatRange(0.1), help="The same for queries of a picture.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for report.json, report.md and report.html.",
+)
 @click.pass_context
 def run(
     ctx: click.Context,
     /,
     pictures: tuple[str, ...],
-    rounds: int,
-    warmup: int,
-    processes: int,
-    json_file: Path | None,
+    suite_name: str,
+    scenarios: tuple[str, ...],
+    list_only: bool,
+    rounds: int | None,
+    warmup: int | None,
+    processes: int | None,
+    seconds: float | None,
+    face_target_ms: float | None,
+    picture_target_ms: float | None,
+    output: Path | None,
     providers: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Time the classifier alone, and the pipeline on PICTURES (files, folders, patterns).
+    """Measure the classifier alone, and the pipeline on PICTURES (files, folders, patterns; default: examples).
 
-    The classifier is timed on noise at several batch sizes; the pipeline from file to result, with the share of each
-    stage. Each is repeated in several processes, in turns. A percentile is told only where there are rounds enough.
+    Each scenario runs in a process of its own; those that reports are compared by in several, in turns. A percentile is
+    told only where there are rounds enough. Exit status 1 if something failed.
     """
-    require_extra("bench", "psutil")
+    require_extra("bench", "jinja2", "plotly", "psutil")
 
     from maskcheck.pipeline import MaskPipeline
     from maskcheck.sources import find_pictures
-    from maskcheck_bench.processes import Job, run_in_turns
+    from maskcheck_bench.processes import run_in_turns
+    from maskcheck_bench.rendering.folder import write_report
     from maskcheck_bench.report import make_report
     from maskcheck_bench.scenarios import SCENARIOS
+    from maskcheck_bench.suites import SUITES
 
+    if list_only:
+        for name in SCENARIOS:
+            click.echo(name)
+        return
+    unknown = [name for name in scenarios if name not in SCENARIOS]
+    if unknown:
+        raise click.BadParameter(f"expected one of {', '.join(SCENARIOS)}; got {unknown[0]!r}", param_hint="--scenario")
+    suite = SUITES[suite_name]
+    given: dict[str, Any] = {
+        "rounds": rounds,
+        "warmup": warmup,
+        "seconds": seconds,
+        "face_target_ms": face_target_ms,
+        "picture_target_ms": picture_target_ms,
+    }
+    suite = replace(
+        suite,
+        scenarios=scenarios or suite.scenarios,
+        processes=processes or suite.processes,
+        effort=replace(suite.effort, **{name: value for name, value in given.items() if value is not None}),
+    )
     options["providers"] = list(providers) or None
     pipeline = MaskPipeline(**options)
     pipeline.warm_up()
-    sources = list(find_pictures(pictures))
-    files = [str(source.path) for source in sources if source.error is None]
+    sources = list(find_pictures(pictures or (_EXAMPLES,)))
+    files = [str(source.path.resolve()) for source in sources if source.error is None]
     missing = [str(source.error) for source in sources if source.error is not None]
     if not files:
-        raise SourceError("; ".join(missing), source=" ".join(pictures))
-    jobs = [Job(name, options, files, rounds, warmup) for name in SCENARIOS]
-    outcomes = _track(run_in_turns(jobs, processes=processes), len(jobs) * processes)
-    report = make_report(pipeline, outcomes, missing)
-    if json_file:
-        json_file.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
-    _print(report)
+        raise SourceError("; ".join(missing), source=" ".join(pictures or (_EXAMPLES,)))
+    jobs = _plan(suite, options, files)
+    outcomes = run_in_turns(_track(jobs))
+    report = make_report(pipeline, suite.effort, outcomes, missing)
+    if output:
+        write_report(report, output)
+    _print(report, output)
     ctx.exit(SOMETHING_FAILED if report.failed else SUCCESS)
 
 
-def _track(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
+def _plan(suite: Suite, options: dict[str, Any], files: list[str]) -> list[Job]:
+    """The jobs in turns, A B A B, so that noise of the machine meets all alike."""
+    from maskcheck_bench.processes import Job
+
+    return [
+        Job(name, options, files, suite.effort)
+        for turn in range(suite.processes)
+        for name in suite.scenarios
+        if turn < suite.processes_of(name)
+    ]
+
+
+def _track(jobs: list[Job]) -> Iterable[Job]:
     if not sys.stderr.isatty():
-        return outcomes
+        return jobs
     from rich.progress import track
 
-    return track(outcomes, "Processes", total=total, console=console(stderr=True), transient=True)
+    return track(jobs, "Processes", console=console(stderr=True), transient=True)
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, output: Path | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -93,18 +153,23 @@ def _print(report: Report) -> None:
     for one in figures:
         p90 = "-" if one["p90_ms"] is None else f"{one['p90_ms']['value']:.2f}"
         times = [f"{one[key]:.2f}" for key in ("median_ms", "min_ms", "max_ms")]
-        table.add_row(one["name"], str(one["items"]), str(one["rounds"]), *times, p90, f"{one['items_per_second']:.1f}")
-    receipt, work, out = report.receipt, report.pipeline, console()
+        at = "" if one["x"] is None else f" {one['x']:g}"
+        name = f"{one['group']}: {one['name']}{at}"
+        table.add_row(name, str(one["items"]), str(one["rounds"]), *times, p90, f"{one['items_per_second']:.1f}")
+    receipt, out = report.receipt, console()
     out.print(table)
-    if work:
-        stages = ", ".join(f"{stage} {share:.0%}" for stage, share in work["stage_shares"].items())
-        out.print(f"pipeline: {work['faces']} faces in {work['pictures']} pictures a round; one by one: {stages}")
+    for load in report.loads:
+        value = "no rate met it" if load.value is None else f"{load.value:g} {load.unit}"
+        out.print(f"{load.subject}, {load.scenario}: {load.metric}: {value} ({load.queries} queries)")
     out.print(
         f"{receipt['model']} ({report.precision}), {', '.join(receipt['providers'])}, {receipt['threads']} threads,"
         f" detector {receipt['detector']}; CPUs {report.machine['busy_percent_before']:.0f} % busy before"
+        + (f"; report in {output}" if output else "")
     )
     for one in figures:
         for note in one["notes"]:
-            out.print(f"[yellow]{one['name']}: {note}[/yellow]")
+            out.print(f"[yellow]{one['group']}: {one['name']}: {note}[/yellow]")
+    for scenario, reason in report.skipped.items():
+        out.print(f"[yellow]skipped: {scenario}: {escape(reason)}[/yellow]")
     for failure in report.failed:
         out.print(f"[red]failed: {escape(failure)}[/red]")

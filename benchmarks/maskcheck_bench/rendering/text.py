@@ -1,0 +1,29 @@
+"""A report as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from maskcheck_bench.markdown import table
+from maskcheck_bench.rendering.sections import describe_sections
+from maskcheck_bench.report import Report
+
+
+def render_text(report: Report) -> str:
+    """The report as Markdown."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield "# Benchmark"
+    yield ""
+    machine = report.machine
+    yield f"{machine['cpu']}, {machine['usable_cpus']} CPUs, begun {report.made}. Read ratios of one report."
+    for section in describe_sections(report):
+        yield ""
+        yield f"## {section.title}"
+        yield ""
+        yield from table(section.head, section.rows)
+        if section.words:
+            yield ""
+            yield from (f"- {line}" for line in section.words)
