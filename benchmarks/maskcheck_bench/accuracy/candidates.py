@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from maskcheck import DetectorOptionError, MaskPipeline
-from maskcheck.detectors.registry import default_registry
+from maskcheck import DetectorOptionError, FrameResult, MaskPipeline
 
 REPORTED_FROM = 0.01
 """Detection score from which faces are ranked: less sure ones add next to nothing to average precision, and take most
@@ -16,17 +16,23 @@ of the time, since each is classified."""
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A pipeline under test.
+    """Something that finds and labels faces, under test.
 
     Attributes:
         name: The detector and its options, as typed.
-        pipeline: It reports every face down to ``REPORTED_FROM``, so that the whole ranking is seen.
-        min_score: The score from which its detector shows faces unless a user asks otherwise.
+        rank: Gives every face down to ``REPORTED_FROM``, so that the whole ranking is seen.
+        show: Gives the faces that a user would see; this one is timed.
+        min_score: The detection score from which those are shown.
+        labels: Labels that it tells apart.
+        receipt: What it runs with, as JSON-ready values.
     """
 
     name: str
-    pipeline: MaskPipeline
+    rank: Callable[[Path], FrameResult]
+    show: Callable[[Path], FrameResult]
     min_score: float
+    labels: tuple[str, ...]
+    receipt: Mapping[str, Any]
 
 
 def build_candidates(texts: Sequence[str], **settings: Any) -> list[Candidate]:
@@ -37,7 +43,7 @@ def build_candidates(texts: Sequence[str], **settings: Any) -> list[Candidate]:
         settings: Further arguments of every ``MaskPipeline``.
 
     Raises:
-        MaskCheckError: No such detector, or an option that it does not take.
+        MaskCheckError: No such detector, an option that it does not take, or a classifier that cannot run.
     """
     candidates = []
     for text in texts:
@@ -50,6 +56,8 @@ def build_candidates(texts: Sequence[str], **settings: Any) -> list[Candidate]:
                     f"expected 'DETECTOR [OPTION=VALUE ...]', got {text!r}", detector=name, option=pair
                 )
             options[option] = value
-        pipeline = MaskPipeline(name, detector_options=options, min_score=REPORTED_FROM, **settings)
-        candidates.append(Candidate(text, pipeline, default_registry().find(name).spec.default_min_score))
+        rank = MaskPipeline(name, detector_options=options, min_score=REPORTED_FROM, **settings)
+        show = MaskPipeline(name, detector_options=options, **settings)
+        receipt = show.receipt.to_dict()
+        candidates.append(Candidate(text, rank, show, show.min_score, show.classifier.labels, receipt))
     return candidates

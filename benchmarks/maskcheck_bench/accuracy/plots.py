@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from maskcheck.scoring import RECALLS
 
 _SIZE = (7.0, 4.5)  # inches
 _DOTS = 130  # an inch
+_MARKERS = "osD^vPX*"
 
 
 def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
@@ -30,28 +33,46 @@ def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
 
 def plot_against_time(report: dict[str, Any], path: Path) -> None:
     """AP50 of every detector against its time."""
+    points = {one["name"]: (one["detect_ms"]["median"], one["detector"]["all"]["ap50"]) for one in report["candidates"]}
+    _plot_trade_off(points, "median time of the detector (ms a picture)", "AP50 of the detector", path)
+
+
+def plot_against_speed(report: dict[str, Any], path: Path) -> None:
+    """mAP50 of every whole pipeline, over the labels that all have, against its speed."""
+    points = {
+        one["name"]: (
+            one["total_ms"]["mean"] and 1000 / one["total_ms"]["mean"],
+            one["pipeline"][-1]["map50"]["all"] if one["pipeline"] else None,
+        )
+        for one in report["candidates"]
+    }
+    _plot_trade_off(points, "pictures a second (whole pipeline, file to result)", "mAP50 of the whole pipeline", path)
+
+
+def _plot_trade_off(
+    points: Mapping[str, tuple[float | None, float | None]], xlabel: str, ylabel: str, path: Path
+) -> None:
+    """Points that differ in their preset alone are joined by a line."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     families: dict[str, list[tuple[float, float, str]]] = {}
-    for one in report["candidates"]:
-        time, precision = one["detect_ms"]["median"], one["detector"]["all"]["ap50"]
-        if time is not None and precision is not None:
-            family, _, options = one["name"].partition(" ")
-            families.setdefault(family, []).append((time, precision, options))
-    for family, points in families.items():
-        points.sort()
-        axes.plot([time for time, _, _ in points], [ap for _, ap, _ in points], "o-", label=family)
-        for time, precision, options in points:
-            name = options.removeprefix("preset=")
-            axes.annotate(
-                name, (time, precision), xytext=(0, 6), textcoords="offset points", fontsize="x-small", ha="center"
-            )
-    axes.set(xlabel="median time of the detector (ms a picture)", ylabel="AP50", xscale="log", ylim=(0, 1))
+    for name, (x, y) in points.items():
+        if x is not None and y is not None:
+            preset = re.search(r" preset=(\w+)", name)
+            family = name.replace(preset[0], "") if preset else name
+            families.setdefault(family, []).append((x, y, preset[1] if preset else ""))
+    for number, (family, members) in enumerate(families.items()):
+        members.sort()
+        marker = _MARKERS[number % len(_MARKERS)]
+        axes.plot([x for x, _, _ in members], [y for _, y, _ in members], f"{marker}-", label=family)
+        for x, y, label in members:
+            axes.annotate(label, (x, y), xytext=(0, 6), textcoords="offset points", fontsize="x-small", ha="center")
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log", ylim=(0, 1))
     axes.margins(x=0.1)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     if families:
-        axes.legend(fontsize="small", loc="lower right")
+        axes.legend(fontsize="small")
     figure.savefig(path, dpi=_DOTS)

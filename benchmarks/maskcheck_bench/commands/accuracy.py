@@ -69,8 +69,6 @@ def accuracy(
     annotated = read_coco(data)
     pictures = _choose(annotated.pictures, only)
     candidates = build_candidates(detectors, providers=providers or None, **options)
-    for candidate in candidates:
-        candidate.pipeline.warm_up()
     measured = run_candidates(candidates, _track(pictures))
     source = data.name + (f", those that {only.name} names" if only else "")
     report = describe_run(measured, pictures, data=source, skipped=annotated.skipped)
