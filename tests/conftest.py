@@ -14,6 +14,14 @@ from onnx import TensorProto, helper
 from maskcheck import ModelInfo
 
 
+@pytest.fixture(autouse=True)
+def config_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the user's configuration, which is empty: what is tuned on this machine must not matter."""
+    folder = tmp_path_factory.mktemp("config")
+    monkeypatch.setenv("MASKCHECK_CONFIG_DIR", str(folder))
+    return folder
+
+
 @pytest.fixture
 def examples() -> Path:
     """The folder of sample pictures."""
@@ -42,6 +50,7 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
         labels: tuple[str, ...] = ("bright", "dark"),
         size: int = 16,
         margin: float = 0.0,
+        precision: str = "float32",
         metadata: dict[str, str] | None = None,
         input_name: str = "faces",
         input_type: int = TensorProto.UINT8,
@@ -53,6 +62,7 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
             license="MIT",
             trained_on="nothing: weights set by hand",
             created_by="tests",
+            precision=precision,
         )
         # logits = [mean brightness - 127.5, 0, ...] / 10, then softmax
         weights = np.zeros((1, len(labels)), np.float32)

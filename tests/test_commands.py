@@ -186,6 +186,8 @@ def test_detector_options_reach_the_detector(detect: Callable[..., Result], port
         (("--device", "cuda"), "maskcheck[gpu]"),
         (("--provider", "NoSuchProvider"), "maskcheck doctor"),
         (("--model", "absent.onnx"), "no model file absent.onnx"),
+        (("--precision", "int8"), "is stored in float32"),
+        (("--precision", "half"), "auto"),
     ],
 )
 def test_what_cannot_run_exits_with_2_and_says_what_to_do(

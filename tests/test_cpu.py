@@ -124,3 +124,47 @@ def test_affinity_is_the_number_of_cpus_elsewhere(
     monkeypatch.setattr(os, "cpu_count", lambda: count)
 
     assert cpu.affinity() == expected
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("flags\t\t: fpu avx2 avx512_vnni amx_int8\n", ("AMX", "AVX-512 VNNI")),
+        ("flags\t\t: fpu avx2 avx_vnni\n", ("AVX-VNNI",)),
+        ("flags\t\t: fpu sse4_2 avx2\nvmx flags\t: avx_vnni\n", ()),
+        ("processor\t: 0\nFeatures\t: fp asimd asimddp\n", ("dot product",)),
+    ],
+)
+def test_instructions_for_int8_are_those_that_linux_lists(
+    cpuinfo: str, expected: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+
+    assert cpu.int8_features(tmp_path / "cpuinfo") == expected
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [(["AVX2", "AVX512VNNI"], ("AVX-512 VNNI",)), (["NEON", "NEON_DOTPROD"], ("dot product",)), (["AVX2"], ())],
+)
+def test_instructions_for_int8_are_those_that_opencv_finds_elsewhere(
+    features: list[str], expected: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "cpu_features", lambda: features)
+
+    assert cpu.int8_features(tmp_path / f"of {'-'.join(features)}") == expected
+
+
+def test_without_opencv_a_cpu_has_no_known_instructions_for_int8(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+
+    assert cpu.int8_features(tmp_path / "none") == ()
+
+
+def test_a_cpu_is_called_as_its_maker_calls_it(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("vendor_id\t: X\nmodel name\t: X9 @ 2 GHz\nmodel name\t: X9 @ 2 GHz\n")
+
+    assert cpu.cpu_name(tmp_path / "cpuinfo") == "X9 @ 2 GHz"
+    assert cpu.cpu_name(tmp_path / "none") != ""

@@ -347,6 +347,8 @@ def test_every_result_says_what_it_was_made_with(toy_model: Path, portrait: Path
         "model_sha256": None,
         "providers": ["CPUExecutionProvider"],
         "threads": 1,
+        "precision": "float32",
+        "chosen_by": "file",
         "versions": None,
     }
     assert len(receipt.model_sha256) == 64

@@ -28,6 +28,8 @@ RECEIPT = Receipt(
     model_sha256="ab" * 32,
     providers=("CPUExecutionProvider",),
     threads=2,
+    precision="int8",
+    chosen_by="cpu",
     versions={"numpy": "2.0"},
 )
 
@@ -126,6 +128,8 @@ def test_a_receipt_is_json_ready() -> None:
         "model_sha256": "ab" * 32,
         "providers": ["CPUExecutionProvider"],
         "threads": 2,
+        "precision": "int8",
+        "chosen_by": "cpu",
         "versions": {"numpy": "2.0"},
     }
 

@@ -24,7 +24,16 @@ from maskcheck import (
     RuntimeNotInstalled,
     RuntimeUnavailable,
 )
-from maskcheck.runtime import CPU, CUDA, OnnxSession, Provider, check_device, import_runtime, installed_runtimes
+from maskcheck.runtime import (
+    CPU,
+    CUDA,
+    OnnxSession,
+    Precision,
+    Provider,
+    check_device,
+    import_runtime,
+    installed_runtimes,
+)
 
 TENSORRT = "TensorrtExecutionProvider"
 
@@ -41,7 +50,7 @@ class FakeRuntime(types.ModuleType):
         self.sessions: list[FakeSession] = []
         self.steps: list[str] = []
         self.before_session: Callable[[], None] = lambda: None
-        self.SessionOptions = types.SimpleNamespace
+        self.SessionOptions = FakeOptions
 
     def get_available_providers(self) -> list[str]:
         return self.offers
@@ -55,6 +64,14 @@ class FakeRuntime(types.ModuleType):
         self.before_session()
         self.sessions.append(FakeSession(self, path, options, providers))
         return self.sessions[-1]
+
+
+class FakeOptions:
+    def __init__(self) -> None:
+        self.entries: dict[str, str] = {}
+
+    def add_session_config_entry(self, key: str, value: str) -> None:
+        self.entries[key] = value
 
 
 class FakeSession:
@@ -340,6 +357,86 @@ def test_by_default_a_session_has_the_threads_that_the_process_may_use(
     assert session.session.get_session_options().intra_op_num_threads == 2
 
 
+# --- Precision
+
+IN_FLOAT = {"session.disable_quant_qdq": "1"}
+
+
+@pytest.fixture
+def cpu_has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Gives the CPU these instructions for int8."""
+    return lambda *features: monkeypatch.setattr("maskcheck.runtime.int8_features", lambda: features)
+
+
+@pytest.mark.parametrize(
+    ("precision", "features", "in_float"),
+    [
+        ("auto", ["AVX-512 VNNI"], False),
+        ("auto", [], True),
+        ("stored", [], False),
+        ("int8", [], False),
+        ("float32", ["AVX-512 VNNI"], True),
+    ],
+)
+def test_int8_is_computed_in_float_where_the_cpu_is_not_made_for_it_or_where_asked(
+    cpu_has: Callable[..., None], toy_model: Path, precision: Precision, features: list[str], in_float: bool
+) -> None:
+    cpu_has(*features)
+    session = cpu_session(toy_model, precision=precision)
+
+    assert session.in_float == in_float
+    options = session.session.get_session_options()
+    assert not in_float or options.get_session_config_entry("session.disable_quant_qdq") == "1"
+
+
+@pytest.mark.parametrize(
+    ("provider", "entries"),
+    [(CUDA, IN_FLOAT), (TENSORRT, {}), ("OpenVINOExecutionProvider", {}), ("DmlExecutionProvider", {})],
+)
+def test_of_the_other_providers_only_cuda_computes_int8_in_float(
+    install: Callable[..., FakeRuntime], toy_model: Path, provider: str, entries: dict[str, str]
+) -> None:
+    runtime = install([provider, CPU])
+
+    _ = OnnxSession(toy_model, providers=[provider, CPU]).session
+
+    assert runtime.sessions[-1].options.entries == entries
+
+
+def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
+    install: Callable[..., FakeRuntime], cpu_has: Callable[..., None], toy_model: Path
+) -> None:
+    runtime = install([CUDA, CPU], activates=[CPU])
+    cpu_has("AVX-VNNI")
+    session = OnnxSession(toy_model, device="auto")
+
+    with pytest.warns(RuntimeWarning, match="running on CPU") as said:
+        _ = session.session
+
+    assert len(said) == 1
+    assert not session.in_float
+    assert session.session.options.entries == {}
+    assert runtime.sessions[-1].requested == [CPU]
+
+
+def test_another_precision_is_refused_with_those_there_are(toy_model: Path) -> None:
+    with pytest.raises(ValueError, match="precision: expected auto, stored, int8, float32, got 'half'"):
+        OnnxSession(toy_model, precision="half")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("offers", [[CPU], [TENSORRT, CPU]], ids=["is not in this build", "does not become active"])
+def test_a_provider_that_is_not_required_is_passed_over_with_one_warning(
+    install: Callable[..., FakeRuntime], toy_model: Path, offers: list[str]
+) -> None:
+    install(offers, activates=[CPU])
+    session = OnnxSession(toy_model, providers=[TENSORRT, CPU], required=False)
+
+    with pytest.warns(RuntimeWarning, match=f"{TENSORRT} was asked for.*running on {CPU}") as said:
+        assert session.active_providers == (CPU,)
+
+    assert len(said) == 1
+
+
 # --- Model files
 
 
@@ -375,12 +472,13 @@ def test_a_model_in_a_folder_with_other_letters_loads(toy_model: Path) -> None:
 
 
 def test_a_session_that_was_used_can_be_pickled(toy_model: Path) -> None:
-    session = cpu_session(toy_model, threads=2, providers=[(CPU, {})])
+    session = cpu_session(toy_model, threads=2, providers=[(CPU, {})], required=False, precision="float32")
     before = session.run(crops(4))
 
     copy = pickle.loads(pickle.dumps(session))
 
     assert (copy.path, copy.device, copy.providers, copy.threads) == (toy_model, "cpu", ((CPU, {}),), 2)
+    assert (copy.required, copy.precision) == (False, "float32")
     assert copy.session is not session.session
     assert np.array_equal(copy.run(crops(4)), before)
 

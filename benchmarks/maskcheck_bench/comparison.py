@@ -14,7 +14,7 @@ from maskcheck_bench.timing import Timing
 _LEAST_PROCESSES = 2
 _CONFIDENCE = 0.95
 _SAME_MACHINE = ("system", "cpu", "cpu_features", "usable_cpus", "cpu_quota", "memory_gib")
-_SAME_WORK = ("detector", "detector_options", "min_score", "tile", "model_sha256", "providers", "threads")
+_SAME_WORK = ("detector", "detector_options", "min_score", "tile", "model_sha256", "providers", "threads", "precision")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import platform
-import re
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from maskcheck.cpu import affinity, cgroup_quota, cpu_features
+from maskcheck.cpu import affinity, cgroup_quota, cpu_features, cpu_name
 
 
 def describe_machine() -> dict[str, Any]:
@@ -18,7 +17,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "python": platform.python_version(),
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cpu_features": cpu_features(),
         "cpu_megahertz": frequency.current if frequency else None,
         "cpu_governor": _first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
@@ -28,14 +27,6 @@ def describe_machine() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "busy_percent_before": psutil.cpu_percent(interval=0.5),
     }
-
-
-def _cpu_name() -> str:
-    try:  # Linux: the platform module knows no more than x86_64 there
-        named = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:
-        named = None
-    return named[1] if named else platform.processor() or platform.machine()
 
 
 def _first_line(path: Path) -> str | None:

@@ -30,7 +30,6 @@ class Report:
         made: When it began, UTC, in ISO 8601.
         machine: What :func:`describe_machine` says.
         receipt: Detector, model, providers and versions.
-        precision: Arithmetic of the model's weights.
         effort: How long was measured.
         timings: The figures.
         loads: Those of MLPerf's scenarios.
@@ -42,7 +41,6 @@ class Report:
     made: str
     machine: Mapping[str, Any]
     receipt: Mapping[str, Any]
-    precision: str
     effort: Effort
     timings: tuple[Timing, ...]
     loads: tuple[Load, ...]
@@ -104,7 +102,6 @@ def make_report(
         made=made,
         machine=machine,
         receipt=pipeline.receipt.to_dict(),
-        precision=pipeline.classifier.info.precision,
         effort=effort,
         timings=tuple(join(timings)),
         loads=tuple(loads),

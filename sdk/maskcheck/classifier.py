@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.binding import BOUND, BoundRunner, padded
 from maskcheck.crops import Crops, crop_face
-from maskcheck.errors import ModelSignatureError
+from maskcheck.errors import ModelError, ModelSignatureError
+from maskcheck.execution import plan_execution
 from maskcheck.images import BGRImage
-from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, find_model, hash_model
-from maskcheck.runtime import OnnxSession, Provider
-
-DEFAULT_BATCH_SIZE = 32
+from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, hash_model
+from maskcheck.runtime import CPU, Precision, Provider
 
 
 class MaskClassifier:
@@ -24,15 +24,23 @@ class MaskClassifier:
 
     The session is made on first use in each process. An instance may be shared by threads and pickled.
 
+    What is not given is taken from the choice of ``maskcheck doctor --tune``, if there is one for this model and
+    machine. A `device`, `providers` or `precision` of yours puts that choice aside.
+
     Args:
         model: An ONNX file made by ``maskcheck-export``; by default, the embedded one.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         providers: ONNX Runtime execution providers in order of preference, instead of `device`.
         threads: Threads of the session; by default, the CPUs that the process may use.
-        batch_size: Most faces in one run of the session. It bounds memory, which grows with the largest run.
+        batch_size: Most faces in one run of the session; by default, 32. It bounds memory, which grows with the
+            largest run.
+        precision: ``stored`` runs the file as it is, ``int8`` too but refuses another file, ``float32`` computes an
+            int8 file in float. ``auto`` does that where int8 is slow or wrong: on CUDA, and on CPUs without
+            instructions for it.
 
     Raises:
         ModelNotFound: There is no such file.
+        ValueError: An argument out of its range.
     """
 
     def __init__(
@@ -42,15 +50,25 @@ class MaskClassifier:
         device: str = "auto",
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
+        precision: Precision = "auto",
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
-        self._session = OnnxSession(find_model(model), device=device, providers=providers, threads=threads)
-        self.batch_size = batch_size
+        self._asked: dict[str, Any] = {
+            "model": model,
+            "device": device,
+            "providers": providers,
+            "threads": threads,
+            "batch_size": batch_size,
+            "precision": precision,
+        }
+        execution = plan_execution(**self._asked)
+        self._session = execution.session
+        self._bound = BoundRunner(execution.session)
+        self._tuned = execution.tuned
+        self.batch_size = execution.batch_size
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_session": self._session, "batch_size": self.batch_size}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **self._asked), ()  # made anew: on another machine another choice may be tuned
 
     @property
     def path(self) -> str:
@@ -72,12 +90,14 @@ class MaskClassifier:
 
         Raises:
             RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
-            ModelError: The file is damaged, does not describe itself, or is no mask classifier.
+            ModelError: The file is damaged, does not describe itself, is no mask classifier, or does not run in the
+                precision asked for.
         """
         _ = self.sha256  # a changed file is refused before it is loaded
         session = self._session.session
         info = ModelInfo.from_metadata(session.get_modelmeta().custom_metadata_map, path=self.path)
         _check_signature(session, info, self.path)
+        _check_precision(info, self._session.precision, self.path)
         return info
 
     @property
@@ -90,6 +110,28 @@ class MaskClassifier:
         """Execution providers that are active in the session, in order."""
         _ = self.info  # checks the file
         return self._session.active_providers
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic that the model runs in: ``int8``, ``float32``, ``float16``, ...; loads the model."""
+        stored = self.info.precision
+        return "float32" if stored == "int8" and self._session.in_float else stored
+
+    @property
+    def chosen_by(self) -> str:
+        """What decided the precision; loads the model.
+
+        ``tuned`` is the choice of ``maskcheck doctor --tune``, ``asked`` the argument `precision`, ``file`` the model
+        file, which runs in no other way; ``cpu`` are the instructions that the CPU has, and ``provider`` is the
+        execution provider.
+        """
+        if self._tuned:
+            return "tuned"
+        if self._session.precision != "auto":
+            return "asked"
+        if self.info.precision != "int8":
+            return "file"
+        return "cpu" if self.providers[0] == CPU else "provider"
 
     @property
     def threads(self) -> int:
@@ -112,11 +154,16 @@ class MaskClassifier:
         if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
             got = f"{crops.dtype} of shape {crops.shape}" if isinstance(crops, np.ndarray) else type(crops).__name__
             raise ValueError(f"crops: expected uint8 of shape (N, {size}, {size}, 3) RGB, got {got}")
-        runs = [
-            self._session.run({INPUT_NAME: crops[start : start + self.batch_size]})[0]
-            for start in range(0, len(crops), self.batch_size)
-        ]
+        runs = [self._run(crops[start : start + self.batch_size]) for start in range(0, len(crops), self.batch_size)]
         return np.concatenate(runs) if runs else np.empty((0, len(self.labels)), np.float32)
+
+    def _run(self, batch: Crops) -> NDArray[np.float32]:
+        provider = self._session.active_providers[0]
+        if provider == CPU:
+            return self._session.run({INPUT_NAME: batch})[0]
+        filled = padded(batch, self.batch_size)
+        output = self._bound.run(filled) if provider in BOUND else self._session.run({INPUT_NAME: filled})[0]
+        return output[: len(batch)]
 
     def crop(self, image: BGRImage, boxes: NDArray[np.floating]) -> Crops:
         """Cut faces out of a picture as the model was trained to see them.
@@ -133,6 +180,16 @@ class MaskClassifier:
         for crop, box in zip(crops, boxes, strict=True):
             crop[:] = crop_face(image, box, size=size, margin=margin)
         return crops
+
+
+def _check_precision(info: ModelInfo, asked: Precision, path: str) -> None:
+    fits = {"int8": ("int8",), "float32": ("int8", "float32")}
+    if asked in fits and info.precision not in fits[asked]:
+        raise ModelError(
+            f"precision {asked} was asked for, but {path} is stored in {info.precision}:"
+            " only an int8 file can run in two ways; ask for auto or stored",
+            path=path,
+        )
 
 
 def _check_signature(session: Any, info: ModelInfo, path: str) -> None:

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import sys
+from functools import cache
 from pathlib import Path
+
+_INT8 = {
+    "amx_int8": "AMX",
+    "asimddp": "dot product",
+    "avx512_vnni": "AVX-512 VNNI",
+    "AVX512VNNI": "AVX-512 VNNI",
+    "avx_vnni": "AVX-VNNI",
+    "NEON_DOTPROD": "dot product",
+}
+"""Instructions that multiply int8 and add up without saturating, as Linux and OpenCV name them; and in words."""
 
 
 def default_thread_count() -> int:
@@ -29,6 +42,33 @@ def cpu_features() -> list[str]:
     import cv2  # here: quotas can be told where OpenCV does not load
 
     return [cv2.getHardwareFeatureName(i) for i in range(512) if cv2.checkHardwareSupport(i)]
+
+
+@cache
+def int8_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
+    """Instructions of this CPU that multiply int8 and add up in one step, in words; none: int8 saturates or is slow."""
+    # OpenCV does not know AVX-VNNI and AMX; Linux does.
+    names = (_linux_field("flags|Features", cpuinfo) or "").split()
+    if not names:
+        try:
+            names = cpu_features()
+        except ImportError:  # where OpenCV does not load: float is right on every CPU
+            return ()
+    return tuple(sorted({_INT8[name] for name in names if name in _INT8}))
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The CPU as its maker calls it, or the architecture where it does not tell."""
+    # Linux: the platform module knows no more than x86_64 there.
+    return _linux_field("model name", cpuinfo) or platform.processor() or platform.machine()
+
+
+def _linux_field(name: str, cpuinfo: Path) -> str | None:
+    try:
+        found = re.search(rf"^(?:{name})\s*:\s*(.+)$", cpuinfo.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:  # not Linux
+        return None
+    return found[1].strip() if found else None
 
 
 def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float | None:

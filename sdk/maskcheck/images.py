@@ -8,8 +8,10 @@ from __future__ import annotations
 import io
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,6 +33,7 @@ DEFAULT_MAX_PIXELS = 100_000_000
 # Only formats that describe a raster picture: Pillow would otherwise hand an .eps to Ghostscript.
 # MPO needs no name of its own: Pillow opens it as the JPEG that it begins with.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM", "AVIF")
+_READERS = ("Avif", "Bmp", "Gif", "Jpeg", "Jpeg2K", "Png", "Ppm", "Tiff", "WebP")
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib"}
@@ -81,7 +84,10 @@ def load_image(image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, source
 
 @cache
 def _formats() -> tuple[str, ...]:
-    Image.init()  # until then, Pillow knows only a few; and not every build has every format
+    # Until it is told, Pillow knows only a few; Image.init() would load sixty more, of formats that are never opened.
+    for name in _READERS:
+        with suppress(ImportError):  # not every build has every format
+            import_module(f"PIL.{name}ImagePlugin")
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskcheck._version import __version__
 from maskcheck.ahead import map_ahead
-from maskcheck.classifier import DEFAULT_BATCH_SIZE, MaskClassifier
+from maskcheck.classifier import MaskClassifier
 from maskcheck.cpu import default_thread_count
 from maskcheck.crops import Crops
 from maskcheck.detectors.api import Detections, Detector, OptionValue
@@ -26,7 +26,7 @@ from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.errors import MaskCheckError, PluginError
 from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
 from maskcheck.results import Face, FrameResult, Receipt, Timings
-from maskcheck.runtime import Provider, import_runtime
+from maskcheck.runtime import Precision, Provider, import_runtime
 
 _ROUNDING = 0.01
 """By how much a detector's boxes may leave the picture, in pixels: what float32 loses in scaling."""
@@ -45,7 +45,9 @@ class MaskPipeline:
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         providers: ONNX Runtime execution providers in order of preference, instead of `device`.
         threads: Threads of the classifier's session; by default, the CPUs that the process may use.
-        batch_size: Most faces that are classified in one run.
+        batch_size: Most faces that are classified in one run; by default, 32.
+        precision: ``auto``, ``stored``, ``int8`` or ``float32``, as in :class:`MaskClassifier`, which also says when a
+            choice of ``maskcheck doctor --tune`` is in force.
         min_score: Least detection score, in [0, 1], of a face that is reported; by default, the detector's own.
         max_pixels: Pictures with more pixels are refused before decoding.
         tile: Give the detector overlapping slices of that side, in pixels, 64 or more, of pictures that are larger:
@@ -68,7 +70,8 @@ class MaskPipeline:
         device: str = "auto",
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
-        batch_size: int = DEFAULT_BATCH_SIZE,
+        batch_size: int | None = None,
+        precision: Precision = "auto",
         min_score: float | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         tile: int | None = None,
@@ -99,7 +102,12 @@ class MaskPipeline:
         if tile is not None:
             self.detector = TiledDetector(self.detector, tile)
         self.classifier = MaskClassifier(
-            model, device=device, providers=providers, threads=threads, batch_size=batch_size
+            model,
+            device=device,
+            providers=providers,
+            threads=threads,
+            batch_size=batch_size,
+            precision=precision,
         )
         self.max_pixels = max_pixels
 
@@ -224,6 +232,8 @@ class MaskPipeline:
             model_sha256=self.classifier.sha256,
             providers=self.classifier.providers,
             threads=self.classifier.threads,
+            precision=self.classifier.precision,
+            chosen_by=self.classifier.chosen_by,
             versions={
                 "maskcheck": __version__,
                 "onnxruntime": import_runtime().__version__,

@@ -81,6 +81,8 @@ class Receipt:
         model_sha256: Its SHA-256, in hexadecimal.
         providers: Execution providers that are active in the classifier's session.
         threads: Threads of the classifier's session.
+        precision: Arithmetic that the classifier runs in: ``int8``, ``float32``, ``float16``, ...
+        chosen_by: What decided that: ``asked``, ``tuned``, ``cpu``, ``provider`` or ``file``.
         versions: Of maskcheck, onnxruntime, opencv and numpy.
     """
 
@@ -92,6 +94,8 @@ class Receipt:
     model_sha256: str
     providers: tuple[str, ...]
     threads: int
+    precision: str
+    chosen_by: str
     versions: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,6 +109,8 @@ class Receipt:
             "model_sha256": self.model_sha256,
             "providers": list(self.providers),
             "threads": self.threads,
+            "precision": self.precision,
+            "chosen_by": self.chosen_by,
             "versions": dict(self.versions),
         }
 

@@ -12,12 +12,12 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.cpu import default_thread_count
+from maskcheck.cpu import default_thread_count, int8_features
 from maskcheck.distributions import installed_versions
 from maskcheck.errors import (
     ModelError,
@@ -30,8 +30,12 @@ from maskcheck.errors import (
 Provider: TypeAlias = str | tuple[str, Mapping[str, Any]]
 """Name of an ONNX Runtime execution provider, alone or with its options."""
 
+Precision: TypeAlias = Literal["auto", "stored", "int8", "float32"]
+"""Arithmetic that a model runs in. An int8 file can run in float32; every other file runs as it is stored."""
+
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 
 # Every one of these installs the same import package, `onnxruntime`.
 _DISTRIBUTIONS = (
@@ -92,6 +96,12 @@ def check_device(device: str) -> None:
         raise ValueError(f"device: expected auto, cpu, cuda or cuda:N (N the number of a GPU), got {device!r}")
 
 
+def check_precision(precision: str) -> None:
+    """Raise ``ValueError`` if `precision` is not one of :data:`Precision`."""
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision: expected {', '.join(get_args(Precision))}, got {precision!r}")
+
+
 class OnnxSession:
     """An ONNX Runtime session, made on first use in each process.
 
@@ -102,7 +112,10 @@ class OnnxSession:
         path: The ONNX file.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         providers: Execution providers in order of preference, instead of `device`. The first must become active.
+        required: With False, a first provider that does not become active is passed over with one warning.
         threads: Threads for one operator; by default, the CPUs that the process may use.
+        precision: ``float32`` computes an int8 file in float; ``stored`` and ``int8`` run the file as it is. ``auto``
+            computes in float where int8 is slow or saturates: on CUDA, and on CPUs without instructions for it.
         prepare: Changes the file's bytes before they are loaded, to free a fixed shape, say; a function of a module,
             so that it can be pickled.
     """
@@ -113,10 +126,13 @@ class OnnxSession:
         *,
         device: str = "auto",
         providers: Sequence[Provider] | None = None,
+        required: bool = True,
         threads: int | None = None,
+        precision: Precision = "auto",
         prepare: Callable[[bytes], bytes] | None = None,
     ) -> None:
         check_device(device)
+        check_precision(precision)
         if isinstance(providers, str):
             raise ValueError(f"providers: expected a list of names, got the text {providers!r}")
         if threads is not None and threads < 1:
@@ -124,7 +140,9 @@ class OnnxSession:
         self.path = path
         self.device = device
         self.providers = None if providers is None else tuple(providers)
+        self.required = required
         self.threads = threads
+        self.precision: Precision = precision
         self.prepare = prepare
         self._reset()
 
@@ -134,7 +152,7 @@ class OnnxSession:
         _sessions.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: self.__dict__[key] for key in ("path", "device", "providers", "threads", "prepare")}
+        return {key: self.__dict__[key] for key in _CONFIGURATION}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -160,6 +178,11 @@ class OnnxSession:
         return tuple(self.session.get_providers())
 
     @property
+    def in_float(self) -> bool:
+        """Whether an int8 file is computed in float."""
+        return self._runs_in_float(self.active_providers[0])
+
+    @property
     def thread_count(self) -> int:
         """Threads that one operator uses."""
         return self.threads or default_thread_count()
@@ -179,30 +202,47 @@ class OnnxSession:
 
     def _create(self) -> Any:
         runtime = import_runtime()
+        requested, demanded = self._request(runtime)
+        session = self._load(runtime, requested)
+        active = session.get_providers()
+        self._check(requested, demanded, active)
+        if self._runs_in_float(active[0]) != self._runs_in_float(_name(requested[0])):
+            session = self._load(runtime, [active[0]])  # the precision was that of a provider that did not load
+        session.disable_fallback()  # a provider that fails later must not be replaced in silence
+        return session
+
+    def _load(self, runtime: Any, requested: list[Provider]) -> Any:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self.thread_count
         options.inter_op_num_threads = 1
-        requested, demanded = self._request(runtime)
         try:
+            if self._runs_in_float(_name(requested[0])):
+                options.add_session_config_entry("session.disable_quant_qdq", "1")
             model = self.prepare(self.path.read_bytes()) if self.prepare else str(self.path)
             # Where a GPU does not load, the runtime prints why, to the output that may be a program's data.
             with redirect_stdout(sys.stderr) if requested != [CPU] else nullcontext():
-                if CUDA in map(_name, requested) and hasattr(runtime, "preload_dlls"):
+                if {CUDA, TENSORRT} & {*map(_name, requested)} and hasattr(runtime, "preload_dlls"):
                     runtime.preload_dlls()  # the CUDA and cuDNN libraries that the gpu extra installs as packages
-                session = runtime.InferenceSession(model, options, providers=requested)
+                return runtime.InferenceSession(model, options, providers=requested)
         except Exception as error:  # the runtime's exceptions have no public base class
             raise ModelError(
                 f"ONNX Runtime {runtime.__version__} cannot load {self.path}: {error}", path=str(self.path)
             ) from error
-        self._check(requested, demanded, session.get_providers())
-        session.disable_fallback()  # a provider that fails later must not be replaced in silence
-        return session
+
+    def _runs_in_float(self, provider: str) -> bool:
+        if self.precision == "auto":
+            return provider == CUDA or (provider == CPU and not int8_features())
+        return self.precision == "float32"
 
     def _request(self, runtime: Any) -> tuple[list[Provider], bool]:
         """Providers to ask for, and whether the first of them is a must."""
         available = runtime.get_available_providers()
         if self.providers is not None:
-            requested, demanded = list(self.providers), True
+            requested, demanded = list(self.providers), self.required
+            if not demanded:  # the runtime would warn of what it does not have in words of its own
+                kept = [one for one in requested if _name(one) in available]
+                self._check(requested, demanded, [*map(_name, kept), CPU])
+                requested = kept or [CPU]
         elif self.device == "cpu" or (self.device == "auto" and CUDA not in available):
             requested, demanded = [CPU], True
         else:
@@ -224,6 +264,7 @@ class OnnxSession:
         warnings.warn(f"{problem}; running on {active[0]}. {_advice(names)}", RuntimeWarning, stacklevel=4)
 
 
+_CONFIGURATION = ("path", "device", "providers", "required", "threads", "precision", "prepare")
 _sessions: weakref.WeakSet[OnnxSession] = weakref.WeakSet()
 _inherited: list[Any] = []
 

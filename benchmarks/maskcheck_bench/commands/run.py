@@ -162,7 +162,7 @@ def _print(report: Report, output: Path | None) -> None:
         value = "no rate met it" if load.value is None else f"{load.value:g} {load.unit}"
         out.print(f"{load.subject}, {load.scenario}: {load.metric}: {value} ({load.queries} queries)")
     out.print(
-        f"{receipt['model']} ({report.precision}), {', '.join(receipt['providers'])}, {receipt['threads']} threads,"
+        f"{receipt['model']} ({receipt['precision']}), {', '.join(receipt['providers'])}, {receipt['threads']} threads,"
         f" detector {receipt['detector']}; CPUs {report.machine['busy_percent_before']:.0f} % busy before"
         + (f"; report in {output}" if output else "")
     )

@@ -108,7 +108,7 @@ def _describe_conditions(report: Report) -> Section:
     versions = {f"version of {name}": number for name, number in report.receipt["versions"].items()}
     features = " ".join(report.machine.get("cpu_features") or ())
     machine = {**report.machine, "cpu_features": features}
-    facts = {"begun": report.made, **machine, "precision": report.precision, **receipt, **versions}
+    facts = {"begun": report.made, **machine, **receipt, **versions}
     effort = {f"effort: {name}": value for name, value in vars(report.effort).items()}
     rows = tuple((key.replace("_", " "), _text(value)) for key, value in {**facts, **effort}.items())
     return Section("Measured on", ("what", "value"), rows)

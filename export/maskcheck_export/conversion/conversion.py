@@ -136,7 +136,7 @@ def _probabilities(proto: onnx.ModelProto, info: ModelInfo, faces: Sequence[Samp
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         _write(proto, info, path)
-        classifier = MaskClassifier(path, device="cpu")
+        classifier = MaskClassifier(path, device="cpu", precision="stored")
         return predict(classifier, faces, size=run.settings.input.size, margin=run.settings.input.margin)
 
 

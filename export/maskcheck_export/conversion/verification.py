@@ -153,7 +153,7 @@ def verify(run: Run, models: Sequence[Path]) -> list[Comparison]:
     original = predict(network.predict_on_batch, faces, size=shape.size, margin=shape.margin)
     floating = ("Keras", original)  # until a float32 file takes its place
     comparisons = []
-    classifiers = [MaskClassifier(path, device="cpu") for path in models]
+    classifiers = [MaskClassifier(path, device="cpu", precision="stored") for path in models]
     for classifier in sorted(classifiers, key=lambda one: one.info.precision != "float32"):
         info = classifier.info
         if (info.labels, info.input_size, info.crop_margin) != (settings.labels, shape.size, shape.margin):

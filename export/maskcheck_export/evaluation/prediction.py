@@ -62,7 +62,7 @@ def load_classifier(path: Path) -> Classifier:
         MaskCheckError: ONNX Runtime is not usable, or the ONNX file is no mask classifier.
     """
     if path.suffix.lower() == ".onnx":
-        onnx = MaskClassifier(path, device="cpu")
+        onnx = MaskClassifier(path, device="cpu", precision="stored")
         info = onnx.info
         return Classifier(path, info.labels, info.input_size, info.crop_margin, info.trained_on, onnx)
     if path.suffix.lower() != ".keras":

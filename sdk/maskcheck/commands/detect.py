@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--json", "json_file", metavar="FILE|-", help="Write one line of JSON a picture; - is standard output.")
 @detector_options
 @session_options
-@click.option("--batch-size", type=click.IntRange(1), default=32, show_default=True, help="Most faces in one run.")
+@click.option("--batch-size", type=click.IntRange(1), help="Most faces in one run.  [default: 32, or the tuned]")
 @click.option(
     "--max-megapixels",
     type=click.FloatRange(min=0, min_open=True),

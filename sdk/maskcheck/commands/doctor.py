@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -13,9 +14,10 @@ import click
 from maskcheck._version import __version__
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.options import json_flag
-from maskcheck.cpu import affinity, cgroup_quota, cpu_features, default_thread_count
+from maskcheck.cpu import affinity, cgroup_quota, cpu_features, default_thread_count, int8_features
 from maskcheck.distributions import installed_versions
 from maskcheck.errors import MaskCheckError
+from maskcheck.execution import find_choice
 from maskcheck.model import find_model, hash_model
 from maskcheck.runtime import OnnxSession, import_runtime, installed_runtimes
 
@@ -45,14 +47,41 @@ class Finding:
     advice: str = ""
 
 
-@click.command(short_help="Check this installation and say what to do.")
+@click.command(short_help="Check this installation and say what to do; or tune it.")
+@click.argument("pictures", nargs=-1)
+@click.option("--tune", is_flag=True, help="Find the fastest way to run the classifier here, and keep it.")
+@click.option("--model", type=click.Path(), help="With --tune: another classifier.  [default: the embedded one]")
+@click.option(
+    "--candidate",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --tune: the embedded classifier in another precision, to try as well; repeat.",
+)
 @json_flag
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
+def doctor(
+    ctx: click.Context, pictures: tuple[str, ...], tune: bool, model: str | None, files: tuple[Path, ...], as_json: bool
+) -> None:
     """Check this installation: versions, runtime, providers, OpenCV, CPU, model and plugins.
 
     Exit status 1 if there is a problem.
+
+    With --tune, time the classifier in every precision, with every number of threads and on every provider that loads,
+    and compare its results, on the faces in PICTURES or on drawn ones. The fastest that gives the same labels is used
+    from then on, wherever no --device, --provider or --precision is given. Exit status 1 if there is none.
     """
+    if not tune and (pictures or model or files):
+        raise click.UsageError("PICTURES, --model and --candidate are for --tune")
+    if model and files:
+        raise click.UsageError(
+            "--candidate is for the embedded classifier: a --model is never replaced by another file"
+        )
+    if tune:
+        from maskcheck.commands.tune import tune as find_fastest
+
+        ctx.exit(SUCCESS if find_fastest(model, files, pictures, as_json=as_json) else SOMETHING_FAILED)
     findings = [finding for check in _CHECKS for finding in check()]
     healthy = all(finding.status != "problem" for finding in findings)
     if as_json:
@@ -149,6 +178,27 @@ def _check_model() -> Iterator[Finding]:
         yield _problem("embedded model", error)
 
 
+def _check_execution() -> Iterator[Finding]:
+    fast = ", ".join(int8_features())
+    flags = f"int8, for which this CPU has {fast}" if fast else "float32, as this CPU has no instructions for int8"
+    try:
+        choice, problem = find_choice(find_model(None))
+    except MaskCheckError:  # of the model, which has a finding of its own
+        return
+    if choice is not None:
+        yield Finding(
+            "tuned choice",
+            "ok",
+            f"{Path(choice.model).name if choice.model else 'the embedded model'}, {choice.precision}, on"
+            f" {choice.provider}, {choice.threads} threads, batches of {choice.batch_size}",
+        )
+    elif problem:
+        detail, _, advice = problem.rpartition("; ")
+        yield Finding("tuned choice", "note", f"{detail}; on the CPU, the model runs in {flags}", advice)
+    else:
+        yield Finding("tuned choice", "ok", f"none; on the CPU, the model runs in {flags}")
+
+
 def _check_plugins() -> Iterator[Finding]:
     from maskcheck.detectors.registry import default_registry
 
@@ -170,6 +220,7 @@ _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_opencv,
     _check_cpu,
     _check_model,
+    _check_execution,
     _check_plugins,
 )
 

@@ -18,7 +18,7 @@ def info(model: Path | None, as_json: bool) -> None:
     """Show what the classifier MODEL says of itself; by default, the embedded one."""
     from maskcheck.classifier import MaskClassifier
 
-    classifier = MaskClassifier(model, device="cpu")
+    classifier = MaskClassifier(model, device="cpu", precision="stored")  # this very file, whatever was tuned
     about = asdict(classifier.info)
     content = {
         "file": Path(classifier.path).name,

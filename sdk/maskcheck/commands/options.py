@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
-from maskcheck.runtime import check_device
+from maskcheck.runtime import Precision, check_device
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,8 +31,15 @@ def _split_pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str
 
 
 def session_options(command: Command) -> Command:
-    """``--model``, ``--device``, ``--provider`` and ``--threads``."""
+    """``--model``, ``--device``, ``--provider``, ``--threads`` and ``--precision``."""
     for option in (
+        click.option(
+            "--precision",
+            type=click.Choice(get_args(Precision)),
+            default="auto",
+            show_default=True,
+            help="Arithmetic of the classifier: float32 also computes an int8 file in float.",
+        ),
         click.option(
             "--threads",
             type=click.IntRange(1),

@@ -1,0 +1,109 @@
+"""Batches of few sizes, in buffers that stay on the device: what a GPU wants."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.errors import RuntimeUnavailable
+from maskcheck.runtime import CUDA, TENSORRT, OnnxSession, import_runtime
+
+BOUND = (CUDA, TENSORRT)
+"""Providers whose buffers are kept on the device, all of them CUDA's."""
+
+
+def padded(batch: NDArray[Any], limit: int) -> NDArray[Any]:
+    """A batch filled up with zeros to the next power of two, but not beyond `limit`.
+
+    Providers other than the CPU compile kernels or search algorithms for each new shape; so there are few shapes.
+
+    Args:
+        batch: (N, ...), N from 1 to `limit`.
+        limit: Most rows, 1 or more.
+
+    Returns:
+        (M, ...), M from N: the batch itself where it has such a size, else a copy.
+    """
+    count = len(batch)
+    size = min(1 << (count - 1).bit_length(), limit)
+    if size == count:
+        return batch
+    filled = np.zeros((size, *batch.shape[1:]), batch.dtype)
+    filled[:count] = batch
+    return filled
+
+
+class BoundRunner:
+    """Runs a session of one input and one output with a pair of buffers for each shape, which are used again.
+
+    With the option ``enable_cuda_graph`` of the CUDA provider, each shape has a graph of its own: it is captured in the
+    first run and replayed in those that follow. Threads take turns, as captured graphs demand.
+
+    Args:
+        session: The session; rows of its output have a fixed shape and are float32.
+    """
+
+    def __init__(self, session: OnnxSession) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._made_for: Any = None
+        self._pairs: dict[tuple[int, ...], _Pair] = {}
+
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Run the model on a batch.
+
+        Args:
+            batch: (N, ...), as the input of the model.
+
+        Returns:
+            float32 (N, ...): the output of the model, a copy.
+
+        Raises:
+            RuntimeUnavailable: The run failed: no memory left, or a device that is gone.
+        """
+        session = self._session.session
+        with self._lock:
+            if self._made_for is not session:  # in a forked child, the session is another one
+                self._made_for, self._pairs = session, {}
+            try:
+                pair = self._pairs.get(batch.shape)
+                if pair is None:
+                    pair = self._pairs[batch.shape] = _bind(session, batch, graph=len(self._pairs) + 1)
+                pair.input.update_inplace(np.ascontiguousarray(batch))
+                session.run_with_iobinding(pair.binding, pair.options)
+                return np.array(pair.output.numpy(), np.float32)  # on the CPU, it is a view of the buffer
+            except Exception as error:  # the runtime's exceptions have no public base class
+                name = self._session.path.name
+                raise RuntimeUnavailable(f"ONNX Runtime failed while running {name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Buffers for batches of one shape."""
+
+    binding: Any
+    input: Any
+    output: Any
+    options: Any
+
+
+def _bind(session: Any, batch: NDArray[Any], *, graph: int) -> _Pair:
+    runtime = import_runtime()
+    provider = session.get_providers()[0]
+    settings = session.get_provider_options().get(provider, {})
+    device = ("cuda" if provider in BOUND else "cpu", int(settings.get("device_id", 0)))
+    (taken,), (given,) = session.get_inputs(), session.get_outputs()
+    buffer = runtime.OrtValue.ortvalue_from_shape_and_type
+    source = buffer(batch.shape, batch.dtype, *device)
+    result = buffer([len(batch), *given.shape[1:]], np.float32, *device)
+    binding = session.io_binding()
+    binding.bind_ortvalue_input(taken.name, source)
+    binding.bind_ortvalue_output(given.name, result)
+    options = runtime.RunOptions()
+    if settings.get("enable_cuda_graph") == "1":
+        options.add_run_config_entry("gpu_graph_id", str(graph))
+    return _Pair(binding, source, result, options)
