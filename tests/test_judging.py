@@ -107,3 +107,16 @@ def test_a_judge_keeps_the_landmarks_of_the_faces(picture: BGRImage) -> None:
     assert judged.landmarks is not None
     assert np.array_equal(judged.landmarks, points)
     assert judged.scores[0] > 0.5
+
+
+def test_many_candidates_are_judged_as_each_alone() -> None:
+    judge = load_judge(HAAR)
+    features = np.random.default_rng(0).normal(size=(50, FEATURES)).astype(np.float32)
+    candidates = proposed(*[(0.0, 0.0, 10.0 + number, 20.0) for number in range(50)])
+
+    together = judge.judge(candidates, features)
+    alone = [judge.judge(candidates[[number]], features[[number]]) for number in range(50)]
+
+    assert np.allclose(together.scores, [one.scores[0] for one in alone], atol=1e-6)
+    assert np.allclose(together.boxes, [one.boxes[0] for one in alone], atol=1e-3)
+    assert len(judge.judge(Detections.empty(), features[:0])) == 0

@@ -39,6 +39,9 @@ class Proposer(Protocol):
 FURTHEST = 0.4
 """Limit of a move, as a share of width and height, and of the log of a change in size."""
 
+_MULTIPLICATIONS = 4 * 65536
+"""Up to so many, OpenBLAS uses one thread (its ``GEMM_MULTITHREAD_THRESHOLD``)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judge:
@@ -118,4 +121,9 @@ def moved(boxes: NDArray[np.float32], moves: NDArray[np.float32]) -> NDArray[np.
 
 
 def _linear(function: NDArray[np.float32], features: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(function[0] + features @ function[1:], np.float32)
+    # In pieces that OpenBLAS multiplies in the calling thread: a larger product wakes its pool of threads, which then
+    # spin for a while and take the cores from the other pictures of a stream.
+    slopes = function[1:]
+    rows = max(1, _MULTIPLICATIONS // slopes.size)
+    products = [features[start : start + rows] @ slopes for start in range(0, len(features), rows)]
+    return np.asarray(function[0] + np.concatenate([*products, np.empty((0, slopes.shape[1]), np.float32)]), np.float32)
