@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from maskcheck import MaskPipeline
 from maskcheck_bench.commands import main
+from maskcheck_bench.limits.roofline import Limits
 from maskcheck_bench.outcome import Effort, Load, Outcome
 from maskcheck_bench.processes import Job, ProcessFailed, run_in_turns
 from maskcheck_bench.rendering import folder as rendering
@@ -239,6 +240,8 @@ def report() -> Report:
     """A report with something in each of its parts."""
     peers = [timing((4.0, 4.0), (5.0, 5.0), name="maskcheck", items=2, group="peers, batch 2")]
     peers.append(timing((8.0, 8.0), (10.0, 10.0), name="<other>", items=2, group="peers, batch 2"))
+    limits = Limits(1_000_000, 10_000, 5_000, "int8", 2, 100.0, 400.0, 10.0)
+    alone = timing((0.02,), (0.02,), name="batch 1", group="classifier")  # 2 * 10^6 operations in 20 us: 100 * 10^9/s
     curve = [Timing("", 1, 0, ((6.0 / threads,),), "threads", threads) for threads in (1.0, 2.0)]
     return Report(
         made="2026-01-01T00:00:00+00:00",
@@ -252,9 +255,9 @@ def report() -> Report:
             "versions": {"numpy": "2"},
         },
         effort=Effort(),
-        timings=(*peers, *curve),
+        timings=(alone, *peers, *curve),
         loads=(Load("classifier", "Server", "rate", "samples/s", None, 5, 1.0, {"50.00": 2.5}, False),),
-        facts={"limits": {"peaks": {"float32": 12.5}}},
+        facts={"limits": limits.to_facts(), "memory": {"samples": {"first": 12.5}}},
         skipped={"openvino": "pip install openvino"},
         failed=("b.jpg is damaged",),
     )
@@ -266,13 +269,18 @@ def test_a_report_is_written_for_programs_and_for_people(report: Report, tmp_pat
     text = (tmp_path / "new" / "report.md").read_text()
     page = (tmp_path / "new" / "report.html").read_text()
     assert read_report(tmp_path / "new" / "report.json") == report
-    for said in ("no rate met it", "pip install openvino", "b.jpg is damaged", "peaks: float32", "12.5"):
+    for said in ("no rate met it", "pip install openvino", "b.jpg is damaged", "samples: first", "12.5"):
         assert said in text
         assert said in page
     assert "| <other> | 2 | 2 x 2 | 9.00 | too few rounds | 222.2 | 1.25x | 2.00 |" in text
+    # An intensity of 2 * 10^6 / 15,000 at 10 GB/s allows more than the peak of 400.
+    assert "| batch 1 | 1 | 2 x 1 | 0.02 | too few rounds | 50000.0 | 1.00x | 25% |" in text
+    assert "(roofline.png)" in text
+    assert (tmp_path / "new" / "roofline.png").is_file()
+    assert "data:image/png;base64," in page
     assert "<td>&lt;other&gt;</td>" in page
     assert "plotly.js v" in page  # the library itself: a page that opens without a network
-    assert not re.search(r"<(script|link)[^>]+(src|href)=", page)
+    assert not re.search(r"<(script|link)[^>]+(src|href)=|<img[^>]+src=.(?!data:)", page)
 
 
 def test_what_is_skipped_or_failed_is_told_and_the_rest_kept(toy_model: Path) -> None:

@@ -115,7 +115,7 @@ def test_many_candidates_are_judged_as_each_alone() -> None:
     candidates = proposed(*[(0.0, 0.0, 10.0 + number, 20.0) for number in range(50)])
 
     together = judge.judge(candidates, features)
-    alone = [judge.judge(candidates[[number]], features[[number]]) for number in range(50)]
+    alone = [judge.judge(candidates[number : number + 1], features[number : number + 1]) for number in range(50)]
 
     assert np.allclose(together.scores, [one.scores[0] for one in alone], atol=1e-6)
     assert np.allclose(together.boxes, [one.boxes[0] for one in alone], atol=1e-3)

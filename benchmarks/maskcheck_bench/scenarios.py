@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from maskcheck import FrameResult, MaskCheckError, MaskPipeline
 from maskcheck.images import load_image
+from maskcheck_bench.limits.scenarios import LIMITS
 from maskcheck_bench.outcome import Effort, Outcome, Scenario
+from maskcheck_bench.scaling.scenarios import SCALING
 from maskcheck_bench.timing import Timing, measure
 
 BATCHES = (1, 8, 32)
+CLASSIFIER = "classifier"
+"""Group of timings of the classifier alone; an item is a face, and a round one run."""
 STAGES = "stages"
 """Group of timings that add up to the time of a picture."""
 
@@ -28,7 +32,7 @@ def time_classifier(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Ef
     crops = _noise(pipeline, max(BATCHES))
     return Outcome(
         tuple(
-            _measure("classifier", f"batch {batch}", partial(pipeline.classifier, crops[:batch]), batch, effort)
+            _measure(CLASSIFIER, f"batch {batch}", partial(pipeline.classifier, crops[:batch]), batch, effort)
             for batch in BATCHES
         )
     )
@@ -124,6 +128,8 @@ REPEATED: dict[str, Scenario] = {
 SINGLE: dict[str, Scenario] = {
     "classifier under load": load_classifier,
     "pipeline under load": load_pipeline,
+    **LIMITS,
+    **SCALING,
 }
 """Scenarios that measure long enough in one process."""
 

@@ -7,9 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maskcheck_bench.limits.roofline import Limits
 from maskcheck_bench.outcome import Load
 from maskcheck_bench.report import Report
+from maskcheck_bench.scenarios import CLASSIFIER
 from maskcheck_bench.timing import Timing
+
+LIMITS = "limits"
+"""Name of the scenario that measures them."""
 
 BASELINE = "maskcheck"
 """Name of the timing that the others of its group are compared with, where there is one."""
@@ -25,6 +30,7 @@ class Section:
         rows: The table.
         words: Lines below it.
         timings: What its chart shows; none for no chart.
+        roofline: It is shown by the picture of the roofline.
     """
 
     title: str
@@ -32,18 +38,20 @@ class Section:
     rows: tuple[tuple[str, ...], ...]
     words: tuple[str, ...] = ()
     timings: tuple[Timing, ...] = ()
+    roofline: bool = False
 
 
 def describe_sections(report: Report) -> Iterator[Section]:
     """The sections of a report, in the order in which they are read."""
+    limits = find_limits(report)
     for group in report.groups:
-        timings = report.group(group)
-        yield _describe_group(group, timings)
+        yield _describe_group(group, report.group(group), limits if group == CLASSIFIER else None)
     if report.loads:
         yield _describe_loads(report.loads)
     for scenario, facts in report.facts.items():
         rows = tuple((key, _text(value)) for key, value in _flatten(facts))
-        yield Section(f"{scenario}: what else was found", ("what", "value"), rows)
+        title = f"{_title(scenario)}: what else was found"
+        yield Section(title, ("what", "value"), rows, roofline=scenario == LIMITS)
     yield _describe_conditions(report)
     if report.skipped:
         yield Section("Skipped", ("scenario", "why"), tuple(report.skipped.items()))
@@ -51,7 +59,12 @@ def describe_sections(report: Report) -> Iterator[Section]:
         yield Section("Failed", ("what",), tuple((one,) for one in report.failed))
 
 
-def _describe_group(group: str, timings: Sequence[Timing]) -> Section:
+def find_limits(report: Report) -> Limits | None:
+    """The machine's limits, if they were measured."""
+    return Limits.from_facts(report.facts[LIMITS]) if LIMITS in report.facts else None
+
+
+def _describe_group(group: str, timings: Sequence[Timing], limits: Limits | None) -> Section:
     head = [
         "what",
         "items",
@@ -64,6 +77,8 @@ def _describe_group(group: str, timings: Sequence[Timing]) -> Section:
     baseline = next((one for one in timings if one.name == BASELINE), None)
     if baseline is not None:
         head.append(f"speed of {BASELINE} / its own")
+    if limits is not None:
+        head.append("of the machine's limit")
     rows = []
     for one in timings:
         figures = one.to_dict()
@@ -81,6 +96,8 @@ def _describe_group(group: str, timings: Sequence[Timing]) -> Section:
             own = figures["median_ms"] / one.items
             theirs = baseline.to_dict()["median_ms"] / baseline.items
             row.append(f"{own / theirs:.2f}")
+        if limits is not None:
+            row.append(f"{limits.share(one):.0%}")
         rows.append(tuple(row))
     notes = tuple(f"{one.name}: {note}" for one in timings for note in one.to_dict()["notes"])
     return Section(_title(group), tuple(head), tuple(rows), notes, tuple(timings))

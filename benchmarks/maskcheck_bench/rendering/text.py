@@ -8,6 +8,9 @@ from maskcheck_bench.markdown import table
 from maskcheck_bench.rendering.sections import describe_sections
 from maskcheck_bench.report import Report
 
+ROOFLINE = "roofline.png"
+"""Name of the picture beside the text."""
+
 
 def render_text(report: Report) -> str:
     """The report as Markdown."""
@@ -24,6 +27,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"## {section.title}"
         yield ""
         yield from table(section.head, section.rows)
+        if section.roofline:
+            yield ""
+            yield f"![Operations a second of the classifier, and what the machine allows]({ROOFLINE})"
         if section.words:
             yield ""
             yield from (f"- {line}" for line in section.words)

@@ -144,11 +144,11 @@ def _track(results: Iterable[tuple[Source, FrameResult]], total: int) -> Iterabl
 
 
 def _consoles(quiet: bool) -> list[Console]:
-    from maskcheck.commands.console import console
+    if quiet and not sys.stderr.isatty():
+        return []
+    from maskcheck.commands.console import console  # here: it takes a tenth of the time of one picture to load
 
-    if not quiet:
-        return [console()]
-    return [console(stderr=True)] if sys.stderr.isatty() else []
+    return [console(stderr=quiet)]
 
 
 def _print_table(console: Console, results: Sequence[FrameResult], output: Path | None) -> None:
