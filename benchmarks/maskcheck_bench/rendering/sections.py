@@ -9,6 +9,7 @@ from typing import Any
 
 from maskcheck_bench.limits.roofline import Limits
 from maskcheck_bench.outcome import Load
+from maskcheck_bench.peers import PEERS, RECIPES
 from maskcheck_bench.report import Report
 from maskcheck_bench.scenarios import CLASSIFIER
 from maskcheck_bench.timing import Timing
@@ -48,7 +49,13 @@ def describe_sections(report: Report) -> Iterator[Section]:
         yield _describe_group(group, report.group(group), limits if group == CLASSIFIER else None)
     if report.loads:
         yield _describe_loads(report.loads)
+    for title, peers in (("Peers of the classifier", PEERS), ("Peers of the whole task", RECIPES)):
+        ran = {name: report.facts[name] for name in peers if name in report.facts}
+        if ran:
+            yield _describe_peers(f"{title}: what ran", ran)
     for scenario, facts in report.facts.items():
+        if scenario in PEERS or scenario in RECIPES:
+            continue
         rows = tuple((key, _text(value)) for key, value in _flatten(facts))
         title = f"{_title(scenario)}: what else was found"
         yield Section(title, ("what", "value"), rows, roofline=scenario == LIMITS)
@@ -101,6 +108,13 @@ def _describe_group(group: str, timings: Sequence[Timing], limits: Limits | None
         rows.append(tuple(row))
     notes = tuple(f"{one.name}: {note}" for one in timings for note in one.to_dict()["notes"])
     return Section(_title(group), tuple(head), tuple(rows), notes, tuple(timings))
+
+
+def _describe_peers(title: str, ran: Mapping[str, Mapping[str, Any]]) -> Section:
+    flat = {name: dict(_flatten(facts)) for name, facts in ran.items()}
+    keys = list(dict.fromkeys(key for facts in flat.values() for key in facts))
+    rows = tuple((name, *(_text(facts[key]) if key in facts else "-" for key in keys)) for name, facts in flat.items())
+    return Section(title, ("peer", *keys), rows)
 
 
 def _describe_loads(loads: Sequence[Load]) -> Section:

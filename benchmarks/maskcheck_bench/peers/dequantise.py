@@ -1,0 +1,91 @@
+"""From an int8 ONNX graph (QDQ) back to float32, for libraries that do not read the one, or to compare with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+_QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
+# What these give is in the range of what they take, so that no Relu can have been merged into the rounding after them.
+_RANGE_KEEPING = frozenset({"Relu", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Transpose"})
+
+
+def is_quantised(model: onnx.ModelProto) -> bool:
+    """Whether some of the graph runs in integers."""
+    return any(node.op_type == _QUANTIZE for node in model.graph.node)
+
+
+def dequantise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network in float32: weights are what their integers stand for, activations are not rounded any more.
+
+    ONNX Runtime's option ``session.disable_quant_qdq`` does not do: it goes on rounding every activation, and limits it
+    to its range. Its quantiser relies on that limit and leaves out a Relu where the range begins at zero; here, it is
+    put back.
+
+    Args:
+        model: A graph with pairs of QuantizeLinear and DequantizeLinear, or with none; it is not changed.
+
+    Raises:
+        ValueError: A tensor is dequantised that is neither a constant nor quantised in the graph.
+    """
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    makers = {output: node.op_type for node in model.graph.node for output in node.output}
+    names: dict[str, str] = {}  # of what a removed node gave: what stands for it now
+    weights, nodes = [], []
+    for node in model.graph.node:
+        if node.op_type == _QUANTIZE:
+            name = names.get(node.input[0], node.input[0])
+            if makers.get(node.input[0], "Relu") not in _RANGE_KEEPING and _begins_at_zero(node, constants):
+                nodes.append(onnx.helper.make_node("Relu", [name], [f"{name}/relu"], f"{node.name}/relu"))
+                name = f"{name}/relu"
+            names[node.output[0]] = name
+        elif node.op_type == _DEQUANTIZE and node.input[0] in constants:
+            weights.append(numpy_helper.from_array(_dequantised(node, constants), node.output[0]))
+        elif node.op_type == _DEQUANTIZE:
+            if node.input[0] not in names:
+                raise ValueError(f"{node.name}: expected a constant or what QuantizeLinear gives, got {node.input[0]}")
+            names[node.output[0]] = names[node.input[0]]
+        else:
+            nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
+            nodes[-1].input[:] = [names.get(name, name) for name in node.input]
+    outputs = [output.name for output in model.graph.output if output.name in names]
+    nodes += [onnx.helper.make_node("Identity", [names[name]], [name]) for name in outputs]
+    return _with_graph(model, nodes, weights)
+
+
+def _begins_at_zero(quantize: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) -> bool:
+    if len(quantize.input) < 3 or not quantize.input[2]:
+        return True  # uint8 from 0, the default
+    zero = constants[quantize.input[2]]
+    return bool(np.all(zero == np.iinfo(zero.dtype).min))
+
+
+def _dequantised(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    integers, scale, *zeros = (constants[name].astype(np.float32) for name in node.input if name)
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+    shape = [1] * integers.ndim
+    if scale.ndim:  # one for each channel
+        shape[axis] = -1
+    zero = zeros[0].reshape(shape) if zeros else np.float32(0)
+    return np.asarray((integers - zero) * scale.reshape(shape), np.float32)
+
+
+def _with_graph(
+    model: onnx.ModelProto, nodes: list[onnx.NodeProto], weights: list[onnx.TensorProto]
+) -> onnx.ModelProto:
+    """A copy of the model with other nodes, these constants added, and no constant that nothing uses."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    graph = changed.graph
+    used = {name for node in nodes for name in node.input} | {output.name for output in graph.output}
+    kept = [tensor for tensor in [*graph.initializer, *weights] if tensor.name in used]
+    for field, content in ((graph.node, nodes), (graph.initializer, kept)):
+        del field[:]
+        field.extend(content)
+    del graph.value_info[:]
+    return changed
