@@ -21,7 +21,7 @@ INPUT_NAME = "faces"
 OUTPUT_NAME = "probabilities"
 
 EMBEDDED_MODEL = Path(__file__).parent / "models" / "mask-inceptionv3-128-int8.onnx"
-EMBEDDED_SHA256 = "7399ab075d66f62efe99b46532f9ace0a108cb521347e5c8f6906ed7a9edff45"
+EMBEDDED_SHA256 = "898c0a6c9b695f319aa1f82ccbfd3cc2fbbfef0ee048eeca6c740d27f382641e"
 
 _PREFIX = "maskcheck."
 _SCHEMA = "1"

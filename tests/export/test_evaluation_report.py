@@ -218,3 +218,24 @@ def test_training_curves_carry_the_names_of_the_seed_and_leave_out_what_was_not_
     assert {"train_loss", "val_loss", "train_acc", "val_acc"} <= curves.keys()
     np.testing.assert_array_equal(curves["train_acc"], [0.8, 0.9])
     np.testing.assert_array_equal(curves["val_loss"], [np.nan, 0.4])
+
+
+def test_a_classifier_can_be_asked_to_decide_among_some_of_its_labels(
+    make_toy_model: Callable[..., Path], faces: Path, report: Path
+) -> None:
+    # Of a dark face it says that the last two are equally likely, and the first of them wins.
+    three = make_toy_model("three.onnx", labels=("with_mask", "mask_worn_incorrectly", "without_mask"))
+    labels = ("--label", "with_mask", "--label", "without_mask")
+
+    run(three, faces, *labels, "--output", report)
+    among_all = json.loads((report / "report.json").read_text())["overall"]["confusion_matrix"]
+    run(three, faces, *labels, "--restrict", "--output", report)
+    figures = json.loads((report / "report.json").read_text())
+    alone = run(three, faces, "--label", "with_mask", "--restrict", "--output", report)
+
+    assert among_all == [[12, 1, 0], [0, 0, 0], [0, 8, 0]]
+    assert figures["model"]["labels"] == ["with_mask", "without_mask"]
+    assert figures["overall"]["confusion_matrix"] == [[12, 1], [0, 8]]
+    assert "--restrict" in figures["command"]
+    assert alone.exit_code == 2
+    assert "expected two labels or more to decide among, got with_mask" in alone.stderr

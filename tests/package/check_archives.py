@@ -19,6 +19,7 @@ WHEEL = (
     "maskcheck_export/recipes/space.toml",
     "maskcheck_bench/__init__.py",
     "maskcheck_bench/py.typed",
+    "maskcheck_bench/rendering/page.html.j2",
 )
 SDIST = (
     "pyproject.toml",

@@ -17,13 +17,14 @@ from maskcheck_export.commands.prepare import require_export
 @click.option(
     "--label", "labels", multiple=True, help="Only faces of this label; repeat.  [default: all that the model knows]"
 )
+@click.option("--restrict", is_flag=True, help="Decide among the labels of --label, as if the model knew no others.")
 @click.option(
     "--output",
     default=Path("evaluation"),
     type=click.Path(path_type=Path),
     help="Folder for the report; one that is there is replaced.",
 )
-def evaluate(model: Path, data: tuple[Path, ...], labels: tuple[str, ...], output: Path) -> None:
+def evaluate(model: Path, data: tuple[Path, ...], labels: tuple[str, ...], restrict: bool, output: Path) -> None:
     """Measure MODEL, a .keras or .onnx file, on the labelled faces in DATA folders, and write a report.
 
     A DATA folder holds annotations.json (COCO boxes) beside images/, or a folder of pictures for each label; or it is
@@ -35,12 +36,15 @@ def evaluate(model: Path, data: tuple[Path, ...], labels: tuple[str, ...], outpu
     from maskcheck_export.evaluation.examination import examine, find_faces
     from maskcheck_export.evaluation.metrics import classification_report
     from maskcheck_export.evaluation.prediction import load_classifier
+    from maskcheck_export.evaluation.prediction import restrict as restrict_to
     from maskcheck_export.evaluation.report import write_report
 
     classifier = load_classifier(model)
     unknown = [label for label in labels if label not in classifier.labels]
     if unknown:
         raise DataError(f"{model} knows the labels {', '.join(classifier.labels)}, not {', '.join(unknown)}")
+    if restrict:
+        classifier = restrict_to(classifier, labels)
     listings = [find_faces(folder, labels or classifier.labels) for folder in data]
     samples = [sample for listing in listings for sample in listing.samples]
     skipped = [line for listing in listings for line in listing.skipped]
@@ -50,6 +54,7 @@ def evaluate(model: Path, data: tuple[Path, ...], labels: tuple[str, ...], outpu
     for line in examination.skipped:
         click.echo(f"skipped: {line}", err=True)
     chosen = [part for label in labels for part in ("--label", label)]
+    chosen += ["--restrict"] if restrict else []
     command = shlex.join(["maskcheck-export", "evaluate", *map(str, (model, *data)), *chosen, "--output", str(output)])
     page = write_report(examination, output, data=data, command=command)
     click.echo(classification_report(examination.true, examination.predicted, classifier.labels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import TypeAlias
@@ -51,6 +51,27 @@ class Classifier:
     def sha256(self) -> str:
         """SHA-256 of the file, in hexadecimal."""
         return hash_model(self.path)
+
+
+def restrict(classifier: Classifier, labels: Sequence[str]) -> Classifier:
+    """The classifier as one that decides among some of its labels: the probabilities of these, made to add up to 1.
+
+    Args:
+        classifier: It.
+        labels: Two or more of its labels.
+
+    Raises:
+        DataError: Fewer than two.
+    """
+    if len(labels) < 2:
+        raise DataError(f"expected two labels or more to decide among, got {', '.join(labels) or 'none'}")
+    columns = [classifier.labels.index(label) for label in labels]
+
+    def classify(crops: Crops) -> NDArray[np.float32]:
+        chosen = classifier.classify(crops)[:, columns]
+        return np.asarray(chosen / chosen.sum(axis=1, keepdims=True), np.float32)
+
+    return replace(classifier, labels=tuple(labels), classify=classify)
 
 
 def load_classifier(path: Path) -> Classifier:
