@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from maskcheck import FrameResult, MaskCheckError, MaskPipeline
 from maskcheck.images import load_image
+from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.limits.scenarios import LIMITS
 from maskcheck_bench.outcome import Effort, Outcome, Scenario
 from maskcheck_bench.peers import PEERS, RECIPES
@@ -30,7 +31,7 @@ _PICTURES_TOGETHER = 8
 
 def time_classifier(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
     """Time the classifier on noise, which costs it as much as faces do, at each batch size."""
-    crops = _noise(pipeline, max(BATCHES))
+    crops = draw_noise(pipeline.classifier, max(BATCHES))
     return Outcome(
         tuple(
             _measure(CLASSIFIER, f"batch {batch}", partial(pipeline.classifier, crops[:batch]), batch, effort)
@@ -76,7 +77,7 @@ def time_stages(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort)
     results = list(pipeline.stream(readable))
     boxes = [np.array([face.box for face in result], np.float64).reshape(-1, 4) for result in results]
     crops = [pipeline.classifier.crop(image, found) for image, found in zip(images, boxes, strict=True)]
-    together = np.concatenate(crops) if crops else _noise(pipeline, 0)
+    together = np.concatenate(crops) if crops else draw_noise(pipeline.classifier, 0)
     stages: dict[str, Callable[[], object]] = {
         "decode": lambda: [load_image(picture, max_pixels=pipeline.max_pixels) for picture in readable],
         "detect": lambda: [pipeline.detector.detect(image) for image in images],
@@ -90,7 +91,7 @@ def time_stages(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort)
 
 def load_classifier(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
     """Put the classifier under the loads of MLPerf; a sample is a crop of noise."""
-    crops = _noise(pipeline, _SAMPLES)
+    crops = draw_noise(pipeline.classifier, _SAMPLES)
     return _put_under_load(
         "classifier",
         lambda numbers: pipeline.classifier(crops[numbers]),
@@ -137,11 +138,6 @@ SINGLE: dict[str, Scenario] = {
 """Scenarios that measure long enough in one process."""
 
 SCENARIOS = REPEATED | SINGLE
-
-
-def _noise(pipeline: MaskPipeline, count: int) -> NDArray[np.uint8]:
-    size = pipeline.classifier.info.input_size
-    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
 def _measure(group: str, name: str, work: Callable[[], object], items: int, effort: Effort) -> Timing:

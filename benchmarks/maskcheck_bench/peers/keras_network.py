@@ -17,8 +17,9 @@ from onnx import numpy_helper
 from maskcheck.classifier import MaskClassifier
 from maskcheck.model import INPUT_NAME
 from maskcheck.runtime import import_runtime
+from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.peers.dequantise import dequantise
-from maskcheck_bench.peers.race import OWN_FLOAT32, noise
+from maskcheck_bench.peers.race import OWN_FLOAT32
 
 VARIABLE = "MASKCHECK_BENCH_KERAS"
 """Environment variable with a trained ``.keras`` file, to be used as it is."""
@@ -162,7 +163,7 @@ def _in_order(last: _Node, inputs: Callable[[_Node], Iterable[_Node]]) -> Iterat
 
 
 def _check_same(graph: onnx.ModelProto, network: keras.Model, classifier: MaskClassifier) -> None:
-    crops = noise(classifier, _COMPARED)
+    crops = draw_noise(classifier, _COMPARED)
     session = import_runtime().InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     difference = np.abs(session.run(None, {INPUT_NAME: crops})[0] - network.predict(crops, verbose=0)).max()
     if difference > _CLOSE:

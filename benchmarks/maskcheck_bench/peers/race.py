@@ -15,6 +15,7 @@ from maskcheck import MaskPipeline
 from maskcheck.classifier import MaskClassifier
 from maskcheck.crops import Crops
 from maskcheck.images import load_image
+from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.timing import measure
 
@@ -83,7 +84,7 @@ def race(
     absent = missing(packages)
     if absent:
         return Outcome(skipped=absent)
-    crops = noise(pipeline.classifier, max(BATCHES))
+    crops = draw_noise(pipeline.classifier, max(BATCHES))
     try:
         peer = load(pipeline.classifier)
     except CannotRun as error:
@@ -122,12 +123,6 @@ def missing(packages: Mapping[str, str]) -> str:
     return f"{' and '.join(absent)} {are} not installed: pip install {' '.join(absent)}" if absent else ""
 
 
-def noise(classifier: MaskClassifier, count: int) -> Crops:
-    """The same noise for every peer: uint8 (count, S, S, 3)."""
-    size = classifier.info.input_size
-    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-
-
 def agreement(given: Probabilities, expected: Probabilities, labels: Sequence[str]) -> dict[str, Any]:
     """How far probabilities are from the pipeline's, as JSON-ready values.
 
@@ -147,7 +142,7 @@ def agreement(given: Probabilities, expected: Probabilities, labels: Sequence[st
 
 def _faces(pipeline: MaskPipeline, pictures: Sequence[str]) -> Crops:
     looked_at = list(pictures)[:_LOOKED_AT]
-    crops = [noise(pipeline.classifier, 0)]
+    crops = [draw_noise(pipeline.classifier, 0)]
     for picture, result in zip(looked_at, pipeline.stream(looked_at), strict=True):
         if len(result):
             boxes = np.array([face.box for face in result], np.float64)

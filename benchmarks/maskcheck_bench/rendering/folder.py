@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maskcheck_bench.limits.plot import plot_roofline
 from maskcheck_bench.rendering.page import render_page
-from maskcheck_bench.rendering.sections import find_limits
+from maskcheck_bench.rendering.sections import limits_of
 from maskcheck_bench.rendering.text import ROOFLINE, render_text
 from maskcheck_bench.report import Report
 from maskcheck_bench.scenarios import CLASSIFIER
@@ -25,7 +25,7 @@ def write_report(report: Report, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
-    limits = find_limits(report)
+    limits = limits_of(report)
     if limits is not None:
         plot_roofline(limits, report.group(CLASSIFIER), folder / ROOFLINE)
     (folder / MARKDOWN).write_text(render_text(report), encoding="utf-8")

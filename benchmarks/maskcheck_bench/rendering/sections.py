@@ -44,7 +44,7 @@ class Section:
 
 def describe_sections(report: Report) -> Iterator[Section]:
     """The sections of a report, in the order in which they are read."""
-    limits = find_limits(report)
+    limits = limits_of(report)
     for group in report.groups:
         yield _describe_group(group, report.group(group), limits if group == CLASSIFIER else None)
     if report.loads:
@@ -66,7 +66,7 @@ def describe_sections(report: Report) -> Iterator[Section]:
         yield Section("Failed", ("what",), tuple((one,) for one in report.failed))
 
 
-def find_limits(report: Report) -> Limits | None:
+def limits_of(report: Report) -> Limits | None:
     """The machine's limits, if they were measured."""
     return Limits.from_facts(report.facts[LIMITS]) if LIMITS in report.facts else None
 

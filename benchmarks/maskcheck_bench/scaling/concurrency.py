@@ -9,8 +9,9 @@ from functools import partial
 from maskcheck import MaskClassifier, MaskPipeline
 from maskcheck.cpu import default_thread_count
 from maskcheck.runtime import CPU
+from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.outcome import Effort, Outcome
-from maskcheck_bench.scaling.pictures import draw_noise, read_pictures
+from maskcheck_bench.scaling.pictures import read_pictures
 from maskcheck_bench.scaling.turns import Work, counts_up_to, measure_in_turns
 
 CALLERS = (1, 2, 4)

@@ -9,9 +9,10 @@ from functools import partial
 from maskcheck import MaskPipeline
 from maskcheck.model import INPUT_NAME
 from maskcheck.runtime import import_runtime
+from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scaling.figures import ratio_in_turns
-from maskcheck_bench.scaling.pictures import draw_boxes, draw_noise, read_pictures
+from maskcheck_bench.scaling.pictures import draw_boxes, read_pictures
 from maskcheck_bench.scaling.turns import Work, measure_in_turns
 
 FACES = (1, 2, 5, 10, 20, 50, 100)

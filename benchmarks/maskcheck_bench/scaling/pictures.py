@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck import ImageError, MaskClassifier, MaskPipeline
-from maskcheck.crops import Crops
+from maskcheck import ImageError, MaskPipeline
 from maskcheck.images import BGRImage, load_image
 
 MOST = 32
@@ -99,9 +98,3 @@ def draw_boxes(image: BGRImage, count: int) -> NDArray[np.float64]:
     sides = np.exp(rng.uniform(np.log(min(24.0, largest)), np.log(largest), count))
     left, top = rng.uniform(0, width - sides), rng.uniform(0, height - sides)
     return np.stack([left, top, left + sides, top + sides], axis=1)
-
-
-def draw_noise(classifier: MaskClassifier, count: int) -> Crops:
-    """Crops of noise, which cost the classifier as much as faces do."""
-    size = classifier.info.input_size
-    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)

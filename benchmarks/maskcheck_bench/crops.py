@@ -1,0 +1,14 @@
+"""Crops to measure the classifier on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maskcheck.classifier import MaskClassifier
+from maskcheck.crops import Crops
+
+
+def draw_noise(classifier: MaskClassifier, count: int) -> Crops:
+    """Crops of noise, which cost the classifier as much as faces do; always the same: uint8 (count, S, S, 3)."""
+    size = classifier.info.input_size
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
