@@ -170,3 +170,14 @@ def test_a_view_into_a_larger_picture_can_be_cut(noise: NDArray[np.uint8]) -> No
     view = noise[::2, ::2]
 
     np.testing.assert_array_equal(cut(view, (5, 5, 15, 15), size=10), region(view, 5, 5, 10))
+
+
+@pytest.mark.parametrize("size", [10, 20, 30])
+def test_a_crop_can_be_written_into_a_batch(size: int, noise: NDArray[np.uint8]) -> None:
+    batch = np.zeros((3, size, size, 3), np.uint8)
+
+    given = cut(noise, (10, 10, 30, 30), size=size, out=batch[1])
+
+    assert np.shares_memory(given, batch)
+    np.testing.assert_array_equal(batch[1], cut(noise, (10, 10, 30, 30), size=size))
+    assert not batch[[0, 2]].any()

@@ -178,7 +178,7 @@ class MaskClassifier:
         size, margin = self.info.input_size, self.info.crop_margin
         crops = np.empty((len(boxes), size, size, 3), np.uint8)
         for crop, box in zip(crops, boxes, strict=True):
-            crop[:] = crop_face(image, box, size=size, margin=margin)
+            crop_face(image, box, size=size, margin=margin, out=crop)
         return crops
 
 

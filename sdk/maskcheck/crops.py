@@ -14,7 +14,14 @@ Crops: TypeAlias = NDArray[np.uint8]
 """Face crops: uint8, shape (N, S, S, 3), RGB."""
 
 
-def crop_face(image: BGRImage, box: NDArray[np.floating], *, size: int, margin: float) -> NDArray[np.uint8]:
+def crop_face(
+    image: BGRImage,
+    box: NDArray[np.floating],
+    *,
+    size: int,
+    margin: float,
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
     """Cut a square around a box and scale it to the classifier's input.
 
     The square shares the box's centre; its side is the longer side of the box times ``1 + 2 * margin``, so that
@@ -25,11 +32,16 @@ def crop_face(image: BGRImage, box: NDArray[np.floating], *, size: int, margin: 
         box: ``x1, y1, x2, y2`` in pixels, half-open; it must overlap the picture.
         size: Side S of the result, in pixels.
         margin: Added on each side, as a share of the longer side of the box.
+        out: Where to write the result, a C-contiguous uint8 (size, size, 3); by default, a new array.
 
     Returns:
-        uint8 (size, size, 3), RGB: what the classifier's file takes.
+        uint8 (size, size, 3), RGB: what the classifier's file takes; `out`, if it was given.
     """
-    return np.asarray(cv2.cvtColor(_resize(_square(image, box, margin), size), cv2.COLOR_BGR2RGB), np.uint8)
+    square = _resize(_square(image, box, margin), size)
+    if out is None:
+        out = np.empty((size, size, 3), np.uint8)
+    cv2.cvtColor(square, cv2.COLOR_BGR2RGB, dst=out)
+    return out
 
 
 def _square(image: BGRImage, box: NDArray[np.floating], margin: float) -> BGRImage:
