@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from maskcheck import MaskPipeline
+from maskcheck_bench.children import ProcessFailed
 from maskcheck_bench.commands import main
 from maskcheck_bench.limits.roofline import Limits
 from maskcheck_bench.outcome import Effort, Load, Outcome
-from maskcheck_bench.processes import Job, ProcessFailed, run_in_turns
+from maskcheck_bench.processes import Job, run_in_turns
 from maskcheck_bench.rendering import folder as rendering
 from maskcheck_bench.report import Report, make_report, read_report
 from maskcheck_bench.timing import Timing, join, measure, percentile

@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from maskcheck import Detections, ImageError, MaskPipeline
+from maskcheck_bench.children import ProcessFailed
 from maskcheck_bench.outcome import Effort
 from maskcheck_bench.scaling import pictures as scaling_pictures
 from maskcheck_bench.scaling import sizes
-from maskcheck_bench.scaling.cold import ColdStartFailed
 from maskcheck_bench.scaling.figures import growth, quarter_means, ratio_in_turns
 from maskcheck_bench.scaling.memory import VARIABLE, sample_memory
 from maskcheck_bench.scaling.pictures import draw_boxes, mosaic, read_for_stream, read_pictures, resize_to
@@ -269,7 +269,7 @@ def test_a_cold_start_is_timed_whole_and_step_by_step(pipeline: MaskPipeline, pi
 
 
 def test_a_cold_start_that_fails_says_why(toy_model: Path, pictures: list[str]) -> None:
-    with pytest.raises(ColdStartFailed, match="no detector 'NoFaces'"):
+    with pytest.raises(ProcessFailed, match="no detector 'NoFaces'"):
         SCALING["cold start"](MaskPipeline(NoFaces(), model=toy_model), pictures, ONCE)
 
 

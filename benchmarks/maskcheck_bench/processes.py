@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,12 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from maskcheck import MaskCheckError, MaskPipeline
+from maskcheck import MaskPipeline
+from maskcheck_bench.children import ProcessFailed, run_child
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scenarios import SCENARIOS
 
 _JOB, _OUTCOME = "job.json", "outcome.json"
-_LAST_WORDS = 3  # lines of a process that failed
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,6 @@ class Job:
     options: Mapping[str, Any]
     pictures: Sequence[str]
     effort: Effort
-
-
-class ProcessFailed(MaskCheckError):
-    """A process ended without an outcome."""
 
 
 def run_in_turns(jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome | ProcessFailed]]:
@@ -68,11 +63,9 @@ def run_process(job: Job) -> Outcome:
     with TemporaryDirectory(prefix="maskcheck-bench-") as name:
         folder = Path(name)
         (folder / _JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
-        command = [sys.executable, "-m", "maskcheck_bench.processes", name]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if done.returncode != 0 or not (folder / _OUTCOME).is_file():
-            words = "; ".join(done.stderr.strip().splitlines()[-_LAST_WORDS:])
-            raise ProcessFailed(f"{job.scenario}: its process ended with status {done.returncode}: {words}")
+        run_child([sys.executable, "-m", "maskcheck_bench.processes", name], job.scenario)
+        if not (folder / _OUTCOME).is_file():
+            raise ProcessFailed(f"{job.scenario}: its process ended without an outcome")
         return Outcome.from_dict(json.loads((folder / _OUTCOME).read_text(encoding="utf-8")))
 
 

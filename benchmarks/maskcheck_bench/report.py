@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from maskcheck import MaskCheckError, MaskPipeline
+from maskcheck_bench.children import ProcessFailed
 from maskcheck_bench.machine import describe_machine
 from maskcheck_bench.outcome import Effort, Load, Outcome
-from maskcheck_bench.processes import Job, ProcessFailed
+from maskcheck_bench.processes import Job
 from maskcheck_bench.timing import Timing, join
 
 SCHEMA = "maskcheck-bench/3"

@@ -15,6 +15,7 @@ from maskcheck.classifier import MaskClassifier
 from maskcheck.crops import Crops
 from maskcheck.model import INPUT_NAME
 from maskcheck.runtime import import_runtime
+from maskcheck_bench.bare_session import open_bare_session
 from maskcheck_bench.peers.race import OWN, OWN_FLOAT32, CannotRun, Classify, Peer, Probabilities
 
 
@@ -25,15 +26,12 @@ def load_maskcheck(classifier: MaskClassifier) -> Peer:
 
 def load_onnxruntime(classifier: MaskClassifier) -> Peer:
     """A bare session on the model file, on the providers that the pipeline uses."""
-    runtime = import_runtime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = classifier.threads, 1
-    session = runtime.InferenceSession(classifier.path, options, providers=list(classifier.providers))
+    session = open_bare_session(classifier)
 
     def classify(crops: Crops) -> Probabilities:
         return np.asarray(session.run(None, {INPUT_NAME: crops})[0])
 
-    return Peer(lambda _: classify, f"onnxruntime {runtime.__version__}", classifier.info.precision)
+    return Peer(lambda _: classify, f"onnxruntime {import_runtime().__version__}", classifier.info.precision)
 
 
 def load_opencv(classifier: MaskClassifier) -> Peer:

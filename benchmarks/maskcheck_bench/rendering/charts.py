@@ -17,7 +17,7 @@ _LAYOUT = {
     "template": "plotly_white",
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
-    "margin": {"l": 10, "r": 20, "t": 20, "b": 10},
+    "margin": {"l": 10, "r": 60, "t": 20, "b": 10},
     "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#888"},
     "showlegend": False,
 }
@@ -44,11 +44,16 @@ def _draw_bars(timings: Sequence[Timing], values: Sequence[Any], unit: str) -> g
             "array": [float(one.max()) for one in values] - middles,
             "arrayminus": middles - [float(one.min()) for one in values],
         },
-        text=[f"{middle:.4g}" for middle in middles],
-        textposition="auto",
-        insidetextanchor="start",
     )
     figure = go.Figure(bars, _LAYOUT)
+    figure.add_scatter(  # to the right of the error bar, which would cross a label of the bar itself
+        y=bars.y,
+        x=[float(one.max()) for one in values],
+        mode="text",
+        text=[f" {middle:.4g}" for middle in middles],
+        textposition="middle right",
+        cliponaxis=False,
+    )
     figure.update_layout(height=_HEIGHT_OF_FRAME + _HEIGHT_OF_BAR * len(timings))
     figure.update_xaxes(title=f"{unit} (bar: median process; line: all processes)", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", automargin=True)

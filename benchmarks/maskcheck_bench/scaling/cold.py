@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from time import perf_counter
@@ -12,18 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from maskcheck import MaskCheckError, MaskPipeline
+from maskcheck import MaskPipeline
+from maskcheck_bench.children import run_child
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scaling.first_steps import STEPS
 from maskcheck_bench.scaling.pictures import read_pictures
 from maskcheck_bench.scaling.turns import PATIENCE, rounds_within
 from maskcheck_bench.timing import Timing
-
-_LAST_WORDS = 3  # lines of a process that failed
-
-
-class ColdStartFailed(MaskCheckError):
-    """A process of the scenario failed."""
 
 
 def time_cold_start(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
@@ -89,14 +83,7 @@ def _words(options: dict[str, Any], picture: str) -> list[str]:
 
 
 def _run(command: Sequence[str]) -> str:
-    environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ}
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
-    )
-    if done.returncode != 0:
-        words = "; ".join(done.stderr.strip().splitlines()[-_LAST_WORDS:])
-        raise ColdStartFailed(f"{' '.join(command)}: ended with status {done.returncode}: {words}")
-    return done.stdout
+    return run_child(command, " ".join(command), {"ORT_DISABLE_TELEMETRY": "1", **os.environ})
 
 
 def _user_seconds() -> float:

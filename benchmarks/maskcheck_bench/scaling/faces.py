@@ -8,7 +8,7 @@ from functools import partial
 
 from maskcheck import MaskPipeline
 from maskcheck.model import INPUT_NAME
-from maskcheck.runtime import import_runtime
+from maskcheck_bench.bare_session import open_bare_session
 from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scaling.figures import ratio_in_turns
@@ -49,10 +49,7 @@ def compare_with_session(pipeline: MaskPipeline, pictures: Sequence[str], effort
     step = classifier.batch_size
     crops = classifier.crop(image, boxes)
     batches = [crops[start : start + step] for start in range(0, len(crops), step)]
-    runtime = import_runtime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = classifier.threads
-    session = runtime.InferenceSession(classifier.path, options, providers=list(classifier.providers))
+    session = open_bare_session(classifier)
     works = [
         Work("classify", lambda: pipeline.classify(image, boxes), _COMPARED),
         Work("session alone", lambda: [session.run(None, {INPUT_NAME: batch}) for batch in batches], _COMPARED),

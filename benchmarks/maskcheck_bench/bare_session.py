@@ -1,0 +1,16 @@
+"""ONNX Runtime without the SDK: what the classifier is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskcheck.classifier import MaskClassifier
+from maskcheck.runtime import import_runtime
+
+
+def open_bare_session(classifier: MaskClassifier) -> Any:
+    """A session on a classifier's model, with its providers and threads, and the runtime's defaults for all else."""
+    runtime = import_runtime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = classifier.threads, 1
+    return runtime.InferenceSession(classifier.path, options, providers=list(classifier.providers))
