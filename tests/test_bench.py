@@ -39,6 +39,16 @@ def test_the_work_is_done_for_every_round_and_only_the_measured_are_kept() -> No
     assert (measured.items, measured.warmup) == (3, 2)
 
 
+def test_no_round_begins_after_the_time_is_over() -> None:
+    calls: list[int] = []
+
+    measured = measure("count", lambda: calls.append(1), items=1, rounds=4, warmup=3, seconds=0)
+
+    assert len(calls) == 2
+    assert [len(process) for process in measured.processes] == [1]
+    assert measured.warmup == 1
+
+
 def test_throughput_is_items_by_the_median_round() -> None:
     report = timing((100.0, 200.0), (1000.0,), items=10).to_dict()
 

@@ -18,9 +18,9 @@ from maskcheck_bench.scaling.figures import growth, quarter_means, ratio_in_turn
 from maskcheck_bench.scaling.memory import VARIABLE, sample_memory
 from maskcheck_bench.scaling.pictures import draw_boxes, mosaic, read_for_stream, read_pictures, resize_to
 from maskcheck_bench.scaling.scenarios import SCALING
-from maskcheck_bench.scaling.turns import Work, counts_up_to, measure_in_turns, rounds_within
+from maskcheck_bench.scaling.turns import Work, counts_up_to, measure_in_turns
 from maskcheck_bench.scaling.workers import CAN_PIN, WorkerFailed, start_workers
-from maskcheck_bench.timing import Timing
+from maskcheck_bench.timing import Timing, rounds_within
 
 ONCE = Effort(rounds=1, warmup=0, seconds=0.1)
 

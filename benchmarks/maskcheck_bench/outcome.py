@@ -15,7 +15,7 @@ class Effort:
     """How long to measure.
 
     Attributes:
-        rounds: Measured rounds of each timing in a process.
+        rounds: Measured rounds of each timing in a process; fewer where they would take too long.
         warmup: Rounds before them.
         seconds: Least duration of each scenario of MLPerf.
         face_target_ms: Latency that 99 % of a server's queries to the classifier must not exceed.
@@ -27,6 +27,11 @@ class Effort:
     seconds: float = 2.0
     face_target_ms: float = 50.0
     picture_target_ms: float = 1000.0
+
+    @property
+    def of_a_timing(self) -> dict[str, Any]:
+        """Arguments of :func:`maskcheck_bench.timing.measure`: its rounds, and twice `seconds` for them."""
+        return {"rounds": self.rounds, "warmup": self.warmup, "seconds": 2 * self.seconds}
 
 
 @dataclass(frozen=True)

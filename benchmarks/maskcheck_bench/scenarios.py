@@ -141,7 +141,7 @@ SCENARIOS = REPEATED | SINGLE
 
 
 def _measure(group: str, name: str, work: Callable[[], object], items: int, effort: Effort) -> Timing:
-    return measure(name, work, items=items, rounds=effort.rounds, warmup=effort.warmup, group=group)
+    return measure(name, work, items=items, **effort.of_a_timing, group=group)
 
 
 def _put_under_load(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import get_clock_info, perf_counter
 from typing import Any
@@ -120,10 +121,11 @@ def measure(
     items: int,
     rounds: int,
     warmup: int,
+    seconds: float = math.inf,
     group: str = "",
     x: float | None = None,
 ) -> Timing:
-    """Do some work `warmup` times, then `rounds` times with a clock, in this process.
+    """Do some work `warmup` times, then `rounds` times with a clock, in this process; fewer where that takes too long.
 
     Args:
         name: What it is.
@@ -131,17 +133,29 @@ def measure(
         items: Pictures or faces in one round.
         rounds: Measured rounds, 1 or more.
         warmup: Rounds before them, which are not measured.
+        seconds: After so long, no further round begins; the warm-up has a quarter of it.
         group: As in :class:`Timing`.
         x: As in :class:`Timing`.
     """
-    for _ in range(warmup):
+    warmed = 0
+    for _ in rounds_within(warmup, seconds / 4):
         work()
+        warmed += 1
     times = []
-    for _ in range(rounds):
+    for _ in rounds_within(rounds, seconds):
         started = perf_counter()
         work()
         times.append((perf_counter() - started) * 1000)
-    return Timing(name, items, warmup, (tuple(times),), group, x)
+    return Timing(name, items, warmed, (tuple(times),), group, x)
+
+
+def rounds_within(rounds: int, seconds: float) -> Iterator[int]:
+    """Numbers of rounds, from 1; after the first, none begins once the time is over."""
+    started = perf_counter()
+    for number in range(1, rounds + 1):
+        if number > 1 and perf_counter() - started > seconds:
+            return
+        yield number
 
 
 def join(timings: Sequence[Timing]) -> list[Timing]:

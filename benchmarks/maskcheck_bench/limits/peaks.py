@@ -69,8 +69,7 @@ def _time_product(name: str, model: ModelProto, factor: NDArray[np.generic], thr
         name,
         lambda: session.run(None, {"a": factor}),
         items=1,
-        rounds=effort.rounds,
-        warmup=effort.warmup,
+        **effort.of_a_timing,
         group=GROUP,
     )
 
@@ -87,8 +86,7 @@ def _time_memory(threads: int, effort: Effort) -> Timing:
             BANDWIDTH,
             lambda: list(pool.map(add, parts)),
             items=1,
-            rounds=effort.rounds,
-            warmup=effort.warmup,
+            **effort.of_a_timing,
             group=GROUP,
         )
 

@@ -95,8 +95,7 @@ def race(
             name,
             partial(classify, crops[:batch]),
             items=batch,
-            rounds=effort.rounds,
-            warmup=effort.warmup,
+            **effort.of_a_timing,
             group=f"peers, batch {batch}",
         )
         for batch, classify in prepared.items()

@@ -82,7 +82,7 @@ def do_whole_task(
     def run() -> None:
         results[:] = way.run(pictures)
 
-    timing = measure(name, run, items=len(pictures), rounds=effort.rounds, warmup=effort.warmup, group=GROUP)
+    timing = measure(name, run, items=len(pictures), **effort.of_a_timing, group=GROUP)
     facts = {
         **way.facts,
         "threads": pipeline.classifier.threads,

@@ -16,8 +16,8 @@ from maskcheck_bench.children import run_child
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scaling.first_steps import STEPS
 from maskcheck_bench.scaling.pictures import read_pictures
-from maskcheck_bench.scaling.turns import PATIENCE, rounds_within
-from maskcheck_bench.timing import Timing
+from maskcheck_bench.scaling.turns import PATIENCE
+from maskcheck_bench.timing import Timing, rounds_within
 
 
 def time_cold_start(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:

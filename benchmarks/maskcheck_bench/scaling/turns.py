@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 from maskcheck_bench.outcome import Effort
-from maskcheck_bench.timing import Timing
+from maskcheck_bench.timing import Timing, rounds_within
 
 PATIENCE = 4
 """Time of a scenario's measured rounds, as a multiple of the effort's seconds; the warm-up has a quarter of it."""
@@ -28,15 +28,6 @@ class Work:
     run: Callable[[], object]
     items: int
     x: float | None = None
-
-
-def rounds_within(rounds: int, seconds: float) -> Iterator[int]:
-    """Numbers of rounds, from 1; after the first, none begins once the time is over."""
-    started = perf_counter()
-    for number in range(1, rounds + 1):
-        if number > 1 and perf_counter() - started > seconds:
-            return
-        yield number
 
 
 def measure_in_turns(works: Sequence[Work], effort: Effort, *, group: str, settle: bool = False) -> tuple[Timing, ...]:
