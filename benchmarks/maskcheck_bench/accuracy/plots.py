@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,10 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from maskcheck.scoring import RECALLS
 
-_SIZE = (7.0, 4.5)  # inches
+_SIZE = (8.0, 4.5)  # inches
 _DOTS = 130  # an inch
-_MARKERS = "osD^vPX*"
+_MARKERS = "osD^vPX*"  # of presets
+_MARKER_WITHOUT_PRESET = "h"
 
 
 def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
@@ -56,36 +58,41 @@ def plot_against_speed(report: dict[str, Any], path: Path) -> None:
 def _plot_trade_off(
     points: Mapping[str, tuple[float | None, float | None]], xlabel: str, ylabel: str, path: Path
 ) -> None:
-    """Points that differ in their preset alone are joined by a line."""
+    """Detectors differ in colour, presets in shape, and the classifier's precisions in line and filling."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
-    families: dict[str, list[tuple[float, float, str]]] = {}
+    lines: dict[str, list[tuple[float, float, str]]] = {}
     for name, (x, y) in points.items():
         if x is not None and y is not None:
-            preset = re.search(r" preset=(\w+)", name)
-            family = name.replace(preset[0], "") if preset else name
-            families.setdefault(family, []).append((x, y, preset[1] if preset else ""))
-    for number, (family, members) in enumerate(families.items()):
+            found = re.search(r" preset=(\w+)", name)
+            line, preset = (name.replace(found[0], ""), found[1]) if found else (name, "")
+            lines.setdefault(line, []).append((x, y, preset))
+    families = list(dict.fromkeys(_family(name) for name in lines))
+    presets = list(dict.fromkeys(preset for members in lines.values() for _, _, preset in members if preset))
+    markers = dict(zip(presets, itertools.cycle(_MARKERS), strict=False)) | {"": _MARKER_WITHOUT_PRESET}
+    for name, members in lines.items():
+        colour = f"C{families.index(_family(name))}"
+        look: dict[str, Any] = {"color": colour, "linestyle": "-", "markerfacecolor": colour}
+        if name != _family(name):
+            look |= {"linestyle": "--", "markerfacecolor": "white"}
         members.sort()
-        marker = _MARKERS[number % len(_MARKERS)]
-        (line,) = axes.plot([x for x, _, _ in members], [y for _, y, _ in members], f"{marker}-", label=family)
-        place = (0, 6) if number % 2 else (0, -12)  # in turns, so that neighbours do not cover each other's words
-        for x, y, label in members:
-            axes.annotate(
-                label,
-                (x, y),
-                xytext=place,
-                textcoords="offset points",
-                fontsize="x-small",
-                ha="center",
-                color=line.get_color(),
-            )
+        axes.plot([x for x, _, _ in members], [y for _, y, _ in members], **look, linewidth=1)
+        for x, y, preset in members:
+            axes.plot(x, y, marker=markers[preset], **look)
+        alone = markers[""] if len(members) == 1 and not members[0][2] else ""
+        axes.plot([], [], **look, marker=alone, label=name)
+    for preset in presets:
+        axes.plot([], [], markers[preset], color="grey", label=f"preset={preset}")
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log", ylim=(0, 1))
     axes.margins(x=0.1)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
-    if families:
-        axes.legend(fontsize="small")
+    if lines:
+        figure.legend(fontsize="small", loc="outside right upper")
     figure.savefig(path, dpi=_DOTS)
+
+
+def _family(name: str) -> str:
+    return name.partition(" precision=")[0]
