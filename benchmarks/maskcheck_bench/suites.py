@@ -29,7 +29,7 @@ class Suite:
 
 SUITES = {
     "quick": Suite(("classifier", "pipeline"), 1, Effort(rounds=5, warmup=1, seconds=1)),
-    "default": Suite(tuple(SCENARIOS), 3, Effort(rounds=12, warmup=2, seconds=2)),
+    "default": Suite(tuple(SCENARIOS), 3, Effort(rounds=12, warmup=2, seconds=2, timing_seconds=4)),
     "full": Suite(tuple(SCENARIOS), 7, Effort(rounds=30, warmup=5, seconds=20)),
 }
 """A smoke test, a look within ten minutes, and a measurement."""

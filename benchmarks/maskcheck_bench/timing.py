@@ -121,7 +121,7 @@ def measure(
     items: int,
     rounds: int,
     warmup: int,
-    seconds: float = math.inf,
+    seconds: float | None = None,
     group: str = "",
     x: float | None = None,
 ) -> Timing:
@@ -133,16 +133,17 @@ def measure(
         items: Pictures or faces in one round.
         rounds: Measured rounds, 1 or more.
         warmup: Rounds before them, which are not measured.
-        seconds: After so long, no further round begins; the warm-up has a quarter of it.
+        seconds: After so long, no further round begins; the warm-up has a quarter of it. None for no limit.
         group: As in :class:`Timing`.
         x: As in :class:`Timing`.
     """
+    limit = math.inf if seconds is None else seconds
     warmed = 0
-    for _ in rounds_within(warmup, seconds / 4):
+    for _ in rounds_within(warmup, limit / 4):
         work()
         warmed += 1
     times = []
-    for _ in rounds_within(rounds, seconds):
+    for _ in rounds_within(rounds, limit):
         started = perf_counter()
         work()
         times.append((perf_counter() - started) * 1000)
