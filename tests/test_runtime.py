@@ -347,10 +347,13 @@ def test_threads_go_to_the_session(toy_model: Path) -> None:
     assert session.session.get_session_options().intra_op_num_threads == 3
 
 
+AT_REST = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "50"}
+
+
 def test_threads_rest_between_runs(toy_model: Path) -> None:
     options = cpu_session(toy_model, threads=2).session.get_session_options()
 
-    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+    assert {key: options.get_session_config_entry(key) for key in AT_REST} == AT_REST
 
 
 def test_by_default_a_session_has_the_threads_that_the_process_may_use(
@@ -365,7 +368,7 @@ def test_by_default_a_session_has_the_threads_that_the_process_may_use(
 
 # --- Precision
 
-IN_FLOAT = "session.disable_quant_qdq"
+IN_FLOAT = {"session.disable_quant_qdq": "1"}
 
 
 @pytest.fixture
@@ -392,21 +395,21 @@ def test_int8_is_computed_in_float_where_the_cpu_is_not_made_for_it_or_where_ask
 
     assert session.in_float == in_float
     options = session.session.get_session_options()
-    assert not in_float or options.get_session_config_entry(IN_FLOAT) == "1"
+    assert not in_float or options.get_session_config_entry("session.disable_quant_qdq") == "1"
 
 
 @pytest.mark.parametrize(
-    ("provider", "in_float"),
-    [(CUDA, True), (TENSORRT, False), ("OpenVINOExecutionProvider", False), ("DmlExecutionProvider", False)],
+    ("provider", "entries"),
+    [(CUDA, IN_FLOAT), (TENSORRT, {}), ("OpenVINOExecutionProvider", {}), ("DmlExecutionProvider", {})],
 )
 def test_of_the_other_providers_only_cuda_computes_int8_in_float(
-    install: Callable[..., FakeRuntime], toy_model: Path, provider: str, in_float: bool
+    install: Callable[..., FakeRuntime], toy_model: Path, provider: str, entries: dict[str, str]
 ) -> None:
     runtime = install([provider, CPU])
 
     _ = OnnxSession(toy_model, providers=[provider, CPU]).session
 
-    assert (runtime.sessions[-1].options.entries.get(IN_FLOAT) == "1") == in_float
+    assert runtime.sessions[-1].options.entries == AT_REST | entries
 
 
 def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
@@ -421,7 +424,7 @@ def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
 
     assert len(said) == 1
     assert not session.in_float
-    assert IN_FLOAT not in session.session.options.entries
+    assert session.session.options.entries == AT_REST
     assert runtime.sessions[-1].requested == [CPU]
 
 

@@ -38,10 +38,7 @@ def crop_face(
         uint8 (size, size, 3), RGB: what the classifier's file takes; `out`, if it was given.
     """
     square = _resize(_square(image, box, margin), size)
-    if out is None:
-        out = np.empty((size, size, 3), np.uint8)
-    cv2.cvtColor(square, cv2.COLOR_BGR2RGB, dst=out)
-    return out
+    return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB, dst=out), np.uint8)
 
 
 def _square(image: BGRImage, box: NDArray[np.floating], margin: float) -> BGRImage:

@@ -30,17 +30,17 @@ from maskcheck.errors import (
 Provider: TypeAlias = str | tuple[str, Mapping[str, Any]]
 """Name of an ONNX Runtime execution provider, alone or with its options."""
 
-_SPINNING = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "50"}
-"""Threads of a session wait for work by spinning, which pays between the operations of a run only; by default they go
-on for a while after it, and take the CPUs from the detector, the next session and the caller's own work. A runtime that
-is older than one of these settings ignores it."""
-
 Precision: TypeAlias = Literal["auto", "stored", "int8", "float32"]
 """Arithmetic that a model runs in. An int8 file can run in float32; every other file runs as it is stored."""
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
+
+_SPINNING = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "50"}
+"""Threads of a session wait for work by spinning, which pays between the operations of a run only; by default they go
+on for a while after it, and take the CPUs from the detector, the next session and the caller's own work. A runtime that
+is older than one of these settings ignores it."""
 
 # Every one of these installs the same import package, `onnxruntime`.
 _DISTRIBUTIONS = (

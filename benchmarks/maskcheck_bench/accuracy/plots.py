@@ -38,7 +38,7 @@ def plot_against_time(report: dict[str, Any], path: Path) -> None:
     points = {
         one["name"]: (one["detect_ms"]["median"], one["detector"]["all"]["ap50"])
         for one in report["candidates"]
-        if " precision=" not in one["name"]
+        if one["name"] == _family(one["name"])
     }
     _plot_trade_off(points, "median time of the detector (ms a picture)", "AP50 of the detector", path)
 
@@ -76,11 +76,9 @@ def _plot_trade_off(
         if name != _family(name):
             look |= {"linestyle": "--", "markerfacecolor": "white"}
         members.sort()
-        axes.plot([x for x, _, _ in members], [y for _, y, _ in members], **look, linewidth=1)
+        axes.plot([x for x, _, _ in members], [y for _, y, _ in members], **look, linewidth=1, label=name)
         for x, y, preset in members:
             axes.plot(x, y, marker=markers[preset], **look)
-        alone = markers[""] if len(members) == 1 and not members[0][2] else ""
-        axes.plot([], [], **look, marker=alone, label=name)
     for preset in presets:
         axes.plot([], [], markers[preset], color="grey", label=f"preset={preset}")
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log", ylim=(0, 1))

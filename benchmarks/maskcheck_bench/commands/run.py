@@ -99,14 +99,15 @@ def run(
         "face_target_ms": face_target_ms,
         "picture_target_ms": picture_target_ms,
     }
+    effort = replace(suite.effort, **{name: value for name, value in given.items() if value is not None})
+    if rounds is not None:
+        effort = replace(effort, timing_seconds=None)  # who asks for so many gets them
     suite = replace(
         suite,
         scenarios=scenarios or suite.scenarios,
         processes=processes or suite.processes,
-        effort=replace(suite.effort, **{name: value for name, value in given.items() if value is not None}),
+        effort=effort,
     )
-    if rounds is not None:  # who asks for so many gets them
-        suite = replace(suite, effort=replace(suite.effort, timing_seconds=None))
     options["providers"] = list(providers) or None
     pipeline = MaskPipeline(**options)
     pipeline.warm_up()
