@@ -34,9 +34,9 @@ from numpy.typing import NDArray
 
 from maskcheck import MaskCheckError, MaskClassifier, __version__
 from maskcheck.binding import BOUND, BoundRunner
-from maskcheck.crops import Crops
 from maskcheck.execution import describe_machine
 from maskcheck.model import INPUT_NAME, find_model
+from maskcheck.pictures.crops import Crops
 from maskcheck.runtime import CPU, CUDA, TENSORRT, OnnxSession, Precision, Provider, import_runtime
 from maskcheck.tuning import draw_crops
 

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
-from maskcheck import FrameResult, ImageError, ImageTooLarge, MaskPipeline, load_image
+from maskcheck import DecodingLimits, FrameResult, ImageError, ImageTooLarge, MaskPipeline, load_image
 
 MAX_UPLOAD = 20_000_000  # bytes
-MAX_PIXELS = 50_000_000  # a small file may hold a huge picture, which takes several times 3 bytes a pixel
+LIMITS = DecodingLimits(max_pixels=50_000_000)  # a small file may hold a huge picture, of several times 3 bytes a pixel
 PREVIEW_SIDE = 1600  # pixels
 THUMBNAIL_SIDE = 112  # twice what the page gives it, for dense screens
 
@@ -57,7 +57,7 @@ def create_app(pipeline: MaskPipeline) -> Flask:
             return render()
         name, picture = uploaded_picture()
         result = pipeline(picture)
-        pixels = load_image(picture, max_pixels=pipeline.max_pixels).pixels
+        pixels = load_image(picture, limits=pipeline.limits).pixels
         return render(name=name, result=result, **drawings(pixels, result))
 
     @app.post("/api/detect")
@@ -262,4 +262,4 @@ PAGE = """\
 
 
 if __name__ == "__main__":
-    create_app(MaskPipeline(max_pixels=MAX_PIXELS)).run(host="127.0.0.1", port=5000)
+    create_app(MaskPipeline(limits=LIMITS)).run(host="127.0.0.1", port=5000)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck.crops import crop_face
+from maskcheck.pictures.crops import crop_face
 
 HEIGHT, WIDTH = 40, 60
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from maskcheck import Detections, Detector, DetectorOption, DetectorSpec
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 
 def boxes(count: int) -> Any:

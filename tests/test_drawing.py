@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck.drawing import draw_faces
+from maskcheck.pictures.drawing import draw_faces
 
 LABELS = ["with_mask", "without_mask", "mask_worn_incorrectly"]
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from maskcheck import FrameResult, MaskClassifier, MaskPipeline
-from maskcheck.images import ImageLike
+from maskcheck.pictures.decoding import ImageLike
 
 # Boxes by hand, so that these tests are of the classifier and not of the detector.
 FACES = {

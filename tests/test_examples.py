@@ -21,7 +21,7 @@ from PIL import Image
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from maskcheck import Detections, MaskPipeline, load_image
+from maskcheck import DecodingLimits, Detections, MaskPipeline, load_image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -56,7 +56,7 @@ def client(web_host: ModuleType, toy_model: Path) -> FlaskClient:
 @pytest.fixture
 def corner_client(web_host: ModuleType, toy_model: Path) -> FlaskClient:
     """Serves a pipeline with a tiny pixel limit, whose detector always finds one face."""
-    pipeline = MaskPipeline(TopLeftCorner(), model=toy_model, threads=1, max_pixels=1_000_000)
+    pipeline = MaskPipeline(TopLeftCorner(), model=toy_model, threads=1, limits=DecodingLimits(max_pixels=1_000_000))
     client: FlaskClient = web_host.create_app(pipeline).test_client()
     return client
 

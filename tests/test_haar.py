@@ -16,7 +16,7 @@ from maskcheck.detectors.haar.detector import HaarDetector
 from maskcheck.detectors.haar.plain import CURVES
 from maskcheck.detectors.haar.presets import PRESETS
 from maskcheck.detectors.registry import DetectorRegistry, create_detector
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 SPECS = {name: DetectorRegistry(list).find(name).spec for name in ("haar", "haar-plain")}
 BOTH = pytest.mark.parametrize("name", SPECS)

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from maskcheck import ImageError, ImageTooLarge
-from maskcheck.images import ImageLike, load_image
+from maskcheck import DecodingLimits, ImageError, ImageTooLarge
+from maskcheck.pictures.decoding import ImageLike, load_image
 
 # Every value occurs once, so that a swapped channel, row or column shows.
 RGB = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
@@ -471,9 +471,9 @@ def test_the_limit_holds_where_an_application_lifted_pillows_own(monkeypatch: py
     ],
 )
 def test_the_limit_is_an_option(image: ImageLike) -> None:
-    assert load_image(image, max_pixels=200).pixels.shape == (10, 20, 3)
+    assert load_image(image, limits=DecodingLimits(max_pixels=200)).pixels.shape == (10, 20, 3)
 
     with pytest.raises(ImageTooLarge) as caught:
-        load_image(image, max_pixels=199)
+        load_image(image, limits=DecodingLimits(max_pixels=199))
 
     assert (caught.value.pixels, caught.value.limit) == (200, 199)

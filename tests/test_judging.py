@@ -12,7 +12,7 @@ import pytest
 from maskcheck import Detections, load_image
 from maskcheck.detectors.judging.appearance import FEATURES, describe
 from maskcheck.detectors.judging.judge import Judge, load_judge, moved
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 HAAR = "maskcheck.detectors.haar"
 FACE = (165, 145, 352, 365)

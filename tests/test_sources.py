@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from maskcheck import SourceError
-from maskcheck.sources import Source, find_pictures
+from maskcheck.pictures.sources import Source, find_pictures
 
 
 @pytest.fixture(autouse=True)

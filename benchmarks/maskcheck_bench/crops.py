@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskcheck.classifier import MaskClassifier
-from maskcheck.crops import Crops
+from maskcheck.pictures.crops import Crops
 
 
 def draw_noise(classifier: MaskClassifier, count: int) -> Crops:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import FrameResult, MaskCheckError, MaskPipeline
-from maskcheck.images import load_image
+from maskcheck.pictures.decoding import load_image
 from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.limits.scenarios import LIMITS
 from maskcheck_bench.outcome import Effort, Outcome, Scenario
@@ -70,7 +70,7 @@ def time_stages(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort)
     images: list[NDArray[np.uint8]] = []
     for picture in pictures:
         try:
-            images.append(load_image(picture, max_pixels=pipeline.max_pixels).pixels)
+            images.append(load_image(picture, limits=pipeline.limits).pixels)
         except MaskCheckError:
             continue
         readable.append(picture)
@@ -79,7 +79,7 @@ def time_stages(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort)
     crops = [pipeline.classifier.crop(image, found) for image, found in zip(images, boxes, strict=True)]
     together = np.concatenate(crops) if crops else draw_noise(pipeline.classifier, 0)
     stages: dict[str, Callable[[], object]] = {
-        "decode": lambda: [load_image(picture, max_pixels=pipeline.max_pixels) for picture in readable],
+        "decode": lambda: [load_image(picture, limits=pipeline.limits) for picture in readable],
         "detect": lambda: [pipeline.detector.detect(image) for image in images],
         "crop": lambda: [pipeline.classifier.crop(image, found) for image, found in zip(images, boxes, strict=True)],
         "classify": lambda: pipeline.classifier(together),

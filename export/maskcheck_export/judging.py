@@ -19,7 +19,7 @@ from maskcheck.detectors.haar.plain import PlainHaarDetector
 from maskcheck.detectors.judging.appearance import FEATURES, describe
 from maskcheck.detectors.judging.judge import FURTHEST, Judge, Proposer, moved
 from maskcheck.errors import ImageError
-from maskcheck.images import load_image
+from maskcheck.pictures.decoding import load_image
 from maskcheck.scoring import Ranking, Score, score_rankings
 from maskcheck_export.data.duplicates import Hashes, group_near_duplicates
 from maskcheck_export.data.samples import Sample

@@ -40,12 +40,14 @@ from maskcheck.errors import (
 if TYPE_CHECKING:
     from maskcheck.classifier import MaskClassifier
     from maskcheck.detectors.api import Detections, Detector, DetectorOption, DetectorSpec, hookimpl
-    from maskcheck.images import load_image
     from maskcheck.model import ModelInfo
+    from maskcheck.pictures.decoding import load_image
+    from maskcheck.pictures.limits import DecodingLimits
     from maskcheck.pipeline import MaskPipeline
     from maskcheck.results import Face, FrameResult, Receipt, Timings
 
 __all__ = [
+    "DecodingLimits",
     "Detections",
     "Detector",
     "DetectorNotFound",
@@ -79,6 +81,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DecodingLimits": "pictures.limits",
     "Detections": "detectors.api",
     "Detector": "detectors.api",
     "DetectorOption": "detectors.api",
@@ -91,7 +94,7 @@ _MODULES = {
     "Receipt": "results",
     "Timings": "results",
     "hookimpl": "detectors.api",
-    "load_image": "images",
+    "load_image": "pictures.decoding",
 }
 
 

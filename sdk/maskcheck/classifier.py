@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.binding import BOUND, BoundRunner, padded
-from maskcheck.crops import Crops, crop_face
 from maskcheck.errors import ModelError, ModelSignatureError
 from maskcheck.execution import plan_execution
-from maskcheck.images import BGRImage
 from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, hash_model
+from maskcheck.pictures.crops import Crops, crop_face
+from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime import CPU, Precision, Provider
 
 

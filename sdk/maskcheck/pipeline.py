@@ -19,12 +19,13 @@ from maskcheck._version import __version__
 from maskcheck.ahead import map_ahead
 from maskcheck.classifier import MaskClassifier
 from maskcheck.cpu import default_thread_count
-from maskcheck.crops import Crops
 from maskcheck.detectors.api import Detections, Detector, OptionValue
 from maskcheck.detectors.registry import check_options, create_detector, default_registry
 from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.errors import MaskCheckError, PluginError
-from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
+from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.results import Face, FrameResult, Receipt, Timings
 from maskcheck.runtime import Precision, Provider, import_runtime
 
@@ -49,7 +50,7 @@ class MaskPipeline:
         precision: ``auto``, ``stored``, ``int8`` or ``float32``, as in :class:`MaskClassifier`, which also says when a
             choice of ``maskcheck doctor --tune`` is in force.
         min_score: Least detection score, in [0, 1], of a face that is reported; by default, the detector's own.
-        max_pixels: Pictures with more pixels are refused before decoding.
+        limits: What a picture may cost; one that costs more is refused before it is decoded.
         tile: Give the detector overlapping slices of that side, in pixels, 64 or more, of pictures that are larger:
             it finds small faces in large pictures, in bounded memory. By default, the whole picture.
 
@@ -73,13 +74,11 @@ class MaskPipeline:
         batch_size: int | None = None,
         precision: Precision = "auto",
         min_score: float | None = None,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        limits: DecodingLimits = DEFAULT_LIMITS,
         tile: int | None = None,
     ) -> None:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score: expected a number in [0, 1], got {min_score}")
-        if max_pixels < 1:
-            raise ValueError(f"max_pixels: expected 1 or more, got {max_pixels}")
         self.detector: Detector
         if isinstance(detector, str):
             found = default_registry().find(detector)
@@ -109,7 +108,7 @@ class MaskPipeline:
             batch_size=batch_size,
             precision=precision,
         )
-        self.max_pixels = max_pixels
+        self.limits = limits
 
     def __call__(self, image: ImageLike) -> FrameResult:
         """Find and classify the faces of one picture.
@@ -189,7 +188,7 @@ class MaskPipeline:
             ImageError: The picture cannot be decoded.
             ValueError: `boxes` has another shape, or a box has no part inside the picture.
         """
-        pixels = load_image(image, max_pixels=self.max_pixels).pixels
+        pixels = load_image(image, limits=self.limits).pixels
         wanted = np.asarray(boxes, np.float64)
         if wanted.size == 0:
             return ()
@@ -247,7 +246,7 @@ class MaskPipeline:
 
     def _detect(self, image: ImageLike, *, frame: int) -> _Detected:
         started = perf_counter()
-        picture = load_image(image, max_pixels=self.max_pixels)
+        picture = load_image(image, limits=self.limits)
         decoded = perf_counter()
         detections = self._run_detector(picture.pixels)
         detections = detections[np.argsort(-detections.scores, kind="stable")]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from maskcheck.drawing import draw_faces
 from maskcheck.errors import MaskCheckError
-from maskcheck.images import DEFAULT_MAX_PIXELS, BGRImage, ImageLike, load_image
+from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
+from maskcheck.pictures.drawing import draw_faces
+from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 
 SCHEMA = "maskcheck/1"
 
@@ -177,10 +178,19 @@ class FrameResult:
         Raises:
             ValueError: The picture has another size, so it is another picture.
         """
-        pixels = load_image(image, max_pixels=max(DEFAULT_MAX_PIXELS, self.size[0] * self.size[1])).pixels
+        pixels = load_image(image, limits=_limits_of(self.size)).pixels
         height, width = pixels.shape[:2]
         if (width, height) != self.size:
             raise ValueError(
                 f"expected the picture of this result, {self.size[0]} x {self.size[1]} pixels, got {width} x {height}"
             )
         return draw_faces(pixels, self.faces)
+
+
+def _limits_of(size: tuple[int, int]) -> DecodingLimits:
+    """Limits that let the picture of a result pass again, whatever it was decoded with."""
+    return replace(
+        DEFAULT_LIMITS,
+        max_pixels=max(DEFAULT_LIMITS.max_pixels, size[0] * size[1]),
+        max_side=max(DEFAULT_LIMITS.max_side, *size),
+    )

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from maskcheck.coco import read_coco
 from maskcheck.detectors.api import Detections, Detector
-from maskcheck.images import load_image
+from maskcheck.pictures.decoding import load_image
 from maskcheck.scoring import Ranking, score_rankings
 
 TEST_DATA = "MASKCHECK_TEST_DATA"

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from maskcheck.classifier import MaskClassifier
 from maskcheck.cpu import default_thread_count
-from maskcheck.crops import Crops
 from maskcheck.errors import MaskCheckError
 from maskcheck.execution import Choice
 from maskcheck.model import ModelInfo, hash_model
+from maskcheck.pictures.crops import Crops
 from maskcheck.runtime import CPU, Precision, import_runtime
 
 BATCH_SIZES = (1, 8, 16, 32, 64)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskcheck.crops import crop_face
-from maskcheck.images import BGRImage, load_image
+from maskcheck.pictures.crops import crop_face
+from maskcheck.pictures.decoding import BGRImage, load_image
 from maskcheck_export.data import pack as module
 from maskcheck_export.data.pack import Pack, pack_faces
 from maskcheck_export.data.samples import Sample

@@ -76,8 +76,8 @@ def run(
     """
     require_extra("bench", "jinja2", "plotly", "psutil")
 
+    from maskcheck.pictures.sources import find_pictures
     from maskcheck.pipeline import MaskPipeline
-    from maskcheck.sources import find_pictures
     from maskcheck_bench.processes import run_in_turns
     from maskcheck_bench.rendering.folder import write_report
     from maskcheck_bench.report import make_report

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections, Face, FrameResult
-from maskcheck.crops import Crops
-from maskcheck.images import BGRImage, ImageLike, load_image
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
 from maskcheck.results import Timings
 from maskcheck_bench.peers.race import Classify
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from maskcheck import __version__
 from maskcheck.classifier import MaskClassifier
-from maskcheck.crops import Crops
 from maskcheck.model import INPUT_NAME
+from maskcheck.pictures.crops import Crops
 from maskcheck.runtime import import_runtime
 from maskcheck_bench.bare_session import open_bare_session
 from maskcheck_bench.peers.race import OWN, OWN_FLOAT32, CannotRun, Classify, Peer, Probabilities

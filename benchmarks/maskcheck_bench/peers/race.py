@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from maskcheck import MaskPipeline
 from maskcheck.classifier import MaskClassifier
-from maskcheck.crops import Crops
-from maskcheck.images import load_image
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.decoding import load_image
 from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.timing import measure
@@ -145,5 +145,5 @@ def _faces(pipeline: MaskPipeline, pictures: Sequence[str]) -> Crops:
     for picture, result in zip(looked_at, pipeline.stream(looked_at), strict=True):
         if len(result):
             boxes = np.array([face.box for face in result], np.float64)
-            crops.append(pipeline.classifier.crop(load_image(picture, max_pixels=pipeline.max_pixels).pixels, boxes))
+            crops.append(pipeline.classifier.crop(load_image(picture, limits=pipeline.limits).pixels, boxes))
     return np.concatenate(crops)

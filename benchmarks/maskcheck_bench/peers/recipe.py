@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections
-from maskcheck.crops import Crops
-from maskcheck.images import BGRImage
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.decoding import BGRImage
 from maskcheck_bench.peers.one_by_one import OneByOne
 from maskcheck_bench.peers.race import CannotRun, Probabilities
 from maskcheck_bench.peers.tensorflow_peers import import_tensorflow

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from maskcheck.classifier import MaskClassifier
-from maskcheck.crops import Crops
+from maskcheck.pictures.crops import Crops
 from maskcheck_bench.peers.race import CannotRun, Classify, Peer, Probabilities
 
 

@@ -12,7 +12,7 @@ from time import perf_counter
 import psutil
 
 from maskcheck import MaskPipeline
-from maskcheck.images import ImageLike
+from maskcheck.pictures.decoding import ImageLike
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scaling.figures import growth, quarter_means
 from maskcheck_bench.scaling.turns import PATIENCE

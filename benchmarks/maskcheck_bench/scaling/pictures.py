@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import ImageError, MaskPipeline
-from maskcheck.images import BGRImage, load_image
+from maskcheck.pictures.decoding import BGRImage, load_image
 
 MOST = 32
 """Pictures that are used, so that a large folder takes neither all memory nor all day."""
@@ -60,7 +60,7 @@ def read_for_stream(pipeline: MaskPipeline, files: Sequence[str]) -> Pictures:
 def _read(pipeline: MaskPipeline, files: Sequence[str]) -> Iterator[tuple[str, BGRImage]]:
     for file in files:
         try:
-            yield file, load_image(file, max_pixels=pipeline.max_pixels).pixels
+            yield file, load_image(file, limits=pipeline.limits).pixels
         except ImageError:  # the scenario of the pipeline reports it
             continue
 

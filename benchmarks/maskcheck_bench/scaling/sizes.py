@@ -9,7 +9,7 @@ from functools import partial
 import cv2
 
 from maskcheck import MaskPipeline
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scaling.pictures import mosaic, read_pictures, resize_to
 from maskcheck_bench.scaling.turns import Work, measure_in_turns
@@ -33,7 +33,7 @@ def time_sizes(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) 
     works = [
         Work("picture to result", partial(find, size, _encode(picture, size)), 1, size)
         for size in MEGAPIXELS
-        if size * 1.01e6 < pipeline.max_pixels  # sides are rounded
+        if size * 1.01e6 < pipeline.limits.max_pixels  # sides are rounded
     ]
     works[0].run()  # the rest of the warm-up would take too long
     return Outcome(measure_in_turns(works, replace(effort, warmup=0), group="megapixels"), {"faces": faces})

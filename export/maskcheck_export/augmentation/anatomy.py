@@ -9,7 +9,7 @@ import cv2.data
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 _SEARCHED_SIDE = 160  # portraits: a face that is found at this size is large enough to paint on

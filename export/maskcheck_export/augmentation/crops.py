@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from maskcheck.crops import crop_face
-from maskcheck.images import BGRImage
+from maskcheck.pictures.crops import crop_face
+from maskcheck.pictures.decoding import BGRImage
 from maskcheck_export.augmentation.occlusion import occlude
 from maskcheck_export.augmentation.painting import Way, in_view, paint_mask
 from maskcheck_export.data.pack import Region

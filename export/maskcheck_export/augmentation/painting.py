@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 Way: TypeAlias = Literal["worn", "nose_out", "chin"]
 """How a mask is worn: over mouth and nose; over the mouth alone; on the chin."""

@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnxruntime import quantization
 
-from maskcheck.crops import Crops
 from maskcheck.model import INPUT_NAME
+from maskcheck.pictures.crops import Crops
 from maskcheck_export.conversion.graph import check
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_crops

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maskcheck.errors import ImageError
-from maskcheck.images import load_image
+from maskcheck.pictures.decoding import load_image
 from maskcheck_export.data.samples import Sample
 
 HASH_SIDE = 16

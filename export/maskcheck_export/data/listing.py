@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from maskcheck.coco import ANNOTATIONS, PICTURES, read_coco
 from maskcheck.errors import SourceError
-from maskcheck.images import SUFFIXES
+from maskcheck.pictures.decoding import SUFFIXES
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.images import BGRImage, load_image
+from maskcheck.pictures.decoding import BGRImage, load_image
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.files import replacing

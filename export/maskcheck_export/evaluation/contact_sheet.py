@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from maskcheck.crops import crop_face
+from maskcheck.pictures.crops import crop_face
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_faces
 

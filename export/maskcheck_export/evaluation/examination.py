@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.crops import crop_face
+from maskcheck.pictures.crops import crop_face
 from maskcheck_export.data.listing import Listing, list_samples
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError

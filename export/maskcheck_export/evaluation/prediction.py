@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import MaskClassifier
-from maskcheck.crops import Crops, crop_face
 from maskcheck.errors import ImageError
-from maskcheck.images import BGRImage, load_image
 from maskcheck.model import hash_model
+from maskcheck.pictures.crops import Crops, crop_face
+from maskcheck.pictures.decoding import BGRImage, load_image
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.runs import load_run

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.crops import crop_face
-from maskcheck.images import BGRImage
+from maskcheck.pictures.crops import crop_face
+from maskcheck.pictures.decoding import BGRImage
 from maskcheck_export.data.samples import FACE_SIZES, Sample
 from maskcheck_export.evaluation.metrics import NEAR_FACE
 

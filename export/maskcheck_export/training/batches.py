@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from maskcheck.crops import Crops
+from maskcheck.pictures.crops import Crops
 from maskcheck_export.augmentation.crops import random_crop
 from maskcheck_export.data.pack import Pack
 from maskcheck_export.data.samples import Sample

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.crops import Crops
+from maskcheck.pictures.crops import Crops
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_crops
 from maskcheck_export.settings import Settings

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import cv2
 
+from maskcheck.pictures.sources import Source
 from maskcheck.results import FrameResult
-from maskcheck.sources import Source
 
 _WRITABLE = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 

@@ -18,9 +18,9 @@ from maskcheck.commands.options import detector_options, session_options
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from maskcheck.pictures.sources import Source
     from maskcheck.pipeline import MaskPipeline
     from maskcheck.results import FrameResult
-    from maskcheck.sources import Source
 
 
 @click.command()
@@ -64,15 +64,16 @@ def detect(
     from PIL import Image
 
     from maskcheck.commands.annotate import Annotator
+    from maskcheck.pictures.limits import DecodingLimits
+    from maskcheck.pictures.sources import find_pictures
     from maskcheck.pipeline import MaskPipeline
-    from maskcheck.sources import find_pictures
 
     Image.MAX_IMAGE_PIXELS = None  # --max-megapixels takes the place of Pillow's own limit
     pipeline = MaskPipeline(
         detector,
         detector_options=detector_options,
         providers=providers or None,
-        max_pixels=round(max_megapixels * 1e6),
+        limits=DecodingLimits(max_pixels=round(max_megapixels * 1e6)),
         **options,
     )
     pipeline.warm_up()

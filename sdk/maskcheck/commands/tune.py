@@ -13,12 +13,12 @@ import click
 import numpy as np
 
 from maskcheck.classifier import MaskClassifier
-from maskcheck.crops import Crops
 from maskcheck.execution import save_choice
 from maskcheck.model import find_model
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.sources import find_pictures
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.runtime import CPU
-from maskcheck.sources import find_pictures
 from maskcheck.tuning import BATCH_SIZES, Trial, draw_crops, find_best, list_candidates, try_candidates
 
 _DRAWN = 256
@@ -78,7 +78,7 @@ def _cut_faces(model: Path, pictures: Sequence[str]) -> Crops:
 
 def _crop(pipeline: MaskPipeline, picture: Path, boxes: Sequence[tuple[int, int, int, int]]) -> Crops:
     """Crops of each face, moved a little and mirrored: a few faces alone would say little."""
-    from maskcheck.images import load_image
+    from maskcheck.pictures.decoding import load_image
 
     pixels = load_image(picture).pixels
     height, width = pixels.shape[:2]

@@ -20,7 +20,7 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 PROJECT = "maskcheck"
 """Name of the pluggy project, of its marker and of the entry-point group."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from maskcheck.detectors.api import DetectorOption
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 
 def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOption, ...]:

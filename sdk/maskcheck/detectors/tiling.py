@@ -10,7 +10,7 @@ import numpy as np
 
 from maskcheck.detectors.api import Detections, Detector
 from maskcheck.detectors.fusion import concatenate, merge
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 SMALLEST_TILE = 64
 """Least side of a slice, in pixels."""

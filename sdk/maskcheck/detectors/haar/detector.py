@@ -14,7 +14,7 @@ from maskcheck.detectors.haar.cascades import find_windows
 from maskcheck.detectors.haar.presets import DEFAULT_PRESET, PRESETS, Search
 from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 # Where in a window the face is, as people draw it: medians over windows that meet a face in 85 crowd pictures, for
 # both frontal cascades within 0.02; as shares of the window's side.

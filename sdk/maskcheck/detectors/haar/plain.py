@@ -9,7 +9,7 @@ import numpy as np
 
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.haar.cascades import borrowed_cascade
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 # Slope and offset of the logistic curve from the weight that OpenCV gives a face to the chance that it is one. Fitted
 # with scikit-learn's LogisticRegression on what each cascade finds, at scale factor 1.1 and one neighbour, in the 511

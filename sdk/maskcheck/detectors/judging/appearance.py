@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 _SIDE = 32
 _CELL = 8

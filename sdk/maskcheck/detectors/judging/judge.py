@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.judging.appearance import FEATURES, describe
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 FILE = "judge.npz"
 """Name of the file, in the package of a detector."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 # BGR. From the palette of Okabe and Ito, which stays distinct for colour-blind eyes:
 # https://jfly.uni-koeln.de/color/

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskcheck.errors import SourceError
-from maskcheck.images import SUFFIXES
+from maskcheck.pictures.decoding import SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.images import BGRImage
+from maskcheck.pictures.decoding import BGRImage
 
 Crops: TypeAlias = NDArray[np.uint8]
 """Face crops: uint8, shape (N, S, S, 3), RGB."""

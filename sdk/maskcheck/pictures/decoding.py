@@ -20,15 +20,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from maskcheck.errors import ImageError, ImageTooLarge
+from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 
 BGRImage: TypeAlias = NDArray[np.uint8]
 """A picture: uint8, shape (H, W, 3), blue-green-red like OpenCV."""
 
 ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any] | Image.Image"
 """A path, an encoded file as bytes, an array (see :func:`load_image`) or a ``PIL.Image``."""
-
-DEFAULT_MAX_PIXELS = 100_000_000
-"""Pictures with more pixels than this are refused, unless the caller sets another limit."""
 
 # Only formats that describe a raster picture: Pillow would otherwise hand an .eps to Ghostscript.
 # MPO needs no name of its own: Pillow opens it as the JPEG that it begins with.
@@ -55,30 +53,30 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def load_image(image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, source: str | None = None) -> Picture:
+def load_image(image: ImageLike, *, limits: DecodingLimits = DEFAULT_LIMITS, source: str | None = None) -> Picture:
     """Decode a picture.
 
     Args:
         image: A path; the bytes of an encoded file; a ``PIL.Image``; or an array: uint8 or uint16 of
             shape (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA. Alpha is dropped, 16 bits become 8
             by dropping the lower byte, grey is repeated. Of an animated file, the first frame is taken.
-        max_pixels: A file whose header claims more is refused before it is decoded. Pillow has a limit of
-            its own, 179 megapixels (``PIL.Image.MAX_IMAGE_PIXELS``), which an application may lift.
+        limits: What the picture may cost; more is refused before it is decoded. Pillow has a limit of its own, 179
+            megapixels (``PIL.Image.MAX_IMAGE_PIXELS``), which an application may lift.
         source: A name for error messages, where `image` has none of its own.
 
     Raises:
         ImageError: The file is missing, empty, cut off or not a picture, or the array has another shape or dtype.
-        ImageTooLarge: More than `max_pixels`.
+        ImageTooLarge: More than a limit allows.
     """
     if isinstance(image, np.ndarray):
-        return Picture(_from_array(image, max_pixels, source))
+        return Picture(_from_array(image, limits, source))
     if isinstance(image, Image.Image):
-        return _from_pil(image, max_pixels, source)
+        return _from_pil(image, limits, source)
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return _from_bytes(bytes(image), max_pixels, source)
+        return _from_bytes(bytes(image), limits, source)
     if isinstance(image, (str, os.PathLike)):
         path = Path(image)
-        return _from_bytes(_read(path), max_pixels, str(path))
+        return _from_bytes(_read(path), limits, str(path))
     raise ImageError(f"expected a path, bytes, numpy.ndarray or PIL.Image, got {type(image).__name__}", source=source)
 
 
@@ -102,13 +100,13 @@ def _read(path: Path) -> bytes:
         raise ImageError(f"cannot read {path}: {error}", source=str(path)) from error
 
 
-def _from_bytes(data: bytes, max_pixels: int, source: str | None) -> Picture:
+def _from_bytes(data: bytes, limits: DecodingLimits, source: str | None) -> Picture:
     name = source or "the file"
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)", source=source)
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as opened:  # reads the header only
-            return _from_pil(opened, max_pixels, source)
+            return _from_pil(opened, limits, source)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -118,14 +116,14 @@ def _from_bytes(data: bytes, max_pixels: int, source: str | None) -> Picture:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # a warning, if made an error
         # Pillow's own limit, which comes first. Its message has the only account of the size.
         pixels, limit = (int(number) for number in re.findall(r"\d+", str(error))[:2])
-        tightest = max_pixels if pixels > max_pixels else limit
+        tightest = limits.max_pixels if pixels > limits.max_pixels else limit
         raise _too_large(f"{pixels / 1e6:.1f}", pixels, tightest, source) from error
     except Exception as error:  # on broken headers, Pillow's readers raise OSError, ValueError, struct.error, ...
         raise ImageError(f"{name} is damaged: {error}", source=source) from error
 
 
-def _from_pil(image: Image.Image, max_pixels: int, source: str | None) -> Picture:
-    _check_size(image.height, image.width, max_pixels, source)
+def _from_pil(image: Image.Image, limits: DecodingLimits, source: str | None) -> Picture:
+    _check_size(image.height, image.width, limits, source)
     try:
         # A phone's MPO holds a preview or a second lens beside the picture: nothing is lost by taking the first.
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
@@ -178,12 +176,12 @@ def _rgb(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGB"), dtype=np.uint8)
 
 
-def _from_array(array: NDArray[Any], max_pixels: int, source: str | None) -> BGRImage:
+def _from_array(array: NDArray[Any], limits: DecodingLimits, source: str | None) -> BGRImage:
     expected = "expected uint8 (or uint16) of shape (H, W, 3) BGR, (H, W, 4) BGRA, (H, W, 1) or (H, W)"
     shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if array.dtype not in (np.uint8, np.uint16) or not shaped or 0 in array.shape:
         raise ImageError(f"{expected}, got {array.dtype} of shape {array.shape}", source=source)
-    _check_size(array.shape[0], array.shape[1], max_pixels, source)
+    _check_size(array.shape[0], array.shape[1], limits, source)
     if array.dtype == np.uint16:
         array = (array >> 8).astype(np.uint8)
     if array.ndim == 2:
@@ -193,10 +191,10 @@ def _from_array(array: NDArray[Any], max_pixels: int, source: str | None) -> BGR
     return np.ascontiguousarray(array[..., :3])
 
 
-def _check_size(height: int, width: int, max_pixels: int, source: str | None) -> None:
+def _check_size(height: int, width: int, limits: DecodingLimits, source: str | None) -> None:
     pixels = height * width
-    if pixels > max_pixels:
-        raise _too_large(f"{width} x {height} = {pixels / 1e6:.1f}", pixels, max_pixels, source)
+    if pixels > limits.max_pixels:
+        raise _too_large(f"{width} x {height} = {pixels / 1e6:.1f}", pixels, limits.max_pixels, source)
 
 
 def _too_large(size: str, pixels: int, limit: int, source: str | None) -> ImageTooLarge:
