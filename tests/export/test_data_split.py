@@ -5,7 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from drawn_faces import draw_crowd, draw_folders
 
+from maskcheck_export.commands import main
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import split
 from maskcheck_export.errors import DataError
@@ -61,3 +64,23 @@ def test_too_few_groups_or_faces_are_refused() -> None:
         split(samples(100, per_group=50), by="groups", test=0.2, validation=0, seed=42)
     with pytest.raises(DataError, match="cannot be split"):
         split(samples(2, per_group=1), by="faces", test=0.5, validation=0, seed=42)
+
+
+def test_the_pictures_that_a_training_keeps_out_are_listed_by_name(tmp_path: Path) -> None:
+    draw_crowd(tmp_path / "crowd", count=60)
+    draw_folders(tmp_path / "faces", count=40)
+    arguments = ["split", "default", "--data-root", str(tmp_path), "--set", "data=[{path='crowd'}, {path='faces'}]"]
+    arguments += ["--set", "split.near_duplicates=-1", "--data-set"]
+
+    listed = {
+        part: CliRunner().invoke(main, [*arguments, "crowd", "--part", part]).stdout.split()
+        for part in ("training", "validation", "test")
+    }
+    unknown = CliRunner().invoke(main, [*arguments, "street"])
+
+    assert sorted(name for names in listed.values() for name in names) == sorted(
+        f"{number}.png" for number in range(60)
+    )
+    assert 8 <= len(listed["test"]) <= 16
+    assert unknown.exit_code == 2
+    assert "no data set 'street'; its data sets: crowd, faces" in unknown.stderr

@@ -10,6 +10,7 @@ from maskcheck_export.commands.convert import convert
 from maskcheck_export.commands.data import data
 from maskcheck_export.commands.evaluate import evaluate
 from maskcheck_export.commands.fit_judge import fit_judge
+from maskcheck_export.commands.split import split
 from maskcheck_export.commands.train import train
 from maskcheck_export.commands.tune import tune
 from maskcheck_export.commands.verify import verify
@@ -21,5 +22,5 @@ def main() -> None:
     """Train a mask classifier, evaluate it, convert it to ONNX and verify the conversion."""
 
 
-for _command in (data, train, tune, evaluate, convert, verify, card, fit_judge):
+for _command in (data, split, train, tune, evaluate, convert, verify, card, fit_judge):
     main.add_command(_command)

@@ -11,6 +11,7 @@ import numpy as np
 
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
+from maskcheck_export.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,21 @@ class Parts:
     training: tuple[Sample, ...]
     validation: tuple[Sample, ...]
     test: tuple[Sample, ...]
+
+
+def split_by_recipe(samples: Sequence[Sample], settings: Settings) -> Parts:
+    """The parts of a recipe's samples, as its table ``split`` and its seed say.
+
+    Raises:
+        DataError: Too few groups, or faces of a label, for those shares.
+    """
+    return split(
+        samples,
+        by=settings.split.by,
+        test=settings.split.test,
+        validation=settings.split.validation,
+        seed=settings.seed,
+    )
 
 
 def split(
