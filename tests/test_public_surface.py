@@ -99,6 +99,7 @@ TREE = {
     "DetectorOptionError": "MaskCheckError",
     "ImageError": "MaskCheckError",
     "ImageTooLarge": "ImageError",
+    "PictureTimeout": "MaskCheckError",
     "SourceError": "MaskCheckError",
 }
 
@@ -146,6 +147,7 @@ def test_errors_about_a_value_of_the_caller_are_value_errors_too(name: str) -> N
             maskcheck.ImageTooLarge("why", source="a.jpg", pixels=9, limit=4),
             {"source": "a.jpg", "pixels": 9, "limit": 4},
         ),
+        (maskcheck.PictureTimeout("why", source="a.jpg", timeout=2.5), {"source": "a.jpg", "timeout": 2.5}),
         (maskcheck.SourceError("why", source="*.jpg"), {"source": "*.jpg"}),
     ],
     ids=lambda value: type(value).__name__,

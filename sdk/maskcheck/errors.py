@@ -17,6 +17,7 @@
     ├── DetectorOptionError        an option that the detector does not take (also a ValueError)
     ├── ImageError                 a picture cannot be decoded (also a ValueError)
     │   └── ImageTooLarge          its header claims more pixels than the limit
+    ├── PictureTimeout             a picture took longer than its time limit (also a TimeoutError)
     └── SourceError                a path that leads to no picture
 
 Messages say what was expected, what came and what to do. What a program may want to read is an
@@ -39,6 +40,7 @@ class MaskCheckError(Exception):
 
 def _restore(kind: type[MaskCheckError], args: tuple[Any, ...], attributes: dict[str, Any]) -> MaskCheckError:
     error = kind.__new__(kind, *args)
+    error.args = args  # an OSError's __new__ leaves them to its __init__
     error.__dict__.update(attributes)
     return error
 
@@ -173,6 +175,20 @@ class ImageTooLarge(ImageError):
         super().__init__(message, source=source)
         self.pixels = pixels
         self.limit = limit
+
+
+class PictureTimeout(MaskCheckError, TimeoutError):
+    """Reading a picture and finding faces in it took longer than the time limit of the pipeline.
+
+    Attributes:
+        source: The path of the picture, where there is one.
+        timeout: The limit, in seconds.
+    """
+
+    def __init__(self, message: str, *, source: str | None, timeout: float) -> None:
+        super().__init__(message)
+        self.source = source
+        self.timeout = timeout
 
 
 class SourceError(MaskCheckError):

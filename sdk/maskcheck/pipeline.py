@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -53,6 +54,11 @@ class MaskPipeline:
         limits: What a picture may cost; one that costs more is refused before it is decoded.
         tile: Give the detector overlapping slices of that side, in pixels, 64 or more, of pictures that are larger:
             it finds small faces in large pictures, in bounded memory. By default, the whole picture.
+        max_faces: Most faces of a picture that are classified, the best first; a note of the result says how many were
+            left out.
+        timeout: Seconds that a picture may take to be decoded and searched for faces; one that takes longer gives
+            :class:`PictureTimeout`. By default, any time. Python cannot stop a thread: what is stuck goes on in the
+            background, in a thread of its own, and holds its memory.
 
     Raises:
         DetectorNotFound: No detector of that name.
@@ -76,9 +82,15 @@ class MaskPipeline:
         min_score: float | None = None,
         limits: DecodingLimits = DEFAULT_LIMITS,
         tile: int | None = None,
+        max_faces: int = 1000,
+        timeout: float | None = None,
     ) -> None:
         if min_score is not None and not 0 <= min_score <= 1:
             raise ValueError(f"min_score: expected a number in [0, 1], got {min_score}")
+        if isinstance(max_faces, bool) or not isinstance(max_faces, int) or max_faces < 1:
+            raise ValueError(f"max_faces: expected a whole number from 1, got {max_faces!r}")
+        if timeout is not None and not 0 < timeout < threading.TIMEOUT_MAX:
+            raise ValueError(f"timeout: expected seconds, more than 0, or None, got {timeout!r}")
         self.detector: Detector
         if isinstance(detector, str):
             found = default_registry().find(detector)
@@ -89,6 +101,11 @@ class MaskPipeline:
         else:
             if detector_options:
                 raise ValueError("detector_options are for a detector given by name, not for an object")
+            if isinstance(detector, type):
+                raise ValueError(
+                    f"detector: expected a name or an object, got the class {detector.__name__}; make one of it:"
+                    f" {detector.__name__}()"
+                )
             if not isinstance(detector, Detector):
                 raise ValueError(
                     f"detector: expected a name or an object with a method `detect`, got {type(detector).__name__}"
@@ -96,7 +113,8 @@ class MaskPipeline:
             self.detector_name = type(detector).__name__
             self.detector_options = {}
             self.detector = detector
-            self.min_score = min_score or 0.0
+            default = getattr(detector, "default_min_score", 0.0)
+            self.min_score = default if min_score is None else min_score
         self.tile = tile
         if tile is not None:
             self.detector = TiledDetector(self.detector, tile)
@@ -109,6 +127,8 @@ class MaskPipeline:
             precision=precision,
         )
         self.limits = limits
+        self.max_faces = max_faces
+        self.timeout = timeout
 
     def __call__(self, image: ImageLike) -> FrameResult:
         """Find and classify the faces of one picture.
@@ -210,13 +230,17 @@ class MaskPipeline:
         return self._faces(clipped, np.concatenate(probabilities), [None] * len(clipped))
 
     def warm_up(self) -> None:
-        """Load the classifier now, so that the first picture does not wait and a fault shows at once.
+        """Load the classifier and the detector now, so that the first picture does not wait and a fault shows at once.
 
         Raises:
+            PluginError: The detector cannot load what it needs.
             RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
             ModelError: The model file cannot be used.
         """
         _ = self.classifier.info
+        warm_up = getattr(self.detector, "warm_up", None)
+        if warm_up is not None:
+            warm_up()
 
     @cached_property
     def receipt(self) -> Receipt:
