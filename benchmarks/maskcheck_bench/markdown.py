@@ -6,5 +6,9 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table."""
-    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
+    """Lines of a table. Cells may hold names from outside: a bar, a line break or a tag in one stays text."""
+    return ["| " + " | ".join(map(_cell, cells)) + " |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|").replace("<", "&lt;")
