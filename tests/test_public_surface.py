@@ -53,6 +53,18 @@ def test_a_name_that_does_not_exist_is_an_attribute_error_that_names_it() -> Non
         _ = maskcheck.MaskPipelin
 
 
+def test_a_module_that_does_not_import_tells_why_and_not_that_the_name_does_not_exist(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_name: str) -> None:  # uninstalling one of two OpenCV distributions leaves a folder with nothing in it
+        raise AttributeError("module 'cv2' has no attribute 'IMREAD_COLOR'")
+
+    monkeypatch.setattr(maskcheck, "import_module", broken)
+
+    with pytest.raises(ImportError, match=r"MaskPipeline does not import: .*'cv2' has no attribute.*maskcheck doctor"):
+        exec("from maskcheck import MaskPipeline")
+
+
 def test_the_version_is_text_with_three_numbers() -> None:
     assert len([int(number) for number in maskcheck.__version__.split(".")[:3]]) == 3
 
@@ -89,6 +101,8 @@ TREE = {
     "ModelNotFound": "ModelError",
     "ModelMetadataError": "ModelError",
     "ModelSignatureError": "ModelError",
+    "ModelOutputError": "ModelError",
+    "ModelTimeout": "ModelError",
     "ModelIntegrityError": "ModelError",
     "RuntimeUnavailable": "MaskCheckError",
     "RuntimeNotInstalled": "RuntimeUnavailable",
@@ -129,6 +143,7 @@ def test_errors_about_a_value_of_the_caller_are_value_errors_too(name: str) -> N
     [
         (maskcheck.ModelError("why", path="m.onnx"), {"path": "m.onnx"}),
         (maskcheck.ModelIntegrityError("why", path="m.onnx"), {"path": "m.onnx"}),
+        (maskcheck.ModelTimeout("why", path="m.onnx", timeout=2.5), {"path": "m.onnx", "timeout": 2.5}),
         (maskcheck.RuntimeConflict("why", distributions=["a", "b"]), {"distributions": ("a", "b")}),
         (
             maskcheck.ProviderUnavailable("why", requested=["X"], active=["Y", "Z"]),

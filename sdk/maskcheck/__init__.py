@@ -28,7 +28,9 @@ from maskcheck.errors import (
     ModelIntegrityError,
     ModelMetadataError,
     ModelNotFound,
+    ModelOutputError,
     ModelSignatureError,
+    ModelTimeout,
     PictureTimeout,
     PluginError,
     ProviderUnavailable,
@@ -67,7 +69,9 @@ __all__ = [
     "ModelIntegrityError",
     "ModelMetadataError",
     "ModelNotFound",
+    "ModelOutputError",
     "ModelSignatureError",
+    "ModelTimeout",
     "PictureTimeout",
     "PluginError",
     "ProviderUnavailable",
@@ -103,7 +107,12 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    except AttributeError as error:  # of a damaged OpenCV, say; Python would say that the name does not exist
+        raise ImportError(
+            f"{__name__}.{name} does not import: {error}; `maskcheck doctor` says what to install again", name=name
+        ) from error
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,8 @@
     │   ├── ModelNotFound          no such file
     │   ├── ModelMetadataError     it does not describe itself (labels, input size, crop margin)
     │   ├── ModelSignatureError    its inputs or outputs are not those of a mask classifier
+    │   ├── ModelOutputError       it runs, but what it gives are no probabilities
+    │   ├── ModelTimeout           it takes too long to load or to run (also a TimeoutError)
     │   └── ModelIntegrityError    the embedded file is not the one that was released
     ├── RuntimeUnavailable         ONNX Runtime cannot do what was asked
     │   ├── RuntimeNotInstalled    there is no onnxruntime
@@ -67,6 +69,22 @@ class ModelMetadataError(ModelError):
 
 class ModelSignatureError(ModelError):
     """The inputs or outputs of the file are not those of a mask classifier."""
+
+
+class ModelOutputError(ModelError):
+    """What the file gives are no probabilities: for each label a finite number in [0, 1], all of a crop adding up to 1."""
+
+
+class ModelTimeout(ModelError, TimeoutError):
+    """The file takes longer to load or to run than it may.
+
+    Attributes:
+        timeout: The limit, in seconds.
+    """
+
+    def __init__(self, message: str, *, path: str, timeout: float) -> None:
+        super().__init__(message, path=path)
+        self.timeout = timeout
 
 
 class ModelIntegrityError(ModelError):

@@ -1,0 +1,101 @@
+"""What an ONNX file says of itself, read from its bytes: no session is made, and the package ``onnx`` is not needed.
+
+Only the outline of the file is read: which message lies in which, as https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+numbers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_INSIDE = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse tensor"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
+    "sparse tensor": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+"""Messages by the number of the field that holds them, for all those that may hold a tensor."""
+
+_METADATA = 14  # of a model
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
+_VARINT, _LONG, _BYTES, _SHORT = 0, 1, 2, 5
+
+
+class _Field(NamedTuple):
+    number: int
+    kind: int
+    start: int
+    end: int
+
+
+def has_external_data(data: bytes) -> bool:
+    """Whether a tensor of an ONNX file lies in another file.
+
+    Raises:
+        ValueError: The bytes are no ONNX file.
+    """
+    if b"location" not in data:  # the key without which a tensor has no other file; most files lack the word
+        return False
+    waiting = [("model", 0, len(data))]
+    while waiting:
+        message, start, end = waiting.pop()
+        inside = _INSIDE[message]
+        for field in _fields(data, start, end):
+            if message == "tensor" and field.number in (_EXTERNAL_DATA, _DATA_LOCATION):
+                if field.kind == _BYTES or _varint(data, field.start, field.end)[0] == 1:
+                    return True
+            elif field.kind == _BYTES and field.number in inside:
+                waiting.append((inside[field.number], field.start, field.end))
+    return False
+
+
+def metadata_not_in_utf8(data: bytes) -> list[str]:
+    """Keys of the metadata whose key or value is not UTF-8; bytes that are not are shown as escapes.
+
+    Raises:
+        ValueError: The bytes are no ONNX file.
+    """
+    found = []
+    for entry in _fields(data, 0, len(data)):
+        if entry.number == _METADATA and entry.kind == _BYTES:
+            pair = {one.number: data[one.start : one.end] for one in _fields(data, entry.start, entry.end)}
+            try:
+                for text in pair.values():
+                    text.decode()
+            except UnicodeDecodeError:
+                found.append(pair.get(1, b"").decode(errors="backslashreplace"))
+    return found
+
+
+def _fields(data: bytes, start: int, end: int) -> Iterator[_Field]:
+    while start < end:
+        tag, start = _varint(data, start, end)
+        number, kind = tag >> 3, tag & 7
+        if kind == _BYTES:
+            length, start = _varint(data, start, end)
+            stop = start + length
+        elif kind == _VARINT:
+            _, stop = _varint(data, start, end)
+        elif kind in (_LONG, _SHORT):
+            stop = start + (8 if kind == _LONG else 4)
+        else:  # groups, which no ONNX file has
+            raise ValueError(f"field {number} is of an unknown kind")
+        if stop > end:
+            raise ValueError(f"field {number} ends beyond what holds it")
+        yield _Field(number, kind, start, stop)
+        start = stop
+
+
+def _varint(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """A number in groups of seven bits, and where it ends."""
+    value = 0
+    for index in range(start, min(start + 10, end)):
+        value |= (data[index] & 0x7F) << 7 * (index - start)
+        if data[index] < 0x80:
+            return value, index + 1
+    raise ValueError("a number has no end")
