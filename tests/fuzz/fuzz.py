@@ -1,0 +1,290 @@
+"""Feed mutated pictures and model files to the SDK and see that it holds.
+
+    python tests/fuzz/fuzz.py pictures --count 20000
+    python tests/fuzz/fuzz.py models --count 500 --keep offenders
+    python tests/fuzz/fuzz.py pictures --seconds 600 --seed 7
+    python tests/fuzz/fuzz.py pictures --seed 7 --only 1234 --keep here
+
+An offence is an exception that is no ``MaskCheckError``, a crash of the process, more than 5 seconds, more than 1.2 GB
+of memory, or a result that is none. Exit status 1 if there is one.
+
+Input I depends on the seed and I alone, and on the versions of the libraries that wrote the pictures to be changed.
+Needs `onnx` for models; HEIC pictures are made where `pillow-heif` is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import os
+import pickle
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before anything loads the runtime
+
+from picture_mutations import mutated_picture
+from picture_seeds import scene
+from watched_workers import MAX_MEMORY, MAX_SECONDS, Outcome, Prepare, Prepared, Workers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from maskcheck import Detections, FrameResult, MaskPipeline
+
+Box: TypeAlias = tuple[int, int, int, int]
+
+PIPELINE_EVERY = 10
+"""Each picture of so many goes through the whole pipeline; the others are only decoded."""
+
+
+def prepare_picture(seed: int, every: int, index: int) -> Prepared:
+    """The mutated picture of that number."""
+    source, data = mutated_picture(seed, index)
+    if index % every:
+        return Prepared(source.name, partial(decode, data))
+    pipeline()  # loaded now, so that its time does not count
+    return Prepared(source.name, partial(detect, data))
+
+
+def decode(data: bytes) -> str:
+    """Decode an encoded picture, and check what comes out."""
+    from maskcheck import MaskCheckError, load_image
+
+    try:
+        picture = load_image(data)
+    except MaskCheckError as error:
+        return refused(error)
+    pixels = picture.pixels
+    assert pixels.dtype == np.uint8, pixels.dtype
+    assert pixels.ndim == 3, pixels.shape
+    assert pixels.shape[2] == 3, pixels.shape
+    assert pixels.flags.c_contiguous
+    assert pixels.size
+    return "decoded, with a note" if picture.notes else "decoded"
+
+
+def detect(data: bytes) -> str:
+    """Give an encoded picture, as a file, to the whole pipeline, and check the result."""
+    from maskcheck import MaskCheckError
+
+    path = own_folder() / "picture"
+    path.write_bytes(data)
+    try:
+        result = pipeline()(path)
+    except MaskCheckError as error:
+        return refused(error)
+    check_result(result)
+    return "whole pipeline"
+
+
+def prepare_model(seed: int, index: int) -> Prepared:
+    """The mutated model file of that number."""
+    from model_mutations import mutated_model
+
+    kind, data = mutated_model(seed, index)
+    path = own_folder() / f"model{index}.onnx"
+    path.write_bytes(data)
+    whole_model()
+    return Prepared(kind, partial(classify, path))
+
+
+def classify(path: Path) -> str:
+    """Run a classifier file on faces of a whole picture, and check the result."""
+    from maskcheck import MaskCheckError, MaskPipeline
+
+    try:
+        result = MaskPipeline(FixedBoxes(), model=path, device="cpu", threads=1)(whole_picture())
+    except MaskCheckError as error:
+        return refused(error)
+    finally:
+        path.unlink()
+    check_result(result)
+    assert len(result) == len(FixedBoxes.boxes)
+    return "classified"
+
+
+def refused(error: Exception) -> str:
+    """What the error is called; it has to be one that a program can handle."""
+    from maskcheck import PluginError
+
+    assert not isinstance(error, PluginError), f"the detector is blamed: {error}"
+    assert str(error)
+    str(pickle.loads(pickle.dumps(error))).encode()
+    return type(error).__name__
+
+
+def check_result(result: FrameResult) -> None:
+    """Raise AssertionError unless the result is whole and its JSON valid."""
+    json.dumps(result.to_dict(), allow_nan=False).encode()
+    width, height = result.size
+    for face in result:
+        x1, y1, x2, y2 = face.box
+        assert 0 <= x1 < x2 <= width, face.box
+        assert 0 <= y1 < y2 <= height, face.box
+        assert all(0 <= share <= 1 for share in face.probabilities.values()), face
+        assert math.isclose(sum(face.probabilities.values()), 1, abs_tol=0.01), face
+        assert face.label in face.probabilities
+
+
+@dataclass(frozen=True)
+class FixedBoxes:
+    """A detector that looks at nothing."""
+
+    boxes = ((10, 5, 30, 40), (0, 0, 64, 48))
+
+    def detect(self, image: NDArray[np.uint8], /) -> Detections:
+        """Two boxes."""
+        from maskcheck import Detections
+
+        height, width = image.shape[:2]
+        found = Detections(np.array(self.boxes, np.float32), np.array((0.9, 0.8), np.float32))
+        return found.clipped(width, height)
+
+
+@cache
+def own_folder() -> Path:
+    """A folder of this worker."""
+    folder = Path(os.environ["MASKCHECK_FUZZ_FOLDER"]) / str(os.getpid())
+    folder.mkdir()
+    return folder
+
+
+@cache
+def pipeline() -> MaskPipeline:
+    """The pipeline for mutated pictures: the fastest that comes with the SDK."""
+    from maskcheck import MaskPipeline
+
+    made = MaskPipeline("haar", detector_options={"preset": "fast"}, device="cpu", threads=1)
+    made(whole_picture())
+    return made
+
+
+@cache
+def whole_model() -> None:
+    """Import what a classifier file needs, so that its time does not count."""
+    import onnxruntime  # noqa: F401
+
+
+@cache
+def whole_picture() -> NDArray[np.uint8]:
+    """A whole picture: uint8, (48, 64, 3), BGR."""
+    return np.ascontiguousarray(scene()[..., ::-1])
+
+
+def main() -> int:
+    """Run the command."""
+    options = parse()
+    prepare: Prepare
+    if options.what == "pictures":
+        prepare = partial(prepare_picture, options.seed, options.pipeline_every)
+    else:
+        prepare = partial(prepare_model, options.seed)
+    with tempfile.TemporaryDirectory(prefix="maskcheck-fuzz-") as folder:
+        os.environ["MASKCHECK_FUZZ_FOLDER"] = folder
+        os.environ["MASKCHECK_CONFIG_DIR"] = folder  # what is tuned on this machine must not matter
+        started = time.monotonic()
+        indices = numbers(options.only, options.start, options.count, options.seconds)
+        report = Report(options.what, options.seed, options.keep)
+        for outcome in Workers(prepare, 1 if options.only is not None else options.workers).run(indices):
+            report.add(outcome)
+    report.show(time.monotonic() - started)
+    return 1 if report.offenders else 0
+
+
+def numbers(only: int | None, start: int, count: int | None, seconds: float | None) -> Iterator[int]:
+    """Numbers of the inputs, until there are enough or the time is over."""
+    if only is not None:
+        yield only
+        return
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    for number in itertools.count(start) if count is None else range(start, start + count):
+        if time.monotonic() > end:
+            return
+        yield number
+
+
+class Report:
+    """Counts what became of the inputs; keeps the offenders."""
+
+    def __init__(self, what: str, seed: int, keep: Path | None) -> None:
+        self.what, self.seed, self.keep = what, seed, keep
+        self.results: Counter[str] = Counter()
+        self.offenders: list[Outcome] = []
+        self.slowest = self.largest = Outcome(0, "", "")
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one input; an offender is shown at once."""
+        self.results[outcome.result] += 1
+        if outcome.seconds > self.slowest.seconds:
+            self.slowest = outcome
+        if outcome.memory > self.largest.memory:
+            self.largest = outcome
+        if outcome.offence is None:
+            return
+        self.offenders.append(outcome)
+        print(f"OFFENCE {self.describe(outcome)}: {outcome.offence}")
+        if outcome.detail:
+            print(outcome.detail)
+        if self.keep is not None:
+            self.save(outcome)
+
+    def describe(self, outcome: Outcome) -> str:
+        """How to get that input again."""
+        return f"{self.what} --seed {self.seed} --only {outcome.index} ({outcome.kind})"
+
+    def save(self, outcome: Outcome) -> None:
+        """Write the input to the folder of offenders."""
+        if self.what == "pictures":
+            data = mutated_picture(self.seed, outcome.index)[1]
+        else:
+            from model_mutations import mutated_model
+
+            data = mutated_model(self.seed, outcome.index)[1]
+        assert self.keep is not None
+        self.keep.mkdir(parents=True, exist_ok=True)
+        (self.keep / f"{self.what}-{self.seed}-{outcome.index}").write_bytes(data)
+
+    def show(self, elapsed: float) -> None:
+        """Print the summary."""
+        for result, count in self.results.most_common():
+            print(f"{count:8}  {result}")
+        print(f"slowest: {self.slowest.seconds:.2f} s, {self.describe(self.slowest)}")
+        print(f"largest: {self.largest.memory / 1e6:.0f} MB, {self.describe(self.largest)}")
+        offences = Counter(outcome.offence for outcome in self.offenders)
+        counted = ", ".join(f"{count} x {offence}" for offence, count in offences.most_common()) or "no offence"
+        print(f"{self.results.total()} {self.what}, seed {self.seed}, {elapsed:.0f} s: {counted}")
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("pictures", "models"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, help="how many inputs; by default, until the time is over")
+    parser.add_argument("--seconds", type=float, help="give out no more inputs after that time; by default 60")
+    parser.add_argument("--start", type=int, default=0, help="number of the first input")
+    parser.add_argument("--only", type=int, metavar="I", help="input I alone")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write offenders to that folder")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--pipeline-every", type=int, default=PIPELINE_EVERY, metavar="N")
+    options = parser.parse_args()
+    if options.count is None and options.seconds is None:
+        options.seconds = 60.0
+    return options
+
+
+if __name__ == "__main__":
+    print(f"limits: {MAX_SECONDS:g} s and {MAX_MEMORY / 1e9:g} GB an input")
+    sys.exit(main())
