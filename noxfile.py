@@ -93,3 +93,12 @@ def bench(session: nox.Session) -> None:
     session.install(".[cpu,bench]")
     report = Path(session.create_tmp()).resolve() / "report"
     session.run("maskcheck-bench", "run", "examples", "--suite", "quick", "--output", str(report), env=ENVIRONMENT)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """A minute of mutated pictures and model files; longer: `nox -s fuzz -- --seconds 600 --seed 7`."""
+    session.install(*group("tests"), ".[cpu]")
+    options = session.posargs or ["--seconds", "30"]
+    for what in ("pictures", "models"):
+        session.run("python", "tests/fuzz/fuzz.py", what, *options, env=ENVIRONMENT)
