@@ -1,0 +1,224 @@
+"""Results of a whole run as a file: lines of JSON, CSV or COCO.
+
+None of them loses a picture: one without faces and one that failed are in each form.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO, Any, Literal, Self, TypeAlias
+
+from maskcheck._version import __version__
+from maskcheck.commands.console import printable
+from maskcheck.results import Face, FrameResult
+
+Form: TypeAlias = Literal["jsonl", "csv", "coco"]
+
+
+def open_results(form: Form, stream: IO[str], *, labels: Sequence[str] | None = None) -> ResultWriter:
+    """A writer of results in one of the forms.
+
+    Args:
+        form: ``jsonl`` (a line of the schema ``maskcheck/1`` a picture), ``csv`` (a row a face) or ``coco``
+            (https://cocodataset.org/#format-data).
+        stream: Where to write; opened with ``newline=""``, so that lines end alike everywhere. It is not closed.
+        labels: The model's labels in order: columns of CSV, categories of COCO. Without them, those of the first
+            face; rows of CSV wait for it.
+
+    Raises:
+        ValueError: Another form.
+    """
+    if form not in _WRITERS:
+        raise ValueError(f"form: expected {', '.join(_WRITERS)}, got {form!r}")
+    return _WRITERS[form](stream, labels)
+
+
+class ResultWriter(ABC):
+    """Writes results to a stream. As a context manager it closes itself, also after an error: what is done stays.
+
+    Args:
+        stream: Where to write.
+        labels: The model's labels in order, where they are known.
+    """
+
+    def __init__(self, stream: IO[str], labels: Sequence[str] | None = None) -> None:
+        self._stream = stream
+        self._labels = None if labels is None else tuple(labels)
+
+    @abstractmethod
+    def write(self, result: FrameResult) -> None:
+        """Add the result of one picture.
+
+        Raises:
+            OSError: It cannot be written.
+            ValueError: A face has other labels than those before.
+        """
+
+    def close(self) -> None:
+        """Write what is missing; the stream stays open."""
+        self._stream.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_labels(self, face: Face) -> tuple[str, ...]:
+        """The labels of the run, in the model's order."""
+        if self._labels is None:
+            self._labels = tuple(face.probabilities)
+        unknown = face.probabilities.keys() - set(self._labels)
+        if unknown:
+            raise ValueError(
+                f"expected a face with the labels {', '.join(self._labels)}, got also {', '.join(sorted(unknown))}"
+            )
+        return self._labels
+
+
+class _JSONLines(ResultWriter):
+    def write(self, result: FrameResult) -> None:
+        self._stream.write(json.dumps(result.to_dict(), allow_nan=False) + "\n")
+        self._stream.flush()  # what is done stays, whatever comes after
+
+
+class _CSV(ResultWriter):
+    """A row a face; a picture without faces, and one that failed, has one row with an empty box."""
+
+    def __init__(self, stream: IO[str], labels: Sequence[str] | None = None) -> None:
+        super().__init__(stream, labels)
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._waiting: list[FrameResult] | None = []  # until the columns are known
+        if labels is not None:
+            self._begin()
+
+    def write(self, result: FrameResult) -> None:
+        for face in result:
+            self._check_labels(face)
+        if self._waiting is not None:
+            self._waiting.append(result)
+            if self._labels is not None:
+                self._begin()
+        else:
+            self._write_rows(result)
+        self._stream.flush()
+
+    def close(self) -> None:
+        if self._waiting is not None:
+            self._begin()
+        super().close()
+
+    def _begin(self) -> None:
+        self._writer.writerow(
+            ["source", "frame", "width", "height", "x1", "y1", "x2", "y2", "label", "confidence"]
+            + [f"probability_{printable(label)}" for label in self._labels or ()]
+            + ["detection_score", "notes", "error"]
+        )
+        waiting, self._waiting = self._waiting or [], None
+        for result in waiting:
+            self._write_rows(result)
+
+    def _write_rows(self, result: FrameResult) -> None:
+        line = result.to_dict()
+        error = line["error"]
+        picture = [_file_cell(result.source or ""), result.frame, *result.size]
+        about = [
+            _text_cell("; ".join(result.notes)),
+            _text_cell(f"{error['type']}: {error['message']}" if error else ""),
+        ]
+        labels = self._labels or ()
+        for face in line["faces"]:
+            chances = [face["probabilities"].get(label, "") for label in labels]
+            self._writer.writerow(
+                [*picture, *face["box"], _text_cell(face["label"]), face["confidence"], *chances]
+                + [face["detection_score"], *about]
+            )
+        if not line["faces"]:
+            self._writer.writerow([*picture, *[""] * (6 + len(labels)), "", *about])
+
+
+class _COCO(ResultWriter):
+    """One JSON object, written when the writer is closed: images, annotations and categories.
+
+    The score of an annotation is the detection score times the label's probability, by which detections are ranked
+    (``maskcheck-bench accuracy`` does alike). Pictures that failed are under ``maskcheck_errors``, not among the
+    images, so that an evaluation does not count their faces as missed.
+    """
+
+    def __init__(self, stream: IO[str], labels: Sequence[str] | None = None) -> None:
+        super().__init__(stream, labels)
+        self._images: list[dict[str, Any]] = []
+        self._annotations: list[dict[str, Any]] = []
+        self._errors: list[dict[str, Any]] = []
+        self._closed = False
+
+    def write(self, result: FrameResult) -> None:
+        line = result.to_dict()
+        name = result.source or f"frame_{result.frame:06}"
+        if line["error"]:
+            self._errors.append({"file_name": name, "frame": result.frame, **line["error"]})
+            return
+        image = {
+            "id": len(self._images) + 1,  # from 1: programs of the field take 0 for none
+            "file_name": name,
+            "width": result.size[0],
+            "height": result.size[1],
+            "frame": result.frame,
+        }
+        faces = [self._annotation(face, content) for face, content in zip(result, line["faces"], strict=True)]
+        for number, annotation in enumerate(faces, len(self._annotations) + 1):
+            self._annotations.append({"id": number, "image_id": image["id"], **annotation})
+        self._images.append(image | ({"notes": line["notes"]} if result.notes else {}))
+
+    def _annotation(self, face: Face, content: dict[str, Any]) -> dict[str, Any]:
+        x1, y1, x2, y2 = content["box"]
+        score = face.confidence * (1.0 if face.detection_score is None else face.detection_score)
+        return {
+            "category_id": self._check_labels(face).index(face.label) + 1,
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "area": (x2 - x1) * (y2 - y1),
+            "iscrowd": 0,
+            "segmentation": [],
+            "score": round(score, 6),
+            "attributes": {key: content[key] for key in ("confidence", "detection_score", "probabilities")},
+        }
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            content = {
+                "info": {"description": "Faces and their mask labels, found by maskcheck", "version": __version__},
+                "licenses": [],
+                "images": self._images,
+                "annotations": self._annotations,
+                "categories": [
+                    {"id": number, "name": label, "supercategory": "face"}
+                    for number, label in enumerate(self._labels or (), 1)
+                ],
+                "maskcheck_errors": self._errors,
+            }
+            json.dump(content, self._stream, allow_nan=False)
+            self._stream.write("\n")
+        super().close()
+
+
+_WRITERS: dict[str, type[ResultWriter]] = {"jsonl": _JSONLines, "csv": _CSV, "coco": _COCO}
+
+_FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the begin of a formula, and runs."""
+
+
+def _file_cell(path: str) -> str:
+    """A path for a spreadsheet: ``./`` keeps a relative name from being a formula, and is the same file."""
+    return printable(f"./{path}" if path.startswith(_FORMULA) else path)
+
+
+def _text_cell(text: str) -> str:
+    """Text for a spreadsheet: a quote mark keeps it from being a formula."""
+    return printable(f"'{text}" if text.startswith(_FORMULA) else text)
