@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -181,3 +183,43 @@ def test_a_crop_can_be_written_into_a_batch(size: int, noise: NDArray[np.uint8])
     assert np.shares_memory(given, batch)
     np.testing.assert_array_equal(batch[1], cut(noise, (10, 10, 30, 30), size=size))
     assert not batch[[0, 2]].any()
+
+
+# A square that leaves the picture by thousands of pixels is not built: a long box must not cost gigabytes.
+
+LONG = 6000
+
+
+@pytest.mark.parametrize("size", [64, 128, 299])
+@pytest.mark.parametrize("box", [(0, 0, LONG, 300), (200, 100, 5900, 150), (5990, 0, LONG, 300)])
+def test_a_long_box_is_cut_as_if_the_whole_square_were_built(size: int, box: tuple[float, float, float, float]) -> None:
+    coarse = np.random.default_rng(1).integers(0, 256, (8, LONG // 50, 3), np.uint8)
+    image = np.asarray(cv2.resize(coarse, (LONG, 300), interpolation=cv2.INTER_CUBIC), np.uint8)
+    x1, y1, x2, y2 = box
+    side = round(max(x2 - x1, y2 - y1) * 1.2)
+    left, top = round((x1 + x2 - side) / 2), round((y1 + y2 - side) / 2)
+    rows = np.clip(np.arange(top, top + side), 0, 299)
+    columns = np.clip(np.arange(left, left + side), 0, LONG - 1)
+    expected = cv2.resize(image[rows][:, columns], (size, size), interpolation=cv2.INTER_AREA)[..., ::-1]
+
+    crop = cut(image, box, size=size, margin=0.1)
+
+    np.testing.assert_allclose(crop.astype(int), expected, atol=8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "box"),
+    [((100, 9000), (0, 0, 9000, 100)), ((9000, 100), (99.5, 0, 100, 9000)), ((2, 40_000), (0, 0, 40_000, 2))],
+)
+def test_the_memory_of_a_crop_does_not_grow_with_the_box(
+    shape: tuple[int, int], box: tuple[float, float, float, float]
+) -> None:
+    image = np.full((*shape, 3), 77, np.uint8)
+
+    tracemalloc.start()
+    crop = cut(image, box, size=128, margin=0.1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    np.testing.assert_array_equal(crop, np.full((128, 128, 3), 77, np.uint8), strict=True)
+    assert peak < 32e6  # the whole square has 290 MB and more
