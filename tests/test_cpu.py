@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -109,6 +110,7 @@ def test_threads_are_the_usable_cpus_within_the_quota_and_at_least_one(
 
 def test_affinity_is_what_linux_lets_the_process_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "version_info", (3, 11))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {1, 5, 6}, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
 
@@ -121,9 +123,34 @@ def test_affinity_is_the_number_of_cpus_elsewhere(
     platform: str, count: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(sys, "version_info", (3, 11))
     monkeypatch.setattr(os, "cpu_count", lambda: count)
 
     assert cpu.affinity() == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(3, 3), (None, 1)])
+def test_affinity_is_what_newer_pythons_say(count: int | None, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 13))
+    monkeypatch.setattr(os, "process_cpu_count", lambda: count, raising=False)
+
+    assert cpu.affinity() == expected
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 13)])
+def test_affinity_that_a_sandbox_does_not_tell_is_the_number_of_cpus(
+    version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object) -> int:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "version_info", version)
+    monkeypatch.setattr(os, "sched_getaffinity", forbidden, raising=False)
+    monkeypatch.setattr(os, "process_cpu_count", forbidden, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+
+    assert cpu.affinity() == 5
 
 
 @pytest.mark.parametrize(
@@ -163,8 +190,47 @@ def test_without_opencv_a_cpu_has_no_known_instructions_for_int8(
     assert cpu.int8_features(tmp_path / "none") == ()
 
 
+def test_what_is_left_of_a_removed_opencv_knows_no_instructions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", ModuleType("cv2"))
+
+    assert cpu.int8_features(tmp_path / "left over") == ()
+
+
 def test_a_cpu_is_called_as_its_maker_calls_it(tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text("vendor_id\t: X\nmodel name\t: X9 @ 2 GHz\nmodel name\t: X9 @ 2 GHz\n")
 
     assert cpu.cpu_name(tmp_path / "cpuinfo") == "X9 @ 2 GHz"
     assert cpu.cpu_name(tmp_path / "none") != ""
+
+
+@pytest.mark.parametrize("error", [PermissionError("denied"), IsADirectoryError("a folder")], ids=repr)
+def test_where_linux_files_may_not_be_read_nothing_is_known(
+    error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    monkeypatch.setattr(cpu, "cpu_features", list)
+
+    assert cpu.cpu_name(tmp_path / "cpuinfo") != ""
+    assert cpu.int8_features(tmp_path / f"cpuinfo of {error!r}") == ()
+    assert cpu.cgroup_quota(tmp_path / "self", tmp_path) is None
+
+
+def test_a_cpu_whose_name_is_no_text_is_still_described(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_bytes(b"model name\t: X9 \xae\xff 2 GHz\nflags\t: avx_vnni\n")
+
+    assert cpu.cpu_name(tmp_path / "cpuinfo").startswith("X9 ")
+    assert cpu.int8_features(tmp_path / "cpuinfo") == ("AVX-VNNI",)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe1 1", b"", b"\x00"], ids=repr)
+def test_a_quota_that_is_no_text_is_none(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "self").write_text("0::/a\n")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "cpu.max").write_bytes(content)
+
+    assert cpu.cgroup_quota(tmp_path / "self", tmp_path) is None

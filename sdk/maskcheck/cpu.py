@@ -31,9 +31,14 @@ def default_thread_count() -> int:
 
 
 def affinity() -> int:
-    """Number of CPUs that this process may be scheduled on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
+    """Number of CPUs that this process may be scheduled on; from Python 3.13 on, ``PYTHON_CPU_COUNT`` is heeded."""
+    try:
+        if sys.version_info >= (3, 13):
+            return os.process_cpu_count() or 1
+        if sys.platform == "linux":
+            return len(os.sched_getaffinity(0))
+    except OSError:  # a sandbox may forbid the question
+        pass
     return os.cpu_count() or 1
 
 
@@ -52,7 +57,7 @@ def int8_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
     if not names:
         try:
             names = cpu_features()
-        except ImportError:  # where OpenCV does not load: float is right on every CPU
+        except (ImportError, AttributeError):  # OpenCV does not load, or half of it is gone: float is right everywhere
             return ()
     return tuple(sorted({_INT8[name] for name in names if name in _INT8}))
 
@@ -65,9 +70,10 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 def _linux_field(name: str, cpuinfo: Path) -> str | None:
     try:
-        found = re.search(rf"^(?:{name})\s*:\s*(.+)$", cpuinfo.read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError:  # not Linux
+        content = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux, or a sandbox without it
         return None
+    found = re.search(rf"^(?:{name})\s*:\s*(.+)$", content, re.MULTILINE)
     return found[1].strip() if found else None
 
 
@@ -82,7 +88,7 @@ def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Pat
         mount: Where the control group file systems are mounted.
     """
     try:
-        lines = membership.read_text(errors="surrogateescape").splitlines()
+        lines = membership.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:  # not Linux, or no control groups
         return None
     quotas: list[float] = []
@@ -110,7 +116,7 @@ def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Pat
 
 def _quota_v2(folder: Path) -> float | None:
     try:
-        quota, period = (folder / "cpu.max").read_text().split()
+        quota, period = _number_file(folder / "cpu.max").split()
         return int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):  # ValueError: "max", for no quota
         return None
@@ -118,8 +124,13 @@ def _quota_v2(folder: Path) -> float | None:
 
 def _quota_v1(folder: Path) -> float | None:
     try:
-        quota = int((folder / "cpu.cfs_quota_us").read_text())
-        period = int((folder / "cpu.cfs_period_us").read_text())
+        quota = int(_number_file(folder / "cpu.cfs_quota_us"))
+        period = int(_number_file(folder / "cpu.cfs_period_us"))
         return quota / period if quota > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+def _number_file(path: Path) -> str:
+    # ASCII in every locale; UnicodeDecodeError is a ValueError, as garbage in place of numbers is.
+    return path.read_text(encoding="ascii")
