@@ -135,10 +135,8 @@ class _CSV(ResultWriter):
         labels = self._labels or ()
         for face in line["faces"]:
             chances = [face["probabilities"].get(label, "") for label in labels]
-            self._writer.writerow(
-                [*picture, *face["box"], _text_cell(face["label"]), face["confidence"], *chances]
-                + [face["detection_score"], *about]
-            )
+            label, score = _text_cell(face["label"]), face["detection_score"]
+            self._writer.writerow([*picture, *face["box"], label, face["confidence"], *chances, score, *about])
         if not line["faces"]:
             self._writer.writerow([*picture, *[""] * (6 + len(labels)), "", *about])
 
