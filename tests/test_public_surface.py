@@ -113,6 +113,7 @@ TREE = {
     "DetectorOptionError": "MaskCheckError",
     "ImageError": "MaskCheckError",
     "ImageTooLarge": "ImageError",
+    "PackageNotInstalled": "MaskCheckError",
     "PictureTimeout": "MaskCheckError",
     "SourceError": "MaskCheckError",
 }
@@ -163,6 +164,7 @@ def test_errors_about_a_value_of_the_caller_are_value_errors_too(name: str) -> N
             {"source": "a.jpg", "pixels": 9, "limit": 4},
         ),
         (maskcheck.PictureTimeout("why", source="a.jpg", timeout=2.5), {"source": "a.jpg", "timeout": 2.5}),
+        (maskcheck.PackageNotInstalled("why", package="p"), {"package": "p"}),
         (maskcheck.SourceError("why", source="*.jpg"), {"source": "*.jpg"}),
     ],
     ids=lambda value: type(value).__name__,

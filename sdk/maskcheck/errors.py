@@ -19,6 +19,7 @@
     ├── DetectorOptionError        an option that the detector does not take (also a ValueError)
     ├── ImageError                 a picture cannot be decoded (also a ValueError)
     │   └── ImageTooLarge          its header claims more pixels than the limit
+    ├── PackageNotInstalled        an optional package that is asked for is missing (also an ImportError)
     ├── PictureTimeout             a picture took longer than its time limit (also a TimeoutError)
     └── SourceError                a path that leads to no picture
 
@@ -72,7 +73,7 @@ class ModelSignatureError(ModelError):
 
 
 class ModelOutputError(ModelError):
-    """What the file gives are no probabilities: for each label a finite number in [0, 1], all of a crop adding up to 1."""
+    """What the file gives are no probabilities: for each label a number in [0, 1], those of a crop adding up to 1."""
 
 
 class ModelTimeout(ModelError, TimeoutError):
@@ -193,6 +194,18 @@ class ImageTooLarge(ImageError):
         super().__init__(message, source=source)
         self.pixels = pixels
         self.limit = limit
+
+
+class PackageNotInstalled(MaskCheckError, ImportError):
+    """A package that maskcheck does without, except for what was asked, is not installed or cannot be imported.
+
+    Attributes:
+        package: Its name, as pip takes it.
+    """
+
+    def __init__(self, message: str, *, package: str) -> None:
+        super().__init__(message)
+        self.package = package
 
 
 class PictureTimeout(MaskCheckError, TimeoutError):

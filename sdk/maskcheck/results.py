@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from maskcheck.errors import MaskCheckError
+import numpy as np
+
+from maskcheck.errors import MaskCheckError, PackageNotInstalled
 from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
 from maskcheck.pictures.drawing import draw_faces
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 
+if TYPE_CHECKING:
+    import supervision
+
 SCHEMA = "maskcheck/1"
+UNSURE = "unsure"
+"""What a face is counted as whose label is less sure than asked for; never a label in the JSON."""
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face.
+    """One face. Equal faces have equal values; a face may be a member of a set.
 
     Attributes:
         box: ``(x1, y1, x2, y2)`` in whole pixels of the upright picture, half-open, inside it.
@@ -24,6 +34,9 @@ class Face:
         confidence: Probability of that label, in [0, 1].
         probabilities: Of every label; they add up to 1.
         detection_score: How sure the detector is that this is a face, in [0, 1]; None for boxes of the caller.
+
+    Raises:
+        ValueError: A number that is not finite.
     """
 
     box: tuple[int, int, int, int]
@@ -32,14 +45,22 @@ class Face:
     probabilities: Mapping[str, float]
     detection_score: float | None = None
 
+    def __post_init__(self) -> None:
+        numbers = [self.confidence, *self.probabilities.values(), self.detection_score or 0.0]
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"expected finite numbers, got {self!r}")
+
+    def __hash__(self) -> int:  # without the probabilities, which are a mapping
+        return hash((self.box, self.label, self.confidence, self.detection_score))
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return {
-            "box": list(self.box),
+            "box": [int(side) for side in self.box],
             "label": self.label,
-            "confidence": round(self.confidence, 6),
-            "probabilities": {label: round(value, 6) for label, value in self.probabilities.items()},
-            "detection_score": None if self.detection_score is None else round(self.detection_score, 6),
+            "confidence": _rounded(self.confidence),
+            "probabilities": {label: _rounded(value) for label, value in self.probabilities.items()},
+            "detection_score": None if self.detection_score is None else _rounded(self.detection_score),
         }
 
 
@@ -98,6 +119,9 @@ class Receipt:
     precision: str
     chosen_by: str
     versions: Mapping[str, str]
+
+    def __hash__(self) -> int:  # without the options and versions, which are mappings
+        return hash((self.detector, self.min_score, self.tile, self.model_sha256, self.providers, self.threads))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON-ready values."""
@@ -166,29 +190,91 @@ class FrameResult:
         }
         return line | ({"notes": list(self.notes)} if self.notes else {})
 
-    def draw(self, image: ImageLike) -> BGRImage:
+    def draw(self, image: ImageLike, *, min_confidence: float = 0.0, limits: DecodingLimits | None = None) -> BGRImage:
         """The picture with a box and a label for each face.
 
         Args:
             image: The picture that this is the result of; it is not changed.
+            min_confidence: A face whose label is less sure is drawn in grey, as ``unsure``.
+            limits: What the picture may cost; by default, the SDK's limits and the size of this result.
 
         Returns:
             A new array: uint8 (H, W, 3), BGR.
 
         Raises:
+            ImageError: The picture cannot be decoded.
             ValueError: The picture has another size, so it is another picture.
         """
-        pixels = load_image(image, limits=_limits_of(self.size)).pixels
+        pixels = load_image(image, limits=limits or _limits_of(self.size)).pixels
         height, width = pixels.shape[:2]
         if (width, height) != self.size:
             raise ValueError(
                 f"expected the picture of this result, {self.size[0]} x {self.size[1]} pixels, got {width} x {height}"
             )
-        return draw_faces(pixels, self.faces)
+        return draw_faces(pixels, self.faces, min_confidence=min_confidence)
+
+    def to_supervision(self) -> supervision.Detections:
+        """As ``supervision.Detections``, for its trackers, zones, filters and annotators.
+
+        ``xyxy`` is float32 (N, 4) in pixels, ``confidence`` float32 (N,) the probability of the label, ``class_id``
+        int (N,) the label's place among the model's labels. ``data`` has ``class_name`` (N,), ``detection_score``
+        float32 (N,), NaN where there is none, and ``probabilities`` float32 (N, labels).
+
+        Raises:
+            PackageNotInstalled: The package supervision is not installed, or cannot be imported.
+        """
+        try:
+            from supervision import Detections
+        except ImportError as error:
+            raise PackageNotInstalled(
+                f"to_supervision needs the package supervision, which cannot be imported ({error}); install it:"
+                " pip install supervision",
+                package="supervision",
+            ) from error
+        if not self.faces:
+            return Detections.empty()  # as supervision's own sources give it, so that it merges with others
+        places = {label: place for place, label in enumerate(self.faces[0].probabilities)}
+        scores = [math.nan if face.detection_score is None else face.detection_score for face in self.faces]
+        probabilities = [[face.probabilities[label] for label in places] for face in self.faces]
+        return Detections(
+            xyxy=np.array([face.box for face in self.faces], np.float32),
+            confidence=np.array([face.confidence for face in self.faces], np.float32),
+            class_id=np.array([places[face.label] for face in self.faces], int),
+            data={
+                "class_name": np.array([face.label for face in self.faces]),
+                "detection_score": np.array(scores, np.float32),
+                "probabilities": np.array(probabilities, np.float32),
+            },
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """What a notebook shows: the annotated picture if the result is of a picture file, else a table of the faces.
+
+        A result keeps no pixels, so the file is read again; one that is gone or has another size since gives the table.
+        """
+        from maskcheck.pictures.showing import as_jpeg, as_table
+
+        picture = None
+        if self.source is not None and self.frame == 0 and self.error is None:
+            with suppress(MaskCheckError, ValueError, OSError):
+                picture = as_jpeg(self.draw(self.source))
+        if picture is not None:
+            return {"image/jpeg": picture}
+        return {"text/html": as_table(self.to_dict())}
+
+
+def count_labels(results: Iterable[FrameResult], *, min_confidence: float = 0.0) -> Counter[str]:
+    """How many faces have each label; one whose confidence is below `min_confidence` counts as ``unsure``."""
+    return Counter(UNSURE if face.confidence < min_confidence else face.label for result in results for face in result)
+
+
+def _rounded(value: float) -> float:
+    """To six digits, as Python's own float, also where a caller's number is numpy's."""
+    return round(float(value), 6)
 
 
 def _limits_of(size: tuple[int, int]) -> DecodingLimits:
-    """Limits that let the picture of a result pass again, whatever it was decoded with."""
+    """Limits that let the picture of a result pass again, whatever size was allowed when it was decoded."""
     return replace(
         DEFAULT_LIMITS,
         max_pixels=max(DEFAULT_LIMITS.max_pixels, size[0] * size[1]),
