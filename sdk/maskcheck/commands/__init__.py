@@ -9,6 +9,7 @@ from maskcheck.commands.detectors import detectors
 from maskcheck.commands.doctor import doctor
 from maskcheck.commands.group import CommandGroup
 from maskcheck.commands.info import info
+from maskcheck.commands.schema import schema
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,5 +21,5 @@ def main() -> None:
     """
 
 
-for _command in (detect, detectors, doctor, info):
+for _command in (detect, detectors, doctor, info, schema):
     main.add_command(_command)
