@@ -119,7 +119,7 @@ def test_the_results_file_of_a_folder_follows_the_schema(
         FrameResult((), (100, 60), notes=("only the first of 3 frames was read",)),
         FrameResult((), (0, 0), source="\udce9.jpg", error=ImageError("no such file")),
         FrameResult((), (100, 60), error=ImageError("read, but something failed later")),
-        FrameResult((Face(tuple(np.int64([1, 2, 3, 4])), "a", np.float32(1), {"a": np.float32(1)}),), (9, 9)),  # type: ignore[arg-type]
+        FrameResult((Face(tuple(np.int64([1, 2, 3, 4])), "a", np.float32(1), {"a": np.float32(1)}),), (9, 9)),  # type: ignore[arg-type, dict-item]
     ],
     ids=["face", "no score", "note", "name that is not UTF-8", "error after reading", "numpy's numbers"],
 )
