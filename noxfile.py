@@ -102,3 +102,10 @@ def fuzz(session: nox.Session) -> None:
     options = session.posargs or ["--seconds", "30"]
     for what in ("pictures", "models"):
         session.run("python", "tests/fuzz/fuzz.py", what, *options, env=ENVIRONMENT)
+
+
+@nox.session
+def frozen(session: nox.Session) -> None:
+    """Programs frozen by PyInstaller, in one folder and in one file, do what they did before, plugins included."""
+    session.install(*group("frozen"), ".[cpu,testing]", "./plugins/maskcheck-centerface", "./plugins/maskcheck-example")
+    session.run("python", "tests/package/check_frozen.py", session.create_tmp())

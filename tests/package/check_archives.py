@@ -10,6 +10,7 @@ from pathlib import Path
 WHEEL = (
     "maskcheck/__init__.py",
     "maskcheck/py.typed",
+    "maskcheck/_pyinstaller/hook-maskcheck.py",
     "maskcheck/detectors/haar/judge.npz",
     "maskcheck/models/mask-inceptionv3-128-int8.onnx",
     "maskcheck_export/__init__.py",
