@@ -1,1 +1,1 @@
-"""Face detectors: their interface, the registry that finds them, and the built-in Haar cascade."""
+"""Face detectors: their interface, the registry that finds them, and those that are built in."""

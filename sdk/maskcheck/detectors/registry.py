@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from maskcheck._version import __version__
-from maskcheck.detectors import haar
+from maskcheck.detectors import built_in
 from maskcheck.detectors.api import PROJECT, Detector, DetectorSpec, OptionValue
 from maskcheck.detectors.plugins import UNKNOWN, FailedPlugin, Plugin, PluginMetadata, PluginPolicy, canonical
 from maskcheck.errors import DetectorNotFound, DetectorOptionError, PluginError
@@ -56,7 +56,7 @@ class DetectorRegistry:
     ) -> None:
         self._find_plugins = find_plugins or (lambda: entry_points(group=PROJECT))
         self._policy = policy
-        self._built_in = Plugin(PluginMetadata("haar", BUILT_IN, __version__), lambda: haar)
+        self._built_in = Plugin(PluginMetadata("haar", BUILT_IN, __version__), lambda: built_in)
         self._installed: tuple[Plugin, ...] | None = None
         self._loading = threading.RLock()  # a plugin may itself look for detectors while it loads
 

@@ -42,6 +42,21 @@ class TiledDetector:
         if self.tile < SMALLEST_TILE:
             raise ValueError(f"tile: expected {SMALLEST_TILE} pixels or more, got {self.tile}")
 
+    @property
+    def default_min_score(self) -> float:
+        """That of the detector, 0 if it has none."""
+        return float(getattr(self.detector, "default_min_score", 0.0))
+
+    def warm_up(self) -> None:
+        """Let the detector load what it needs, if it can do so before a picture comes.
+
+        Raises:
+            MaskCheckError: It cannot.
+        """
+        warm_up = getattr(self.detector, "warm_up", None)
+        if warm_up is not None:
+            warm_up()
+
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
         height, width = image.shape[:2]

@@ -21,7 +21,7 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
             summary="CenterFace, a small network: small, turned and masked faces",
             factory=CenterFaceDetector,
             options=network_options(PRESETS, defaults.preset),
-            default_min_score=0.6,
+            default_min_score=defaults.default_min_score,
             api_version=1,
         )
     ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from maskcheck_centerface.model import INPUT, find_model, free_shape
 PRESETS: dict[str, tuple[float, ...]] = {"fast": (1,), "balanced": (2,), "thorough": (1, 2, 3)}
 """Scales at which each preset looks at a picture."""
 
+_PACKAGE = "maskcheck_centerface"  # with the judge
 _MULTIPLE = 32  # the network halves its input five times
 
 
@@ -36,6 +37,8 @@ class CenterFaceDetector:
     Raises:
         ValueError: No such preset or device.
     """
+
+    default_min_score: ClassVar[float] = 0.6
 
     preset: str = "balanced"
     scale: float | None = None
@@ -68,7 +71,7 @@ class CenterFaceDetector:
             raise ValueError(f"expected pictures of one size, got {', '.join(str(one.shape) for one in images)}")
         if not images:
             return []
-        judge = load_judge("maskcheck_centerface")
+        judge = load_judge(_PACKAGE)
         return [
             one_each(judge(image, proposed), image.shape[1], image.shape[0])
             for image, proposed in zip(images, self._propose(images), strict=True)
@@ -95,6 +98,25 @@ class CenterFaceDetector:
         back = width / columns, height / rows
         return [decode(*maps).mapped(back) for maps in zip(*outputs, strict=True)]
 
-    @cached_property
+    def warm_up(self) -> None:
+        """Load the model and the judge now.
+
+        Raises:
+            PluginError, ModelError, RuntimeUnavailable: The model cannot be loaded.
+        """
+        load_judge(_PACKAGE)
+        _ = self._session.session
+
+    @property
     def _session(self) -> OnnxSession:
-        return OnnxSession(find_model(), device=self.device, threads=self.threads, prepare=free_shape)
+        # Threads that come at once make several of these, which is quick; all get the one that is kept, and that one
+        # loads the model once. A lock would be held for ever in a child forked meanwhile.
+        made = self.__dict__.get("made_session")
+        if made is None:
+            session = OnnxSession(find_model(), device=self.device, threads=self.threads, prepare=free_shape)
+            made = self.__dict__.setdefault("made_session", session)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The configuration alone: where the model lies is for the machine that unpickles it to say.
+        return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -26,7 +26,7 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
                     "model", str, defaults.model, "model file [default: MASKCHECK_YUNET_MODEL, or the fetched one]"
                 ),
             ),
-            default_min_score=0.6,
+            default_min_score=defaults.default_min_score,
             api_version=1,
         )
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from maskcheck_yunet.model import find_model
 PRESETS: dict[str, tuple[float, ...]] = {"fast": (1,), "balanced": (2,), "thorough": (1, 2, 3)}
 """Scales at which each preset looks at a picture."""
 
+_PACKAGE = "maskcheck_yunet"  # with the judge
 _MULTIPLE = 32  # pixels of a cell of the coarsest output
 _OUTPUTS = [f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
@@ -38,6 +39,8 @@ class YuNetDetector:
         ValueError: No such preset or device.
     """
 
+    default_min_score: ClassVar[float] = 0.6
+
     preset: str = "balanced"
     scale: float | None = None
     model: str = ""
@@ -54,7 +57,7 @@ class YuNetDetector:
         Raises:
             ModelError, RuntimeUnavailable: The model cannot be found, loaded or run.
         """
-        judge = load_judge("maskcheck_yunet")
+        judge = load_judge(_PACKAGE)
         return one_each(judge(image, self.propose(image)), image.shape[1], image.shape[0])
 
     def propose(self, image: NDArray[np.uint8], /) -> Detections:
@@ -71,24 +74,48 @@ class YuNetDetector:
         picture = resize_for_network(image, scale, multiple=_MULTIPLE)
         rows, columns = picture.shape[:2]
         blob = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)  # BGR, from 0 to 255
-        names = self._outputs
-        outputs = self._session.run({"input": blob})
+        session = self._session
+        names = _output_names(session)
+        outputs = session.run({"input": blob})
         by_name = {name: output[0] for name, output in zip(names, outputs, strict=True)}
         return decode(by_name, columns, rows).mapped((image.shape[1] / columns, image.shape[0] / rows))
 
-    @cached_property
-    def _session(self) -> OnnxSession:
-        return OnnxSession(find_model(self.model), device=self.device, threads=self.threads)
+    def warm_up(self) -> None:
+        """Load the model and the judge now.
 
-    @cached_property
-    def _outputs(self) -> list[str]:
-        names = [output.name for output in self._session.session.get_outputs()]
-        missing = [name for name in _OUTPUTS if name not in names]
-        if missing:
-            path = self._session.path
-            raise ModelSignatureError(
-                f"{path} is no YuNet with free shapes: it has no output {', '.join(missing)};"
-                " use the file that `maskcheck-yunet fetch` brings",
-                path=str(path),
-            )
-        return names
+        Raises:
+            ModelError, RuntimeUnavailable: The model cannot be found or loaded.
+        """
+        load_judge(_PACKAGE)
+        _output_names(self._session)
+
+    @property
+    def _session(self) -> OnnxSession:
+        # Threads that come at once make several of these, which is quick; all get the one that is kept, and that one
+        # loads the model once. A lock would be held for ever in a child forked meanwhile.
+        made = self.__dict__.get("made_session")
+        if made is None:
+            session = OnnxSession(find_model(self.model), device=self.device, threads=self.threads)
+            made = self.__dict__.setdefault("made_session", session)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The configuration alone: where the model lies is for the machine that unpickles it to say.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _output_names(session: OnnxSession) -> list[str]:
+    """Outputs of the network, in the file's order.
+
+    Raises:
+        ModelSignatureError: It lacks some.
+    """
+    names = [output.name for output in session.session.get_outputs()]
+    missing = [name for name in _OUTPUTS if name not in names]
+    if missing:
+        raise ModelSignatureError(
+            f"{session.path} is no YuNet with free shapes: it has no output {', '.join(missing)};"
+            " use the file that `maskcheck-yunet fetch` brings",
+            path=str(session.path),
+        )
+    return names

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from maskcheck.detectors.api import Detector, DetectorOption, DetectorSpec, hookimpl
-from maskcheck.detectors.haar.presets import DEFAULT_PRESET, PRESETS
+from maskcheck.detectors.api import Detector, DetectorOption, DetectorSpec
+from maskcheck.detectors.haar.presets import DEFAULT_MIN_SCORE, DEFAULT_PRESET, PRESETS
 
 _MIN_SIZE = "side of the smallest face sought, in pixels; 0 for the smallest possible"
 
 
-@hookimpl
-def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
-    """Offer the Haar detectors, through the same hook as any plugin."""
+def haar_specs() -> Sequence[DetectorSpec]:
+    """What is registered of the Haar detectors."""
     return [
         DetectorSpec(
             name="haar",
@@ -40,7 +39,7 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
                 DetectorOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
                 DetectorOption("equalize", bool, False, "equalise the contrast of each region of the picture first"),
             ),
-            default_min_score=0.85,
+            default_min_score=DEFAULT_MIN_SCORE,
             api_version=1,
         ),
         DetectorSpec(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -10,11 +11,13 @@ from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.fusion import one_each
-from maskcheck.detectors.haar.cascades import find_windows
-from maskcheck.detectors.haar.presets import DEFAULT_PRESET, PRESETS, Search
+from maskcheck.detectors.haar.cascades import borrowed_cascade, find_windows
+from maskcheck.detectors.haar.presets import DEFAULT_MIN_SCORE, DEFAULT_PRESET, PRESETS, Search
 from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset
 from maskcheck.pictures.decoding import BGRImage
+
+_PACKAGE = "maskcheck.detectors.haar"  # with the judge
 
 # Where in a window the face is, as people draw it: medians over windows that meet a face in 85 crowd pictures, for
 # both frontal cascades within 0.02; as shares of the window's side.
@@ -38,6 +41,8 @@ class HaarDetector:
         ValueError: No such preset.
     """
 
+    default_min_score: ClassVar[float] = DEFAULT_MIN_SCORE
+
     preset: str = DEFAULT_PRESET
     enlarge: float | None = None
     scale_factor: float | None = None
@@ -47,9 +52,20 @@ class HaarDetector:
     def __post_init__(self) -> None:
         check_preset(self.preset, PRESETS)
 
+    def warm_up(self) -> None:
+        """Load the cascades and the judge now.
+
+        Raises:
+            PluginError: OpenCV has no cascade classifier, or came without one of the files.
+        """
+        load_judge(_PACKAGE)
+        for cascade, stages in {(search.cascade, search.stages) for search in self._searches()}:
+            with borrowed_cascade(cascade, stages):
+                pass
+
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
-        judge = load_judge("maskcheck.detectors.haar")
+        judge = load_judge(_PACKAGE)
         return one_each(judge(image, self.propose(image)), image.shape[1], image.shape[0])
 
     def propose(self, image: BGRImage, /) -> Detections:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -33,11 +34,22 @@ class PlainHaarDetector:
         upscale: The picture is enlarged by this factor first, to find smaller faces.
     """
 
+    default_min_score: ClassVar[float] = 0.0
+
     cascade: str = "frontal_default"
     scale_factor: float = 1.1
     min_neighbors: int = 4
     min_size: int = 0
     upscale: float = 1.0
+
+    def warm_up(self) -> None:
+        """Load the cascade now.
+
+        Raises:
+            PluginError: OpenCV has no cascade classifier, or came without the file.
+        """
+        with borrowed_cascade(self.cascade):
+            pass
 
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""

@@ -35,3 +35,6 @@ PRESETS: dict[str, tuple[Search, ...]] = {
     ),
 }
 DEFAULT_PRESET = "balanced"
+
+DEFAULT_MIN_SCORE = 0.85
+"""Score of the judge from which a user sees a face."""
