@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from maskcheck.commands.options import json_flag
+from maskcheck.texts import shortened
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+# A file of a stranger may hold anything; a page that a person reads has bounds, and --json has none.
+_LONGEST_TEXT = 2000  # characters
+_MOST_ROWS = 30
+_MOST_COLUMNS = 8
 
 
 @click.command(short_help="Show what a model file says of itself.")
@@ -29,13 +41,133 @@ def info(model: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"schema": "maskcheck-info/1", **content}, indent=2))
         return
-    from rich.markup import escape
-    from rich.table import Table
-
     from maskcheck.commands.console import console
 
+    out = console()
+    for part in _page(content):
+        out.print(part)
+
+
+def _page(content: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Facts, then what was measured: single values as facts, values by name as tables."""
+    size = content["input_size"]
+    yield _facts(
+        [
+            ("file", f"{content['file']}, {content['megabytes']} MB"),
+            ("SHA-256", content["sha256"]),
+            ("labels", ", ".join(content["labels"])),
+            (
+                "input",
+                f"{size} x {size} pixels: a face and a margin of {content['crop_margin']:.4g} of its longer side",
+            ),
+            ("precision", content["precision"]),
+            ("licence", content["license"]),
+            ("trained on", content["trained_on"]),
+            ("created by", content["created_by"]),
+        ]
+    )
+    metrics = content["metrics"]
+    tables = {key: records for key, value in metrics.items() if (records := _records(value))}
+    facts = [(_words(key), _value(value)) for key, value in metrics.items() if key not in tables]
+    if facts:
+        yield ""
+        yield _facts(facts)
+    for key, records in list(tables.items())[:_MOST_ROWS]:
+        yield ""
+        yield from _measured(_words(key), records)
+    if len(tables) > _MOST_ROWS:
+        yield _more(len(tables) - _MOST_ROWS, "tables")
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Table:
+    from rich.table import Table
+
+    from maskcheck.commands.console import plain
+
     table = Table(box=None, pad_edge=False, show_header=False)
-    for key, value in content.items():
-        text = json.dumps(value, indent=1) if isinstance(value, dict) else value
-        table.add_row(key, escape(", ".join(value) if isinstance(value, tuple) else str(text)))
-    console().print(table)
+    table.add_column(style="bold", max_width=30, overflow="fold")
+    table.add_column(overflow="fold")
+    for key, value in facts[:_MOST_ROWS]:
+        table.add_row(plain(_cut(key)), plain(_cut(value)))
+    if len(facts) > _MOST_ROWS:
+        table.add_row("...", _more(len(facts) - _MOST_ROWS, "values"))
+    return table
+
+
+def _measured(title: str, records: Mapping[str, Mapping[str, str]]) -> Iterator[RenderableType]:
+    from rich.table import Table
+
+    from maskcheck.commands.console import plain
+
+    columns = list(dict.fromkeys(column for record in records.values() for column in record))
+    if len(columns) > _MOST_COLUMNS:
+        yield plain(_cut(f"{title}: {len(records)} entries of {len(columns)} values each; --json shows them"))
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column(plain(_cut(title)), overflow="fold")
+    for column in columns:
+        table.add_column(plain(_cut(column)), justify="right", overflow="fold")
+    for name, record in list(records.items())[:_MOST_ROWS]:
+        table.add_row(plain(_cut(name)), *(plain(_cut(record.get(column, ""))) for column in columns))
+    yield table
+    if len(records) > _MOST_ROWS:
+        yield _more(len(records) - _MOST_ROWS, "rows")
+
+
+def _records(value: Any) -> dict[str, dict[str, str]]:
+    """Rows of a table: values by the path that leads to them; none where the value is no tree of them."""
+    children = _children(value)
+    if children is None or all(_children(child) is None for child in children.values()):
+        return {}
+    return dict(_rows(children, ()))
+
+
+def _rows(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    if path and any(_children(child) is None for child in node.values()):
+        yield ", ".join(path), dict(_cells(node, ()))
+        return
+    for name, child in node.items():
+        below = _children(child)
+        yield from _rows({"": child} if below is None else below, (*path, name))
+
+
+def _cells(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for name, child in node.items():
+        below = _children(child)
+        if below is None:
+            yield " ".join(map(_words, (*path, name))), _value(child)
+        else:
+            yield from _cells(below, (*path, name))
+
+
+def _children(value: Any) -> dict[str, Any] | None:
+    """What is inside an object or a list of objects; None for a single value and for a list of them."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+        return {str(number): one for number, one in enumerate(value, 1)}
+    return None
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_words(key)} {_value(one)}" for key, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}" if value == 0 or 0.001 <= abs(value) < 1000 else f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _more(count: int, things: str) -> str:
+    return f"{count:,} more {things}: --json shows all"
+
+
+def _cut(text: str) -> str:
+    return shortened(text, _LONGEST_TEXT)
