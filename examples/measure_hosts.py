@@ -1,0 +1,116 @@
+"""Measure how well the SDK lives in an asyncio application and in a pool of processes.
+
+    pip install starlette httpx
+    python examples/measure_hosts.py
+
+Prints a Markdown table for each. All requests come at once; the largest delay of the event loop is how late the latest
+of the ticks came that the loop should give each millisecond.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import multiprocessing
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from asyncio_host import AT_ONCE, WAITING, create_app
+from maskcheck import FrameResult, MaskPipeline
+from maskcheck.cpu import default_thread_count
+from process_pool import results
+
+PICTURES = sorted(Path(__file__).parent.glob("*.jpg"))
+REQUESTS = AT_ONCE + WAITING
+TICK = 0.001  # seconds
+FEW, MANY = len(PICTURES), 10 * len(PICTURES)
+
+
+async def largest_delay(work: Coroutine[Any, Any, None]) -> tuple[float, float]:
+    """Seconds of the work, and seconds by which the latest tick came late meanwhile."""
+    delays: list[float] = []
+
+    async def tick() -> None:
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(TICK)
+            delays.append(time.perf_counter() - begun - TICK)
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(10 * TICK)
+    delays.clear()
+    begun = time.perf_counter()
+    await work
+    seconds = time.perf_counter() - begun
+    await asyncio.sleep(2 * TICK)  # the tick that is late now is counted, too
+    ticking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await ticking
+    return seconds, max(delays)
+
+
+async def measure_loop() -> None:
+    """The example, and what not to do: the pipeline called by the loop itself."""
+    pipeline = MaskPipeline()
+    app = create_app(pipeline)
+
+    async def blocking(request: Request) -> JSONResponse:
+        return JSONResponse(pipeline(await request.body()).to_dict())
+
+    app.add_route("/blocking", blocking, methods=["POST"])
+    print("| all at once | pictures/s | largest delay of the loop (ms) |\n| --- | --- | --- |")
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://host", timeout=None) as client,
+    ):
+
+        async def post(path: str, picture: Path) -> None:
+            (await client.post(path, content=picture.read_bytes())).raise_for_status()
+
+        async def post_all(path: str) -> None:
+            await asyncio.gather(
+                *(post(path, picture) for picture in itertools.islice(itertools.cycle(PICTURES), REQUESTS))
+            )
+
+        for path, name in (("/detect", "on threads, as in `asyncio_host.py`"), ("/blocking", "on the loop")):
+            seconds, delay = await largest_delay(post_all(path))
+            print(f"| {name} | {REQUESTS / seconds:.1f} | {1e3 * delay:.0f} |", flush=True)
+
+
+def measure_pools() -> None:
+    """Start and speed of each kind of pool, and of the threads of one process."""
+    count = default_thread_count()
+    print(f"\n| {count} CPUs | start (s) | then pictures/s |\n| --- | --- | --- |")
+    one = MaskPipeline()
+    report("threads of one process: `MaskPipeline().stream`", lambda pictures: list(one.stream(pictures)))
+    for method in multiprocessing.get_all_start_methods():
+
+        def pool(pictures: list[str], method: str = method) -> list[FrameResult]:
+            return list(results(pictures, MaskPipeline(threads=1), method, count))
+
+        report(f"`process_pool.py --start {method} --processes {count}`", pool)
+
+
+def report(name: str, run: Callable[[list[str]], list[FrameResult]]) -> None:
+    """Print the line of one way: a few pictures tell what the start costs, many how fast it is after it."""
+    seconds = []
+    for number in (FEW, MANY):
+        pictures = [str(picture) for picture in itertools.islice(itertools.cycle(PICTURES), number)]
+        begun = time.perf_counter()
+        found = run(pictures)
+        seconds.append(time.perf_counter() - begun)
+        assert all(result.error is None for result in found)
+    rate = (MANY - FEW) / (seconds[1] - seconds[0])
+    print(f"| {name} | {max(0.0, seconds[0] - FEW / rate):.1f} | {rate:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(measure_loop())
+    measure_pools()
