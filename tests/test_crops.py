@@ -187,11 +187,11 @@ def test_a_crop_can_be_written_into_a_batch(size: int, noise: NDArray[np.uint8])
 
 # A square that leaves the picture by thousands of pixels is not built: a long box must not cost gigabytes.
 
-LONG = 6000
+LONG = 3600
 
 
-@pytest.mark.parametrize("size", [64, 128, 299])
-@pytest.mark.parametrize("box", [(0, 0, LONG, 300), (200, 100, 5900, 150), (5990, 0, LONG, 300)])
+@pytest.mark.parametrize("size", [64, 299])
+@pytest.mark.parametrize("box", [(0, 0, LONG, 300), (50, 100, 3590, 150)])
 def test_a_long_box_is_cut_as_if_the_whole_square_were_built(size: int, box: tuple[float, float, float, float]) -> None:
     coarse = np.random.default_rng(1).integers(0, 256, (8, LONG // 50, 3), np.uint8)
     image = np.asarray(cv2.resize(coarse, (LONG, 300), interpolation=cv2.INTER_CUBIC), np.uint8)

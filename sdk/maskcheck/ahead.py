@@ -1,23 +1,67 @@
-"""Work on many items in threads while their results are used: in order, and never far ahead."""
+"""Work on many items in threads while their results are used: in order, and never far ahead.
+
+The threads are daemons, so one that is stuck holds up neither Ctrl-C nor the end of the program; ``concurrent.futures``
+would wait for it for ever.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+GRACE = 1.0
+"""Seconds that the end of an iterator waits for threads that are at work, and Ctrl-C for what is nearly finished."""
+
+_POLL = 0.25  # seconds after which a wait looks around; on Windows, Ctrl-C does not end a wait
+
+
+def stuck_threads() -> tuple[threading.Thread, ...]:
+    """Threads that still work on something whose result nobody waits for.
+
+    They end after it. Where they never do, a program that ends may crash in them: ``os._exit`` ends it safely.
+    """
+    with _registering:
+        return tuple(thread for thread in _left if thread.is_alive())
+
+
+class Interruption:
+    """Ctrl-C, as seen by iterators that feed each other: from then on nothing is taken, and nothing waited for long."""
+
+    def __init__(self) -> None:
+        self.deadline: float | None = None
+
+    def begin(self) -> None:
+        """Give what is nearly finished a last moment."""
+        if self.deadline is None:
+            self.deadline = monotonic() + GRACE
+
 
 def map_ahead(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    ahead: int,
+    timeout: float | None = None,
+    late: Callable[[Item], Result] | None = None,
+    interruption: Interruption | None = None,
 ) -> Generator[Result, None, None]:
     """``map``, with threads that work on the next items meanwhile.
 
     Items are taken in the thread that asks for results. When the iterator is closed, what has not begun is dropped and
-    its threads end. If `items` raises, the results of what came before are given first.
+    its threads end; one that is at work for longer than a moment is left to end by itself. If `items` raises, the
+    results of what came before are given first; on Ctrl-C, of those what is finished.
 
     Args:
         function: What to do with an item; called from several threads at once.
@@ -25,27 +69,189 @@ def map_ahead(
         workers: Threads, 1 or more.
         ahead: Most items that are taken and not yet given back as results, 1 or more; with 1, nothing is taken before
             the last result was used.
+        timeout: Seconds that the function may take for one item. A thread that takes longer is left alone, and another
+            one takes its place.
+        late: Gives, or raises, what stands in the place of a result that does not come in time.
+        interruption: Shared by iterators that feed each other; once it began, `items` must end by themselves.
     """
-    pending: deque[Future[Result]] = deque()
-    failure: Exception | None = None
+    interruption = interruption or Interruption()
+    pending: deque[_Task[Item, Result]] = deque()
+    failure: BaseException | None = None
     source = iter(items)
-    with ThreadPoolExecutor(workers, thread_name_prefix="maskcheck") as pool:
-        try:
-            while failure is None:
+    exhausted = False
+    pool = _Workers(workers)
+    try:
+        while not exhausted or pending:
+            if not exhausted:
                 try:
-                    item = next(source)
+                    pending.append(pool.submit(function, next(source)))
                 except StopIteration:
-                    break
-                except Exception as error:
-                    failure = error
-                else:
-                    pending.append(pool.submit(function, item))
-                    if len(pending) >= ahead:
-                        yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for one in pending:
-                one.cancel()
+                    exhausted = True
+                except BaseException as error:  # raised after the results of what came before
+                    exhausted = True
+                    failure = error if failure is None else failure
+                    if isinstance(error, KeyboardInterrupt):
+                        interruption.begin()
+            if not pending or (not exhausted and len(pending) < ahead):
+                continue
+            try:
+                known = pool.wait(pending[0], timeout, interruption)
+            except KeyboardInterrupt as error:
+                if interruption.deadline is not None:  # the second time
+                    raise
+                interruption.begin()
+                failure = error
+                continue
+            if not known:
+                break
+            task = pending.popleft()
+            yield late(task.item) if task.abandoned and late is not None else task.result()
+            del task  # an item may be large
+    finally:
+        pool.close(GRACE if interruption.deadline is None else 0)
     if failure is not None:
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback leads back to it
+
+
+class _Task(Generic[Item, Result]):
+    """A call of the function, and what comes of it."""
+
+    def __init__(self, function: Callable[[Item], Result], item: Item) -> None:
+        self.item = item
+        self.given = monotonic()
+        self.begun: float | None = None
+        self.done = threading.Event()
+        self.abandoned = False
+        self.thread: threading.Thread | None = None
+        self._function = function
+        self._results: list[Result] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        self.thread = threading.current_thread()
+        self.begun = monotonic()
+        try:
+            self._results.append(self._function(self.item))
+        except BaseException as error:  # raised where the result is asked for
+            self._error = error
+
+    def result(self) -> Result:
+        if self.abandoned:
+            raise TimeoutError("the item took longer than its time limit")
+        if self._error is not None:
+            raise self._error
+        return self._results.pop()
+
+
+class _Workers:
+    """Daemon threads that do tasks in the order in which they are given."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._tasks: SimpleQueue[_Task[Any, Any] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._finishing = threading.Lock()
+        with _registering:
+            _open.add(self)
+
+    def submit(self, function: Callable[[Item], Result], item: Item) -> _Task[Item, Result]:
+        task = _Task(function, item)
+        self._tasks.put(task)
+        if len(self._threads) < self._count:
+            self._start()
+        return task
+
+    def wait(self, task: _Task[Item, Result], timeout: float | None, interruption: Interruption) -> bool:
+        """Wait for a task; True if it is done or late, False if nobody waits for it any more."""
+        while True:
+            late = task.begun + timeout if timeout is not None and task.begun is not None else None
+            # What is given after Ctrl-C has been worked on before; it gets its own moment.
+            end = None if interruption.deadline is None else max(interruption.deadline, task.given + GRACE)
+            soonest = min(time for time in (late, end, monotonic() + _POLL) if time is not None)
+            if task.done.wait(max(soonest - monotonic(), 0)):
+                return True
+            if late is not None and monotonic() >= late and self._abandon(task):
+                return True
+            if end is not None and monotonic() >= end:
+                return task.done.is_set()
+
+    def close(self, grace: float) -> None:
+        """Drop what has not begun, and end the threads; one that is at work longer than `grace` ends by itself."""
+        with _registering:
+            _open.discard(self)
+        with suppress(Empty):
+            while True:
+                self._tasks.get_nowait()
+        for _ in self._threads:
+            self._tasks.put(None)
+        deadline = monotonic() + grace
+        try:
+            for thread in self._threads:
+                if thread is not threading.current_thread():  # a worker may collect another iterator as garbage
+                    thread.join(max(deadline - monotonic(), 0))
+        finally:
+            with _registering:
+                _left.update(thread for thread in self._threads if thread.is_alive())
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=_work, args=(self._tasks, self._finishing), name="maskcheck", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads on this system: the others do it
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
+
+    def _abandon(self, task: _Task[Item, Result]) -> bool:
+        """Give up a task that is not done, and put another thread in the place of its own."""
+        with self._finishing:
+            if task.done.is_set():
+                return False
+            task.abandoned = True
+        if task.thread in self._threads:
+            self._threads.remove(task.thread)
+            with _registering:
+                _left.add(task.thread)
+        self._start()
+        return True
+
+
+def _work(tasks: SimpleQueue[_Task[Any, Any] | None], finishing: threading.Lock) -> None:
+    while (task := tasks.get()) is not None:
+        task.run()
+        with finishing:
+            task.done.set()
+            if task.abandoned:
+                return
+        del task  # it holds a picture
+
+
+_registering = threading.RLock()  # garbage collection may close an iterator at any time
+_open: WeakSet[_Workers] = WeakSet()
+_left: WeakSet[threading.Thread] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In a child process none of the threads is there, and one of them may have held the lock."""
+    global _registering
+    _registering = threading.RLock()
+    _open.clear()
+    _left.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@atexit.register
+def _end_all() -> None:
+    """End what was not closed: the interpreter must not end while its threads are in native code."""
+    with _registering:
+        pools = tuple(_open)
+    with suppress(KeyboardInterrupt):
+        for pool in pools:
+            pool.close(GRACE)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache
+from numbers import Real
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,23 +17,22 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 
 from maskcheck._version import __version__
-from maskcheck.ahead import map_ahead
+from maskcheck.ahead import Interruption, map_ahead
+from maskcheck.batching import FoundFaces, batches, classify
 from maskcheck.classifier import MaskClassifier
 from maskcheck.cpu import default_thread_count
-from maskcheck.detectors.api import Detections, Detector, OptionValue
+from maskcheck.detectors.api import Detector, OptionValue
+from maskcheck.detectors.guard import are_shares, described, run_detector, warm_up_detector
 from maskcheck.detectors.registry import check_options, create_detector, default_registry
 from maskcheck.detectors.tiling import TiledDetector
-from maskcheck.errors import MaskCheckError, PluginError
-from maskcheck.pictures.crops import Crops
+from maskcheck.errors import ImageError, MaskCheckError, ModelTimeout, PictureTimeout
 from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.results import Face, FrameResult, Receipt, Timings
 from maskcheck.runtime import Precision, Provider, import_runtime
-
-_ROUNDING = 0.01
-"""By how much a detector's boxes may leave the picture, in pixels: what float32 loses in scaling."""
 
 
 class MaskPipeline:
@@ -41,7 +42,8 @@ class MaskPipeline:
     shared by threads, and pickled as its configuration.
 
     Args:
-        detector: Name of a registered detector, or an object with ``detect(image) -> Detections``.
+        detector: Name of a registered detector, or an object with ``detect(image) -> Detections``. If the object has
+            them, its attribute ``default_min_score`` is used, and its method ``warm_up()`` loads what it needs.
         detector_options: Options of a detector given by name; ``maskcheck detectors`` lists them.
         model: An ONNX file made by ``maskcheck-export``; by default, the embedded one.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
@@ -85,8 +87,6 @@ class MaskPipeline:
         max_faces: int = 1000,
         timeout: float | None = None,
     ) -> None:
-        if min_score is not None and not 0 <= min_score <= 1:
-            raise ValueError(f"min_score: expected a number in [0, 1], got {min_score}")
         if isinstance(max_faces, bool) or not isinstance(max_faces, int) or max_faces < 1:
             raise ValueError(f"max_faces: expected a whole number from 1, got {max_faces!r}")
         if timeout is not None and not 0 < timeout < threading.TIMEOUT_MAX:
@@ -97,7 +97,7 @@ class MaskPipeline:
             self.detector_name = found.name
             self.detector_options: dict[str, OptionValue | None] = check_options(found.spec, detector_options)
             self.detector = create_detector(found.spec, detector_options)
-            self.min_score = found.spec.default_min_score if min_score is None else min_score
+            default_min_score = found.spec.default_min_score
         else:
             if detector_options:
                 raise ValueError("detector_options are for a detector given by name, not for an object")
@@ -113,8 +113,8 @@ class MaskPipeline:
             self.detector_name = type(detector).__name__
             self.detector_options = {}
             self.detector = detector
-            default = getattr(detector, "default_min_score", 0.0)
-            self.min_score = default if min_score is None else min_score
+            default_min_score = getattr(detector, "default_min_score", 0.0)
+        self.min_score = default_min_score if min_score is None else min_score
         self.tile = tile
         if tile is not None:
             self.detector = TiledDetector(self.detector, tile)
@@ -129,6 +129,7 @@ class MaskPipeline:
         self.limits = limits
         self.max_faces = max_faces
         self.timeout = timeout
+        self._has_run = False
 
     def __call__(self, image: ImageLike) -> FrameResult:
         """Find and classify the faces of one picture.
@@ -139,10 +140,21 @@ class MaskPipeline:
         Raises:
             ImageError: The picture cannot be decoded.
             PluginError: The detector failed.
+            PictureTimeout: Decoding and detection took longer than `timeout`.
             RuntimeUnavailable, ModelError: The classifier cannot run; raised on first use.
         """
-        self.warm_up()
-        return self._finish([self._detect(image, frame=0)])[0]
+        _ = self.classifier.info
+        job = _Job(image, _source(image))
+        if self.timeout is None:
+            found = self._detect(job)
+        else:
+            with closing(
+                map_ahead(self._detect, [job], workers=1, ahead=1, timeout=self.timeout, late=self._raise_late)
+            ) as one:
+                found = next(one)
+        started = perf_counter()
+        (probabilities,) = classify([found], self.classifier)
+        return self._result(found, probabilities, _ms(perf_counter() - started))
 
     def stream(
         self, frames: Iterable[ImageLike], *, batch_size: int | None = None, workers: int | None = None
@@ -151,21 +163,26 @@ class MaskPipeline:
 
         Threads decode the next pictures and find faces in them while earlier ones are classified and their results
         used, so the timings of results overlap. Pictures are taken from `frames` in the caller's thread, as results
-        are asked for, and never more than two batches and two for each worker ahead. Closing the iterator ends the
-        threads.
+        are asked for, and never more than two batches and two for each worker ahead. Arrays and buffers are copied
+        when they are taken, so `frames` may fill one again and again. Closing the iterator ends the threads; one that
+        works on a picture for more than a second then is left to end by itself.
 
-        A picture that cannot be read, or on which the detector fails, gives a result with its ``error``; the others
-        go on. If `frames` raises, so does the iterator, after the results of what came before.
+        A picture that cannot be read, or on which the detector fails or takes too long, gives a result with its
+        ``error``; the others go on. If `frames` raises, so does the iterator, after the results of what came before.
+        On Ctrl-C, it gives what is finished before it raises ``KeyboardInterrupt``.
 
         Args:
             frames: Pictures, each as in a call.
             batch_size: Most faces, and most pictures, that are held together; by default, that of the pipeline. With
-                1, each result comes before the next picture is taken, as a live camera wants it.
+                1, each result comes before the next picture is taken, as a live camera wants it, and none is copied.
             workers: Threads that decode and detect; by default, two, or one where one CPU may be used.
 
         Raises:
+            TypeError: `frames` is one picture, or nothing that pictures can be taken from.
             RuntimeUnavailable, ModelError: The classifier cannot run; raised at the first result.
+            PluginError: The detector cannot load what it needs; raised at the first result.
         """
+        _expect_many(frames)
         limit = self.classifier.batch_size if batch_size is None else batch_size
         if limit < 1:
             raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
@@ -177,22 +194,63 @@ class MaskPipeline:
 
     def _stream(self, frames: Iterable[ImageLike], limit: int, workers: int) -> Generator[FrameResult, None, None]:
         self.warm_up()
+        interruption = Interruption()
         ahead = min(limit, 2 * workers)
+        jobs = self._jobs(frames, interruption, copied=ahead > 1)
         with (
-            closing(map_ahead(self._try_detect, enumerate(frames), workers=workers, ahead=ahead)) as found,
-            closing(map_ahead(self._finish, _batches(found, limit), workers=1, ahead=min(limit, 2))) as finished,
+            closing(
+                map_ahead(
+                    self._try_detect,
+                    jobs,
+                    workers=workers,
+                    ahead=ahead,
+                    timeout=self.timeout,
+                    late=self._late,
+                    interruption=interruption,
+                )
+            ) as found,
+            closing(
+                map_ahead(
+                    self._finish,
+                    batches(found, limit),
+                    workers=1,
+                    ahead=min(limit, 2),
+                    interruption=interruption,
+                )
+            ) as finished,
         ):
             for results in finished:
                 yield from results
 
-    def _try_detect(self, numbered: tuple[int, ImageLike]) -> _Detected | FrameResult:
-        position, image = numbered
-        source = _source(image)
-        frame = 0 if source else position
+    def _jobs(self, frames: Iterable[ImageLike], interruption: Interruption, *, copied: bool) -> Iterator[_Job]:
+        for position, image in enumerate(frames):
+            source = _source(image)
+            job = _Job(image, source, frame=0 if source else position)
+            if copied:
+                job.own(self.limits)
+            yield job
+            if interruption.deadline is not None:  # Ctrl-C: nothing more is taken
+                return
+
+    def _try_detect(self, job: _Job) -> FoundFaces | FrameResult:
         try:
-            return self._detect(image, frame=frame)
-        except MaskCheckError as error:
-            return FrameResult((), (0, 0), source=source, frame=frame, error=error)
+            return self._detect(job)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # in a thread of the stream, where it would end all other pictures, too
+            return job.failed(_as_error(error, job.source, "cannot be processed"))
+
+    def _late(self, job: _Job) -> FrameResult:
+        assert self.timeout is not None
+        doing = "decoded" if job.size == (0, 0) else f"searched for faces by detector {self.detector_name}"
+        message = f"{job.source or 'the picture'} took longer than {self.timeout:g} s to be {doing}"
+        error = PictureTimeout(f"{message}; raise timeout to allow it", source=job.source, timeout=self.timeout)
+        return job.failed(error)
+
+    def _raise_late(self, job: _Job) -> FoundFaces:
+        error = self._late(job).error
+        assert error is not None
+        raise error
 
     def classify(self, image: ImageLike, boxes: ArrayLike) -> tuple[Face, ...]:
         """Classify faces that the caller found.
@@ -206,7 +264,7 @@ class MaskPipeline:
 
         Raises:
             ImageError: The picture cannot be decoded.
-            ValueError: `boxes` has another shape, or a box has no part inside the picture.
+            ValueError: `boxes` has another shape, a box has no part inside the picture, or all are shares of it.
         """
         pixels = load_image(image, limits=self.limits).pixels
         wanted = np.asarray(boxes, np.float64)
@@ -214,10 +272,16 @@ class MaskPipeline:
             return ()
         if wanted.ndim != 2 or wanted.shape[1] != 4:
             raise ValueError(f"boxes: expected shape (N, 4), x1 y1 x2 y2 in pixels, got {wanted.shape}")
+        height, width = pixels.shape[:2]
+        if are_shares(wanted, pixels):
+            raise ValueError(
+                f"boxes: expected x1 y1 x2 y2 in pixels of the picture of {width} x {height}, got boxes from 0 to 1"
+                f" such as {wanted[0].tolist()}; these look like shares of the picture: multiply them by its width and"
+                " height"
+            )
         clipped, inside = _clip(wanted, pixels)
         if not inside.all():
             index = int(np.flatnonzero(~inside)[0])
-            height, width = pixels.shape[:2]
             raise ValueError(
                 f"boxes[{index}] = {wanted[index].tolist()}: expected x1 < x2 and y1 < y2, at least partly inside the"
                 f" picture of {width} x {height} pixels"
@@ -238,14 +302,26 @@ class MaskPipeline:
             ModelError: The model file cannot be used.
         """
         _ = self.classifier.info
-        warm_up = getattr(self.detector, "warm_up", None)
-        if warm_up is not None:
-            warm_up()
+        warm_up_detector(self.detector, name=self.detector_name)
 
-    @cached_property
+    @property
+    def min_score(self) -> float:
+        """Least detection score, in [0, 1], of a face that is reported; it may be changed.
+
+        Raises:
+            ValueError: Set to something else.
+        """
+        return self._min_score
+
+    @min_score.setter
+    def min_score(self, value: float) -> None:
+        if not isinstance(value, Real) or not 0 <= value <= 1:
+            raise ValueError(f"min_score: expected a number in [0, 1], got {value!r}")
+        self._min_score: float = float(value)
+
+    @property
     def receipt(self) -> Receipt:
         """Detector, model, providers and versions that results are made with; loads the classifier."""
-        self.warm_up()
         return Receipt(
             detector=self.detector_name,
             detector_options=self.detector_options,
@@ -257,104 +333,95 @@ class MaskPipeline:
             threads=self.classifier.threads,
             precision=self.classifier.precision,
             chosen_by=self.classifier.chosen_by,
-            versions={
-                "maskcheck": __version__,
-                "onnxruntime": import_runtime().__version__,
-                "opencv": cv2.__version__,
-                "numpy": np.__version__,
-            },
+            versions=_versions(),
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "receipt"}
+        return self.__dict__ | {"_has_run": False}
 
-    def _detect(self, image: ImageLike, *, frame: int) -> _Detected:
+    def _detect(self, job: _Job) -> FoundFaces:
+        if job.refused is not None:
+            raise job.refused
         started = perf_counter()
-        picture = load_image(image, limits=self.limits)
+        picture = load_image(job.image, limits=self.limits)
+        pixels = picture.pixels
         decoded = perf_counter()
-        detections = self._run_detector(picture.pixels)
+        job.decoded(pixels, picture.notes, _ms(decoded - started))
+        detections = run_detector(self.detector, pixels, name=self.detector_name)
         detections = detections[np.argsort(-detections.scores, kind="stable")]
         detections = detections[detections.scores >= self.min_score]
-        boxes, inside = _clip(detections.boxes.astype(np.float64), picture.pixels)
+        boxes, inside = _clip(detections.boxes.astype(np.float64), pixels)
         boxes, scores = boxes[inside], detections.scores[inside]
+        notes = job.notes
+        if len(boxes) > self.max_faces:
+            left_out = f"only the best {self.max_faces:,} of {len(boxes):,} faces were classified; raise max_faces"
+            boxes, scores, notes = boxes[: self.max_faces], scores[: self.max_faces], (*notes, left_out)
         detected = perf_counter()
-        crops = self.classifier.crop(picture.pixels, boxes)
-        height, width = picture.pixels.shape[:2]
-        return _Detected(
-            size=(width, height),
-            boxes=boxes,
-            scores=scores,
-            crops=crops,
-            notes=picture.notes,
-            source=_source(image),
-            frame=frame,
-            timings=Timings(
-                decode=_ms(decoded - started),
-                detect=_ms(detected - decoded),
-                classify=_ms(perf_counter() - detected),
-            ),
+        found = FoundFaces.of(
+            pixels,
+            boxes,
+            scores,
+            self.classifier,
+            timings=replace(job.timings, detect=_ms(detected - decoded)),
+            source=job.source,
+            frame=job.frame,
+            notes=notes,
         )
+        return replace(found, timings=replace(found.timings, classify=_ms(perf_counter() - detected)))
 
-    def _run_detector(self, pixels: BGRImage) -> Detections:
-        try:
-            detections = self.detector.detect(pixels)
-        except MaskCheckError:
-            raise
-        except Exception as error:  # a plugin may raise anything; the other pictures go on
-            raise PluginError(
-                f"detector {self.detector_name} failed on a picture of shape {pixels.shape}:"
-                f" {type(error).__name__}: {error}",
-                plugin=self.detector_name,
-            ) from error
-        if not isinstance(detections, Detections):
-            raise PluginError(
-                f"detector {self.detector_name}: expected detect() to return Detections,"
-                f" got {type(detections).__name__}",
-                plugin=self.detector_name,
-            )
-        self._check_inside(detections.boxes, pixels)
-        return detections
-
-    def _check_inside(self, boxes: NDArray[np.float32], pixels: BGRImage) -> None:
-        height, width = pixels.shape[:2]
-        beyond = ((boxes < -_ROUNDING) | (boxes > np.array([width, height] * 2) + _ROUNDING)).any(axis=1)
-        if beyond.any():
-            index = int(np.flatnonzero(beyond)[0])
-            raise PluginError(
-                f"detector {self.detector_name}: expected boxes inside the picture of {width} x {height} pixels,"
-                f" got boxes[{index}] = {boxes[index].tolist()}; it should return what Detections.clipped gives",
-                plugin=self.detector_name,
-            )
-
-    def _finish(self, held: Sequence[_Detected | FrameResult]) -> list[FrameResult]:
+    def _finish(self, held: Sequence[FoundFaces | FrameResult]) -> list[FrameResult]:
         """Classify the faces of several pictures together."""
-        crops = [found.crops for found in held if isinstance(found, _Detected)]
-        if not crops:
-            return [found for found in held if isinstance(found, FrameResult)]
+        found = [one for one in held if isinstance(one, FoundFaces)]
         started = perf_counter()
-        probabilities = self.classifier(np.concatenate(crops))
-        elapsed = _ms(perf_counter() - started)
-        results: list[FrameResult] = []
-        done = 0
-        for found in held:
-            if isinstance(found, FrameResult):
-                results.append(found)
-                continue
-            count = len(found.crops)
-            share = elapsed * count / len(probabilities) if count else 0.0
-            results.append(
-                FrameResult(
-                    faces=self._faces(found.boxes, probabilities[done : done + count], found.scores.tolist()),
-                    size=found.size,
-                    timings=replace(found.timings, classify=found.timings.classify + share),
-                    source=found.source,
-                    frame=found.frame,
-                    notes=found.notes,
-                    receipt=self.receipt,
-                )
+        outcomes = self._classify(found)
+        share = _ms(perf_counter() - started) / max(sum(map(len, found)), 1)
+        finished = iter(
+            self._result(one, outcome, share * len(one))
+            if isinstance(outcome, np.ndarray)
+            else FrameResult(
+                (), one.size, one.timings, source=one.source, frame=one.frame, notes=one.notes, error=outcome
             )
-            done += count
-        return results
+            for one, outcome in zip(found, outcomes, strict=True)
+        )
+        return [one if isinstance(one, FrameResult) else next(finished) for one in held]
+
+    def _classify(self, found: Sequence[FoundFaces]) -> list[NDArray[np.float32] | MaskCheckError]:
+        """Probabilities of the faces of each picture, or why there are none: a failure is only that picture's.
+
+        Raises:
+            MaskCheckError: The classifier has never run, and does not.
+        """
+        try:
+            outcomes: list[NDArray[np.float32] | MaskCheckError] = list(classify(found, self.classifier))
+        except Exception as error:
+            first = error
+        else:
+            self._has_run = self._has_run or any(map(len, found))
+            return outcomes
+        outcomes = []
+        for one in found:
+            try:
+                if len(one) and isinstance(first, ModelTimeout):  # to try again would take as long again, each time
+                    raise first
+                outcomes += classify([one], self.classifier)
+            except Exception as error:
+                outcomes.append(_as_error(error, one.source, "has faces that cannot be classified"))
+            else:
+                self._has_run = self._has_run or len(one) > 0
+        if not self._has_run:
+            raise first
+        return outcomes
+
+    def _result(self, found: FoundFaces, probabilities: NDArray[np.float32], classify: float) -> FrameResult:
+        return FrameResult(
+            faces=self._faces(found.boxes, probabilities, found.scores.tolist()),
+            size=found.size,
+            timings=replace(found.timings, classify=found.timings.classify + classify),
+            source=found.source,
+            frame=found.frame,
+            notes=found.notes,
+            receipt=self.receipt,
+        )
 
     def _faces(
         self,
@@ -375,35 +442,80 @@ class MaskPipeline:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Detected:
-    """A picture whose faces are found and cut out, but not yet classified; its pixels are let go."""
+@dataclass
+class _Job:
+    """A picture that is searched for faces; what is known of it when that fails stays known."""
 
-    size: tuple[int, int]
-    boxes: NDArray[np.float64]
-    scores: NDArray[np.float32]
-    crops: Crops
-    notes: tuple[str, ...]
+    image: ImageLike
     source: str | None
-    frame: int
-    timings: Timings
+    frame: int = 0
+    size: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
+    timings: Timings = field(default_factory=Timings)
+    refused: MaskCheckError | None = None
+    detecting_since: float | None = None
+
+    def own(self, limits: DecodingLimits) -> None:
+        """Copy what the caller may fill anew while this waits; not what is refused anyway."""
+        image = self.image
+        try:
+            if isinstance(image, np.ndarray):
+                shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] <= 4)
+                if shaped and image.shape[0] * image.shape[1] <= limits.max_pixels:
+                    self.image = np.array(image, order="C")
+            elif isinstance(image, (bytearray, memoryview)):
+                self.image = bytes(image)
+        except Exception as error:  # no memory for it; an array may be of any kind
+            self.refused = _as_error(error, self.source, "cannot be copied")
+
+    def decoded(self, pixels: BGRImage, notes: tuple[str, ...], decode: float) -> None:
+        """The picture is read."""
+        self.size = (pixels.shape[1], pixels.shape[0])
+        self.notes = notes
+        self.timings = Timings(decode=decode)
+        self.detecting_since = perf_counter()
+
+    def failed(self, error: MaskCheckError) -> FrameResult:
+        """A result that says why there are no faces."""
+        timings = self.timings
+        if self.detecting_since is not None:
+            timings = replace(timings, detect=_ms(perf_counter() - self.detecting_since))
+        return FrameResult((), self.size, timings, source=self.source, frame=self.frame, notes=self.notes, error=error)
 
 
-def _batches(found: Iterable[_Detected | FrameResult], limit: int) -> Iterator[list[_Detected | FrameResult]]:
-    """Pictures together, until they or their faces are `limit`."""
-    held: list[_Detected | FrameResult] = []
-    faces = 0
-    try:
-        for one in found:
-            held.append(one)
-            faces += len(one.crops) if isinstance(one, _Detected) else 0
-            if faces >= limit or len(held) >= limit:
-                yield held
-                held, faces = [], 0
-    except Exception:  # of whoever gives the pictures
-        yield held
-        raise
-    yield held
+def _as_error(error: BaseException, source: str | None, what: str) -> MaskCheckError:
+    """An error of a picture, as one of ours; its traceback no longer holds the pixels, as results may be kept."""
+    ours = error if isinstance(error, MaskCheckError) else None
+    if ours is None:
+        ours = ImageError(f"{source or 'the picture'} {what}: {described(error)}", source=source)
+        ours.__cause__ = error
+    seen: set[int] = set()
+    one: BaseException | None = ours
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
+    return ours
+
+
+def _expect_many(frames: object) -> None:
+    one = isinstance(frames, (str, bytes, bytearray, memoryview, os.PathLike, Image.Image)) or hasattr(frames, "read")
+    if isinstance(frames, np.ndarray) and frames.dtype.kind in "buif":  # more dimensions are a stack of pictures
+        one = frames.ndim < 3 or (frames.ndim == 3 and frames.shape[2] in (1, 3, 4))
+    many = hasattr(frames, "__iter__") or hasattr(frames, "__getitem__")
+    if one or not many:
+        got = f"an array of shape {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
+        raise TypeError(f"frames: expected an iterable of pictures, got {got}; for one picture call the pipeline")
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {
+        "maskcheck": __version__,
+        "onnxruntime": import_runtime().__version__,
+        "opencv": cv2.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def _clip(boxes: NDArray[np.float64], pixels: BGRImage) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -421,7 +533,8 @@ def _whole_pixels(box: NDArray[np.float64]) -> tuple[int, int, int, int]:
 
 
 def _source(image: ImageLike) -> str | None:
-    return os.fspath(image) if isinstance(image, (str, os.PathLike)) else None
+    """The path of a picture, as text, whatever kind of path it is."""
+    return str.__str__(os.fsdecode(image)) if isinstance(image, (str, os.PathLike)) else None
 
 
 def _ms(seconds: float) -> float:
