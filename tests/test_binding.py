@@ -90,7 +90,7 @@ def test_a_new_session_gets_buffers_of_its_own(session: OnnxSession) -> None:
     runner = BoundRunner(session)
     before = runner.run(mixed(2))
 
-    session._reset()  # what a fork does in the child
+    session.renew()  # what a fork does in the child
 
     np.testing.assert_array_equal(runner.run(mixed(2)), before)
 

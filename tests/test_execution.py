@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from maskcheck import MaskClassifier, MaskPipeline, ModelError, ModelNotFound
+from maskcheck.commands import main
 from maskcheck.execution import Choice, config_file, find_choice, save_choice
-from maskcheck.model import hash_model
-from maskcheck.runtime import CPU, CUDA, Precision
+from maskcheck.runtime import CPU, Precision
 
 Tune = Callable[..., Choice]
 
@@ -30,7 +33,7 @@ def tune(quantized: Path) -> Tune:
     """Keeps a choice for the int8 model, in which everything differs from the defaults."""
 
     def keep(**others: Any) -> Choice:
-        choice = Choice(None, hash_model(quantized), CPU, "float32", threads=3, batch_size=7)
+        choice = Choice(CPU, "float32", threads=3, batch_size=7)
         choice = replace(choice, **others)
         save_choice(quantized, choice)
         return choice
@@ -38,10 +41,16 @@ def tune(quantized: Path) -> Tune:
     return keep
 
 
+def tuned_file() -> Path:
+    file = config_file()
+    assert file is not None
+    return file
+
+
 def change_file(change: Callable[[Any], None]) -> None:
-    content = json.loads(config_file().read_text())
+    content = json.loads(tuned_file().read_text())
     change(content)
-    config_file().write_text(json.dumps(content))
+    tuned_file().write_text(json.dumps(content))
 
 
 def entry(content: Any) -> Any:
@@ -87,6 +96,16 @@ def test_a_file_that_is_not_int8_runs_as_it_is(
     assert (classifier.precision, classifier.chosen_by) == (stored, "file")
 
 
+@pytest.mark.parametrize(
+    ("argument", "most"), [({"threads": 513}, 512), ({"threads": 10**30}, 512), ({"batch_size": 1025}, 1024)], ids=str
+)
+def test_threads_and_batches_have_a_limit_that_says_why(toy_model: Path, argument: dict[str, int], most: int) -> None:
+    ((name, value),) = argument.items()
+
+    with pytest.raises(ValueError, match=f"{name}: expected at most {most}, got {value}; "):
+        MaskClassifier(toy_model, **argument)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("stored", "asked"), [("float32", "int8"), ("float16", "int8"), ("float16", "float32")])
 def test_a_precision_that_the_file_does_not_have_is_refused(
     make_toy_model: Callable[..., Path], stored: str, asked: Precision
@@ -121,7 +140,9 @@ def test_the_tuned_choice_is_in_force(quantized: Path, tune: Tune) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"precision": "stored"}, {"providers": [CPU]}, {"precision": "stored", "threads": 1}], ids=str
+    "arguments",
+    [{"precision": "stored"}, {"providers": [CPU]}, {"device": "cpu"}, {"precision": "stored", "threads": 1}],
+    ids=str,
 )
 def test_what_is_asked_for_puts_the_tuned_choice_aside(quantized: Path, tune: Tune, arguments: dict[str, Any]) -> None:
     tune()
@@ -132,16 +153,10 @@ def test_what_is_asked_for_puts_the_tuned_choice_aside(quantized: Path, tune: Tu
     assert classifier.batch_size == 32
 
 
-def test_another_device_puts_the_tuned_choice_aside(quantized: Path, tune: Tune) -> None:
-    tune(provider=CUDA)
-
-    assert MaskClassifier(quantized, device="cpu").chosen_by == "cpu"
-
-
 def test_threads_and_batch_size_take_the_place_of_the_tuned_ones(quantized: Path, tune: Tune) -> None:
     tune()
 
-    classifier = MaskClassifier(quantized, threads=1, batch_size=2, device="cpu")
+    classifier = MaskClassifier(quantized, threads=1, batch_size=2)
 
     assert (classifier.threads, classifier.batch_size, classifier.chosen_by) == (1, 2, "tuned")
 
@@ -165,7 +180,7 @@ def test_a_choice_for_another_model_says_nothing_of_this_one(toy_model: Path, qu
 
 def test_choices_for_several_models_stand_side_by_side(toy_model: Path, quantized: Path, tune: Tune) -> None:
     tune()
-    save_choice(toy_model, Choice(None, hash_model(toy_model), CPU, "stored", threads=1, batch_size=5))
+    save_choice(toy_model, Choice(CPU, "stored", threads=1, batch_size=5))
 
     assert [MaskClassifier(model).batch_size for model in (quantized, toy_model)] == [7, 5]
 
@@ -175,39 +190,6 @@ def test_a_copy_in_another_process_looks_for_its_own_choice(quantized: Path, tun
     tune()
 
     assert pickle.loads(travelling).chosen_by == "tuned"
-
-
-@pytest.fixture
-def embedded(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The int8 model in the place of the embedded one."""
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_SHA256", hash_model(quantized))
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_MODEL", quantized)
-    return quantized
-
-
-def test_another_file_can_be_tuned_to_run_for_the_embedded_model(
-    embedded: Path, make_toy_model: Callable[..., Path], tune: Tune
-) -> None:
-    half = make_toy_model("half.onnx", precision="float16")
-    tune(model=str(half), model_sha256=hash_model(half), precision="stored")
-
-    receipt = MaskPipeline().receipt
-
-    assert (receipt.model, receipt.model_sha256) == ("half.onnx", hash_model(half))
-    assert (receipt.precision, receipt.chosen_by) == ("float16", "tuned")
-    assert MaskClassifier(embedded).path == str(embedded), "a model that is asked for by name is never replaced"
-
-
-@pytest.mark.parametrize("what", ["gone", "changed"])
-def test_a_tuned_file_that_is_not_the_same_is_passed_over(
-    embedded: Path, make_toy_model: Callable[..., Path], tune: Tune, what: str
-) -> None:
-    half = make_toy_model("half.onnx", precision="float16")
-    tune(model=str(half), model_sha256=hash_model(half), precision="stored")
-    half.unlink() if what == "gone" else make_toy_model("half.onnx", labels=("other",))
-
-    with pytest.warns(RuntimeWarning, match=r"half\.onnx is gone or has changed; `maskcheck doctor --tune`"):
-        assert MaskClassifier().path == str(embedded)
 
 
 # --- A configuration that does not fit
@@ -232,7 +214,12 @@ def test_a_tuned_file_that_is_not_the_same_is_passed_over(
         pytest.param(lambda c: entry(c)["choice"].update(threads="2"), "damaged", id="threads in words"),
         pytest.param(lambda c: entry(c)["choice"].update(precision="half"), "damaged", id="unknown precision"),
         pytest.param(lambda c: entry(c)["choice"].update(colour="red"), "damaged", id="an unknown key"),
-        pytest.param(lambda c: entry(c)["choice"].update(model=5), "damaged", id="a number for a model"),
+        pytest.param(lambda c: entry(c)["choice"].update(model="a.onnx"), "damaged", id="another model"),
+        pytest.param(lambda c: entry(c)["choice"].update(threads=10**30), "damaged.*1 to 512", id="endless threads"),
+        pytest.param(lambda c: entry(c)["choice"].update(batch_size=10**6), "damaged.*1 to 1024", id="endless batches"),
+        pytest.param(lambda c: entry(c)["choice"].update(threads=True), "damaged", id="a truth for a number"),
+        pytest.param(lambda c: entry(c)["choice"].update(precision=["int8"]), "damaged", id="a list for a precision"),
+        pytest.param(lambda c: entry(c)["choice"].update(provider=None), "damaged", id="no provider"),
         pytest.param(lambda c: c.update(schema="other/1"), "cannot be read", id="another schema"),
         pytest.param(lambda c: c.update(choices=[]), "cannot be read", id="a list of choices"),
     ],
@@ -251,11 +238,18 @@ def test_a_choice_that_does_not_fit_is_ignored_with_one_warning(
     assert classifier.chosen_by == "cpu"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b"9" * 5000, b" " * 1_000_001],
+    ids=["empty", "cut off", "a list", "not UTF-8", "nested deep", "a long number", "large"],
+)
 def test_a_damaged_configuration_is_ignored_and_replaced(quantized: Path, tune: Tune, content: bytes) -> None:
-    config_file().write_bytes(content)
+    tuned_file().write_bytes(content)
 
-    with pytest.warns(RuntimeWarning, match="cannot be read, and are ignored"):
+    with pytest.warns(RuntimeWarning, match="cannot be read, and are ignored") as said:
+        assert MaskClassifier(quantized).chosen_by == "cpu"
+    assert len(str(said[0].message)) < 500
+    with pytest.warns(RuntimeWarning):
         assert MaskClassifier(quantized).chosen_by == "cpu"
     tune()
 
@@ -270,11 +264,101 @@ def test_where_nothing_was_tuned_nothing_is_said(quantized: Path) -> None:
     assert find_choice(quantized) == (None, "")
 
 
+needs_owners = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owner and mode as on POSIX")
+
+
+@needs_owners
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_configuration_that_others_may_write_is_ignored(quantized: Path, tune: Tune, mode: int) -> None:
+    tune()
+    tuned_file().chmod(mode)
+
+    with pytest.warns(RuntimeWarning, match=rf"ignored: others may write it \(mode {mode:o}\); chmod go-w"):
+        assert MaskClassifier(quantized).chosen_by == "cpu"
+
+
+@needs_owners
+def test_a_configuration_of_somebody_else_is_ignored(
+    quantized: Path, tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune()
+    owner = tuned_file().stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+
+    if owner == 0:  # what root wrote, everybody reads
+        assert MaskClassifier(quantized).chosen_by == "tuned"
+        os.chown(tuned_file(), 12345, -1)
+    with pytest.warns(RuntimeWarning, match="ignored: it belongs to user"):
+        assert MaskClassifier(quantized).chosen_by == "cpu"
+
+
+@needs_owners
+def test_what_is_kept_is_not_for_others_to_write_whatever_the_umask(quantized: Path, tune: Tune) -> None:
+    before = os.umask(0)
+    try:
+        tune()
+    finally:
+        os.umask(before)
+
+    assert not tuned_file().stat().st_mode & 0o077
+    assert MaskClassifier(quantized).chosen_by == "tuned"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_no_configuration(quantized: Path) -> None:
+    os.mkfifo(tuned_file(), 0o600)
+
+    with pytest.warns(RuntimeWarning, match="expected a regular file"):
+        assert MaskClassifier(quantized).chosen_by == "cpu"
+
+
+# --- Where it lies
+
+
 def test_the_configuration_lies_in_the_folder_of_the_user_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MASKCHECK_CONFIG_DIR")
 
-    assert config_file().name == "tuned.json"
-    assert config_file().parent.name == "maskcheck"
+    assert tuned_file().name == "tuned.json"
+    assert tuned_file().parent.name == "maskcheck"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the folder does not depend on HOME alone")
+@pytest.mark.parametrize("home", [None, "", "some/where"], ids=["not set", "empty", "relative"])
+def test_without_a_home_folder_there_is_no_configuration(
+    quantized: Path, monkeypatch: pytest.MonkeyPatch, home: str | None
+) -> None:
+    import pwd
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.delenv("MASKCHECK_CONFIG_DIR")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+
+    assert config_file() is None
+    assert find_choice(quantized) == (None, "")
+    assert MaskClassifier(quantized).chosen_by == "cpu"
+    with pytest.raises(OSError, match=r"home folder of this user is not known; set HOME, or .*MASKCHECK_CONFIG_DIR"):
+        save_choice(quantized, Choice(CPU, "stored", threads=1, batch_size=5))
+    findings = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)["findings"]
+    (said,) = [one for one in findings if one["topic"] == "tuned choice"]
+    assert said["status"] == "note"
+    assert "MASKCHECK_CONFIG_DIR" in said["advice"]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the folder does not depend on HOME")
+def test_without_a_home_folder_the_folder_that_is_named_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MASKCHECK_CONFIG_DIR")
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    assert config_file() == tmp_path / "maskcheck" / "tuned.json"
 
 
 def test_a_model_that_is_not_there_is_refused_at_once(tune: Tune) -> None:

@@ -50,6 +50,7 @@ class FakeRuntime(types.ModuleType):
         self.sessions: list[FakeSession] = []
         self.steps: list[str] = []
         self.before_session: Callable[[], None] = lambda: None
+        self.broken: dict[str, str] = {}  # why sessions with a provider cannot be made
         self.SessionOptions = FakeOptions
 
     def get_available_providers(self) -> list[str]:
@@ -57,12 +58,18 @@ class FakeRuntime(types.ModuleType):
 
     def preload_dlls(self) -> None:
         self.steps.append("preload_dlls")
-        print("Failed to load libcublas")  # as the real one does, to standard output
 
-    def InferenceSession(self, path: str, options: Any, *, providers: Sequence[Any]) -> FakeSession:  # noqa: N802
+    def InferenceSession(  # noqa: N802
+        self, model: bytes | str, options: Any, *, providers: Sequence[Any], enable_fallback: int
+    ) -> FakeSession:
         self.steps.append("InferenceSession")
         self.before_session()
-        self.sessions.append(FakeSession(self, path, options, providers))
+        assert not enable_fallback, "with it, the runtime prints to standard output"
+        for provider in providers:
+            name = provider if isinstance(provider, str) else provider[0]
+            if name in self.broken:
+                raise RuntimeError(self.broken[name])
+        self.sessions.append(FakeSession(self, model, options, providers))
         return self.sessions[-1]
 
 
@@ -75,8 +82,8 @@ class FakeOptions:
 
 
 class FakeSession:
-    def __init__(self, runtime: FakeRuntime, path: str, options: Any, requested: Sequence[Any]) -> None:
-        self.path, self.options, self.requested = path, options, list(requested)
+    def __init__(self, runtime: FakeRuntime, model: bytes | str, options: Any, requested: Sequence[Any]) -> None:
+        self.model, self.options, self.requested = model, options, list(requested)
         self.pid = os.getpid()
         self.may_fall_back = True
         names = [provider if isinstance(provider, str) else provider[0] for provider in requested]
@@ -217,7 +224,7 @@ def test_no_runtime_is_touched_before_the_first_use(install: Callable[..., FakeR
     assert runtime.steps == []
     assert session.active_providers == (CPU,)
     assert runtime.steps == ["InferenceSession"]
-    assert runtime.sessions[0].path == str(toy_model)
+    assert runtime.sessions[0].model == toy_model.read_bytes()
 
 
 def test_auto_runs_on_the_cpu_where_there_is_no_cuda_and_says_nothing(
@@ -348,6 +355,12 @@ def test_threads_go_to_the_session(toy_model: Path) -> None:
 
 
 AT_REST = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "50"}
+ONE_FILE = {"session.load_model_format", "session.model_external_initializers_file_folder_path"}
+
+
+def entries_of(session: FakeSession) -> dict[str, str]:
+    """What the options say, beside how the file is loaded."""
+    return {key: value for key, value in session.options.entries.items() if key not in ONE_FILE}
 
 
 def test_threads_rest_between_runs(toy_model: Path) -> None:
@@ -400,16 +413,22 @@ def test_int8_is_computed_in_float_where_the_cpu_is_not_made_for_it_or_where_ask
 
 @pytest.mark.parametrize(
     ("provider", "entries"),
-    [(CUDA, IN_FLOAT), (TENSORRT, {}), ("OpenVINOExecutionProvider", {}), ("DmlExecutionProvider", {})],
+    [
+        (CUDA, IN_FLOAT),
+        ("CoreMLExecutionProvider", IN_FLOAT),  # it has no int8: those operations would run on the CPU
+        (TENSORRT, {}),
+        ("OpenVINOExecutionProvider", {}),
+        ("DmlExecutionProvider", {}),
+    ],
 )
-def test_of_the_other_providers_only_cuda_computes_int8_in_float(
+def test_of_the_other_providers_only_cuda_and_coreml_compute_int8_in_float(
     install: Callable[..., FakeRuntime], toy_model: Path, provider: str, entries: dict[str, str]
 ) -> None:
     runtime = install([provider, CPU])
 
     _ = OnnxSession(toy_model, providers=[provider, CPU]).session
 
-    assert runtime.sessions[-1].options.entries == AT_REST | entries
+    assert entries_of(runtime.sessions[-1]) == AT_REST | entries
 
 
 def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
@@ -424,7 +443,7 @@ def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
 
     assert len(said) == 1
     assert not session.in_float
-    assert session.session.options.entries == AT_REST
+    assert entries_of(session.session) == AT_REST
     assert runtime.sessions[-1].requested == [CPU]
 
 
@@ -628,23 +647,46 @@ def test_a_failure_to_make_a_session_is_not_kept(install: Callable[..., FakeRunt
 # --- What a failing provider must not do
 
 
-def test_what_the_runtime_prints_while_a_gpu_does_not_load_stays_off_standard_output(
-    install: Callable[..., FakeRuntime], capsys: pytest.CaptureFixture[str]
+def test_the_streams_of_the_process_are_never_replaced(
+    install: Callable[..., FakeRuntime], toy_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    install([CUDA, CPU], activates=[CPU])
+    runtime = install([CUDA, CPU], activates=[CPU])
+    streams = sys.stdout, sys.stderr
+    seen: list[Any] = []
 
+    def look() -> None:
+        seen.append((sys.stdout, sys.stderr))
+        print("what the host prints meanwhile")
+
+    runtime.before_session = look
     with pytest.raises(ProviderUnavailable):
-        _ = OnnxSession(Path("model.onnx"), device="cuda").session
+        _ = OnnxSession(toy_model, device="cuda").session
 
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert "libcublas" in output.err
+    assert seen == [streams]
+    assert capsys.readouterr().out == "what the host prints meanwhile\n"
 
 
-def test_a_provider_that_fails_later_is_not_replaced_in_silence(install: Callable[..., FakeRuntime]) -> None:
+def test_a_provider_that_cannot_be_made_is_told_from_a_broken_file(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
+    runtime = install([TENSORRT, CPU])
+    runtime.broken = {TENSORRT: "unknown option trt_colour"}
+
+    with pytest.raises(ProviderUnavailable, match=r"active are only CPU.*\(unknown option trt_colour\)"):
+        _ = OnnxSession(toy_model, providers=[(TENSORRT, {"trt_colour": "red"})]).session
+    with pytest.warns(RuntimeWarning, match="unknown option trt_colour.*running on CPU"):
+        assert OnnxSession(toy_model, providers=[TENSORRT], required=False).active_providers == (CPU,)
+    runtime.broken[CPU] = "no graph"
+    with pytest.raises(ModelError, match=r"cannot load .*unknown option"):
+        _ = OnnxSession(toy_model, providers=[TENSORRT]).session
+
+
+def test_a_provider_that_fails_later_is_not_replaced_in_silence(
+    install: Callable[..., FakeRuntime], toy_model: Path
+) -> None:
     install([CUDA, CPU])
 
-    assert not OnnxSession(Path("model.onnx"), device="cuda").session.may_fall_back
+    assert not OnnxSession(toy_model, device="cuda").session.may_fall_back
 
 
 def test_a_run_that_fails_is_an_error_of_the_runtime(toy_model: Path) -> None:

@@ -14,9 +14,17 @@ from PIL import Image
 from maskcheck import MaskClassifier
 from maskcheck.commands import main
 from maskcheck.execution import Choice, config_file, save_choice
-from maskcheck.model import hash_model
 from maskcheck.runtime import CPU
-from maskcheck.tuning import BATCH_SIZES, Candidate, Trial, draw_crops, find_best, list_candidates, try_candidates
+from maskcheck.tuning import (
+    BATCH_SIZES,
+    Candidate,
+    Trial,
+    draw_crops,
+    find_best,
+    find_faster_file,
+    list_candidates,
+    try_candidates,
+)
 
 
 def run(*arguments: str | Path) -> Result:
@@ -55,8 +63,14 @@ def inverted(make_toy_model: Callable[..., Path]) -> Path:
     return path
 
 
-def trial(threads: int, times: dict[int, float]) -> Trial:
-    return Trial(Candidate(Path("a.onnx"), CPU, "stored", threads), times)
+def trial(threads: int, times: dict[int, float], model: str = "a.onnx") -> Trial:
+    return Trial(Candidate(Path(model), CPU, "stored", threads), times)
+
+
+def tuned_file() -> Path:
+    file = config_file()
+    assert file is not None
+    return file
 
 
 # --- Candidates
@@ -150,6 +164,32 @@ def test_without_a_timed_candidate_there_is_no_best() -> None:
     assert find_best([Trial(Candidate(Path("a.onnx"), CPU, "stored", 1), refusal="why")]) is None
 
 
+@pytest.mark.parametrize(
+    ("times", "faster"),
+    [
+        pytest.param({"a.onnx": 4.0, "b.onnx": 2.0}, "b.onnx", id="another file is faster"),
+        pytest.param({"a.onnx": 2.0, "b.onnx": 4.0}, None, id="it is slower"),
+        pytest.param({"a.onnx": 2.05, "b.onnx": 2.0}, None, id="it is as fast"),
+        pytest.param({"b.onnx": 2.0}, "b.onnx", id="only it gives the labels"),
+    ],
+)
+def test_another_file_is_named_where_it_is_faster_than_the_model(times: dict[str, float], faster: str | None) -> None:
+    trials = [trial(2, {8: time}, model) for model, time in times.items()]
+
+    assert find_faster_file(trials, Path("a.onnx")) == (Path(faster) if faster else None)
+
+
+def test_another_file_is_never_what_is_kept(embedded: Path, make_toy_model: Callable[..., Path]) -> None:
+    half = make_toy_model("half.onnx", precision="float16")
+
+    result = run("doctor", "--tune", "--candidate", half)
+
+    assert result.exit_code == 0
+    assert "half.onnx" in result.stdout
+    assert "half.onnx" not in tuned_file().read_text()
+    assert MaskClassifier().path == str(embedded)
+
+
 # --- Drawn faces
 
 
@@ -177,7 +217,7 @@ def test_tune_prints_a_table_keeps_the_choice_and_every_result_says_so(embedded:
 
     assert result.exit_code == 0
     assert "chosen, batches of" in result.stdout
-    assert str(config_file()) in result.stdout
+    assert str(tuned_file()) in result.stdout
     classifier = MaskClassifier(embedded)
     assert classifier.chosen_by == "tuned"
     assert classifier.batch_size in BATCH_SIZES
@@ -188,7 +228,7 @@ def test_tune_prints_json_and_nothing_else(embedded: Path) -> None:
 
     assert content["schema"] == "maskcheck-tune/1"
     assert content["model"] == embedded.name
-    assert content["written"] == str(config_file())
+    assert content["written"] == str(tuned_file())
     assert content["choice"]["threads"] in (1, 2)
     assert {(one["precision"], one["threads"]) for one in content["candidates"] if one["provider"] == CPU} == {
         (precision, threads) for precision in ("stored", "float32") for threads in (1, 2)
@@ -202,7 +242,8 @@ def test_tune_says_why_it_refuses_a_candidate(inverted: Path) -> None:
 
     refused = [one for one in content["candidates"] if one["refusal"]]
     assert {Path(one["model"]).name for one in refused} == {"inverted.onnx"}
-    assert content["choice"]["model"] is None
+    assert set(content["choice"]) == {"provider", "precision", "threads", "batch_size"}
+    assert content["faster_file"] is None
     assert "refused: another label" in " ".join(run("doctor", "--tune", "--candidate", inverted).stdout.split())
 
 
@@ -230,7 +271,6 @@ def test_tune_of_another_model_leaves_the_embedded_one_alone(toy_model: Path, em
     [
         (("picture.jpg",), "are for --tune"),
         (("--candidate", "a.onnx"), "are for --tune"),
-        (("--tune", "--model", "a.onnx", "--candidate", "b.onnx"), "a --model is never replaced"),
         (("--tune", "--model", "absent.onnx"), "no model file absent.onnx"),
         (("--tune", "--candidate", "absent.onnx"), "no model file absent.onnx"),
     ],
@@ -251,7 +291,7 @@ def test_doctor_says_whether_a_tuned_choice_is_in_force(embedded: Path) -> None:
     run("doctor", "--tune")
     assert finding()["status"] == "ok"
     assert "batches of" in finding()["detail"]
-    config_file().write_text("{")
+    tuned_file().write_text("{")
     assert finding()["status"] == "note"
     assert "maskcheck doctor --tune" in finding()["advice"]
     assert MaskClassifier(embedded, precision="stored").chosen_by == "asked"
@@ -260,7 +300,7 @@ def test_doctor_says_whether_a_tuned_choice_is_in_force(embedded: Path) -> None:
 def test_doctor_tells_of_the_choice_where_opencv_does_not_import(
     embedded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_choice(embedded, Choice(None, hash_model(embedded), CPU, "stored", threads=1, batch_size=8))
+    save_choice(embedded, Choice(CPU, "stored", threads=1, batch_size=8))
     monkeypatch.setitem(sys.modules, "cv2", None)
 
     findings = json.loads(run("doctor", "--json").stdout)["findings"]
@@ -270,10 +310,9 @@ def test_doctor_tells_of_the_choice_where_opencv_does_not_import(
     assert "another CPU features" in finding["detail"]
 
 
-def test_info_shows_the_model_itself_whatever_was_tuned(embedded: Path, make_toy_model: Callable[..., Path]) -> None:
-    half = make_toy_model("half.onnx", precision="float16")
-    save_choice(embedded, Choice(str(half), hash_model(half), CPU, "stored", threads=1, batch_size=8))
-    assert MaskClassifier().precision == "float16"
+def test_info_shows_the_model_itself_whatever_was_tuned(embedded: Path) -> None:
+    save_choice(embedded, Choice(CPU, "float32", threads=1, batch_size=8))
+    assert MaskClassifier().precision == "float32"
 
     content = json.loads(run("info", "--json").stdout)
 

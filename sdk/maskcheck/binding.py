@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.errors import RuntimeUnavailable
+from maskcheck.forking import renew_after_fork
 from maskcheck.runtime import CUDA, TENSORRT, OnnxSession, import_runtime
 
 BOUND = (CUDA, TENSORRT)
@@ -49,9 +49,16 @@ class BoundRunner:
 
     def __init__(self, session: OnnxSession) -> None:
         self._session = session
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> Any:
+        """Forget the buffers, which belong to the session of another process; returns those that were forgotten."""
+        forgotten = getattr(self, "_pairs", None)
         self._lock = threading.Lock()
         self._made_for: Any = None
         self._pairs: dict[tuple[int, ...], _Pair] = {}
+        return forgotten
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Run the model on a batch.
@@ -64,21 +71,20 @@ class BoundRunner:
 
         Raises:
             RuntimeUnavailable: The run failed: no memory left, or a device that is gone.
+            ModelTimeout: It took longer than the limit of the session.
         """
         session = self._session.session
         with self._lock:
-            if self._made_for is not session:  # in a forked child, the session is another one
+            if self._made_for is not session:  # the session was made anew
                 self._made_for, self._pairs = session, {}
-            try:
+            with self._session.guarded(None, len(batch)):
                 pair = self._pairs.get(batch.shape)
                 if pair is None:
                     pair = self._pairs[batch.shape] = _bind(session, batch, graph=len(self._pairs) + 1)
                 pair.input.update_inplace(np.ascontiguousarray(batch))
+            with self._session.guarded(pair.options, len(batch)):
                 session.run_with_iobinding(pair.binding, pair.options)
                 return np.array(pair.output.numpy(), np.float32)  # on the CPU, it is a view of the buffer
-            except Exception as error:  # the runtime's exceptions have no public base class
-                name = self._session.path.name
-                raise RuntimeUnavailable(f"ONNX Runtime failed while running {name}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.binding import BOUND, BoundRunner, padded
-from maskcheck.errors import ModelError, ModelSignatureError
+from maskcheck.errors import ModelError, ModelMetadataError, ModelOutputError, ModelSignatureError
 from maskcheck.execution import plan_execution
 from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, hash_model
+from maskcheck.onnx_file import metadata_not_in_utf8
 from maskcheck.pictures.crops import Crops, crop_face
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime import CPU, Precision, Provider
+from maskcheck.texts import shortened
+
+_ROUNDING = 1e-3  # by which a row of probabilities may miss 1
 
 
 class MaskClassifier:
@@ -25,18 +30,25 @@ class MaskClassifier:
     The session is made on first use in each process. An instance may be shared by threads and pickled.
 
     What is not given is taken from the choice of ``maskcheck doctor --tune``, if there is one for this model and
-    machine. A `device`, `providers` or `precision` of yours puts that choice aside.
+    machine. A `device` other than ``auto``, `providers` or a `precision` of yours puts that choice aside.
+
+    A model file is data, but what it computes is its maker's: memory is not limited, and one operation is not
+    interrupted. Files of strangers belong into a process that may be ended.
 
     Args:
-        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one.
+        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one. Weights in other files are
+            refused: one file is the contract.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         providers: ONNX Runtime execution providers in order of preference, instead of `device`.
-        threads: Threads of the session; by default, the CPUs that the process may use.
-        batch_size: Most faces in one run of the session; by default, 32. It bounds memory, which grows with the
-            largest run.
+        threads: Threads of the session, at most 512; by default, the CPUs that the process may use.
+        batch_size: Most faces in one run of the session, at most 1024; by default, 32. It bounds memory, which grows
+            with the largest run.
         precision: ``stored`` runs the file as it is, ``int8`` too but refuses another file, ``float32`` computes an
-            int8 file in float. ``auto`` does that where int8 is slow or wrong: on CUDA, and on CPUs without
-            instructions for it.
+            int8 file in float. ``auto`` does that where int8 is slow, wrong or not there: on CUDA and CoreML, and on
+            CPUs without instructions for it.
+        timeout: Seconds that loading the model may take, and each run. By default, a model other than the embedded one
+            has 60 seconds to load, and 60 for its first run on up to 32 faces; later runs have no limit. A provider
+            that compiles for longer, as TensorRT may, needs more.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -52,6 +64,7 @@ class MaskClassifier:
         threads: int | None = None,
         batch_size: int | None = None,
         precision: Precision = "auto",
+        timeout: float | None = None,
     ) -> None:
         self._asked: dict[str, Any] = {
             "model": model,
@@ -60,6 +73,7 @@ class MaskClassifier:
             "threads": threads,
             "batch_size": batch_size,
             "precision": precision,
+            "timeout": timeout,
         }
         execution = plan_execution(**self._asked)
         self._session = execution.session
@@ -77,12 +91,15 @@ class MaskClassifier:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the model file, in hexadecimal.
+        """SHA-256 of the model file, in hexadecimal: of what was read when it was loaded. Loads the model.
 
         Raises:
             ModelIntegrityError: The embedded file is not the one that was released.
+            RuntimeUnavailable, ModelError: It cannot be loaded.
         """
-        return hash_model(self._session.path)
+        if self._session.trusted:
+            return hash_model(self._session.path)
+        return self._session.sha256 or hash_model(self._session.path)
 
     @cached_property
     def info(self) -> ModelInfo:
@@ -90,12 +107,12 @@ class MaskClassifier:
 
         Raises:
             RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
-            ModelError: The file is damaged, does not describe itself, is no mask classifier, or does not run in the
-                precision asked for.
+            ModelError: The file is damaged, does not describe itself, is no mask classifier, does not run in the
+                precision asked for, or takes too long to load.
         """
-        _ = self.sha256  # a changed file is refused before it is loaded
+        _ = self.sha256  # a changed embedded file is refused before it is loaded
         session = self._session.session
-        info = ModelInfo.from_metadata(session.get_modelmeta().custom_metadata_map, path=self.path)
+        info = ModelInfo.from_metadata(_metadata(session, self._session.path), path=self.path)
         _check_signature(session, info, self.path)
         _check_precision(info, self._session.precision, self.path)
         return info
@@ -149,6 +166,9 @@ class MaskClassifier:
 
         Raises:
             ValueError: Another shape or dtype.
+            ModelOutputError: What the model gives are no probabilities.
+            ModelTimeout: It takes too long.
+            RuntimeUnavailable, ModelError: It cannot be loaded or run.
         """
         size = self.info.input_size
         if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
@@ -160,10 +180,16 @@ class MaskClassifier:
     def _run(self, batch: Crops) -> NDArray[np.float32]:
         provider = self._session.active_providers[0]
         if provider == CPU:
-            return self._session.run({INPUT_NAME: batch})[0]
-        filled = padded(batch, self.batch_size)
-        output = self._bound.run(filled) if provider in BOUND else self._session.run({INPUT_NAME: filled})[0]
-        return output[: len(batch)]
+            output = self._session.run({INPUT_NAME: batch})[0]
+            rows = len(batch)
+        else:
+            filled = padded(batch, self.batch_size)
+            output = self._bound.run(filled) if provider in BOUND else self._session.run({INPUT_NAME: filled})[0]
+            rows = len(filled)
+        if output.shape != (rows, len(self.labels)):
+            expected = f"expected shape {(rows, len(self.labels))}, got {shortened(output.shape)}"
+            raise ModelOutputError(f"{self.path} gives no probabilities for each crop: {expected}", path=self.path)
+        return _probabilities(output[: len(batch)], self.path)
 
     def crop(self, image: BGRImage, boxes: NDArray[np.floating]) -> Crops:
         """Cut faces out of a picture as the model was trained to see them.
@@ -182,6 +208,33 @@ class MaskClassifier:
         return crops
 
 
+def _probabilities(output: NDArray[np.float32], path: str) -> NDArray[np.float32]:
+    """The output, if it can be probabilities: a few microseconds, whatever the model gives."""
+    low, high, sums = float(output.min()), float(output.max()), output.sum(axis=1)
+    least, most = float(sums.min()), float(sums.max())
+    # Written so that NaN, which fails every comparison, is refused too.
+    if not (-_ROUNDING <= low <= high <= 1 + _ROUNDING and 1 - _ROUNDING <= least <= most <= 1 + _ROUNDING):
+        raise ModelOutputError(
+            f"{path} gives no probabilities: expected numbers from 0 to 1 that add up to 1 for each crop, got numbers"
+            f" from {low:g} to {high:g} that add up to {least:g} to {most:g}; softmax belongs into the model",
+            path=path,
+        )
+    return output if low >= 0 and high <= 1 else np.clip(output, 0, 1)
+
+
+def _metadata(session: Any, path: Path) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError as error:
+        try:
+            keys = metadata_not_in_utf8(path.read_bytes())
+        except (OSError, ValueError):
+            keys = []
+        raise ModelMetadataError(
+            f"{path} has metadata that is not UTF-8: {shortened(', '.join(keys) or repr(error.object))}", path=str(path)
+        ) from error
+
+
 def _check_precision(info: ModelInfo, asked: Precision, path: str) -> None:
     fits = {"int8": ("int8",), "float32": ("int8", "float32")}
     if asked in fits and info.precision not in fits[asked]:
@@ -195,18 +248,21 @@ def _check_precision(info: ModelInfo, asked: Precision, path: str) -> None:
 def _check_signature(session: Any, info: ModelInfo, path: str) -> None:
     size, count = info.input_size, len(info.labels)
     expected = f"{INPUT_NAME} tensor(uint8) (N, {size}, {size}, 3) -> {OUTPUT_NAME} tensor(float) (N, {count})"
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    fits = (
-        [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in inputs]
-        == [(INPUT_NAME, "tensor(uint8)", [size, size, 3])]
-        and [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in outputs]
-        == [(OUTPUT_NAME, "tensor(float)", [count])]
-        and not isinstance(inputs[0].shape[0], int)
-    )
+    try:
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        fits = (
+            [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in inputs]
+            == [(INPUT_NAME, "tensor(uint8)", [size, size, 3])]
+            and [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in outputs]
+            == [(OUTPUT_NAME, "tensor(float)", [count])]
+            and not isinstance(inputs[0].shape[0], int)
+        )
+        got = " -> ".join(", ".join(f"{t.name} {t.type} {t.shape}" for t in side[:9]) for side in (inputs, outputs))
+    except Exception as error:  # names that are not UTF-8; the runtime's exceptions have no public base class
+        fits, got = False, str(error)
     if not fits:
-        got = " -> ".join(", ".join(f"{t.name} {t.type} {t.shape}" for t in side) for side in (inputs, outputs))
         raise ModelSignatureError(
-            f"{path} is no mask classifier: expected {expected} with N free, got {got};"
+            f"{path} is no mask classifier: expected {expected} with N free, got {shortened(got, 500)};"
             " make one with `maskcheck-export convert`",
             path=path,
         )

@@ -1,13 +1,19 @@
 """How the classifier is to run: what the caller asked for, else what ``maskcheck doctor --tune`` found best here.
 
+The tuned choice is in force where neither a device, nor providers, nor a precision is asked for.
+
 The choices are in one JSON file in the user's configuration folder, or in the folder that the environment variable
-``MASKCHECK_CONFIG_DIR`` names: for each model (SHA-256) one choice, and the machine that it was measured on.
+``MASKCHECK_CONFIG_DIR`` names: for each model (SHA-256) one choice, and the machine that it was measured on. They are
+settings, and never name another model. A file that others may write is not read; where no folder of a user is known,
+there are no choices.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import stat
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,13 +22,24 @@ from typing import Any, get_args
 
 from maskcheck.cpu import cpu_features, cpu_name, int8_features
 from maskcheck.errors import ModelError
-from maskcheck.model import find_model, hash_model
-from maskcheck.runtime import CPU, CUDA, OnnxSession, Precision, Provider, installed_runtimes
+from maskcheck.model import find_model, hash_model, is_embedded
+from maskcheck.runtime import CPU, CUDA, MOST_THREADS, OnnxSession, Precision, Provider, installed_runtimes
+from maskcheck.texts import shortened
 
 DEFAULT_BATCH_SIZE = 32
+MOST_BATCH_SIZE = 1024
+"""Largest batch size: memory grows with the largest run, by megabytes a face, and from some tens of faces on nothing is
+gained."""
 
-_SCHEMA = "maskcheck-tuned/1"
+FIRST_TIMEOUT = 60.0
+"""Seconds that loading a file of the caller's, and its first run, may take by default."""
+
+_SCHEMA = "maskcheck-tuned/2"
+_LARGEST_FILE = 1_000_000  # bytes
 _AGAIN = "`maskcheck doctor --tune` makes a new one"
+
+NO_FOLDER = "the home folder of this user is not known; set HOME, or name a folder by MASKCHECK_CONFIG_DIR"
+"""Why there are no tuned choices, where ``config_file`` is None."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +47,6 @@ class Choice:
     """The fastest way to run a model on one machine.
 
     Attributes:
-        model: Path of the file that runs instead; None for the model itself.
-        model_sha256: Of the file that runs, in hexadecimal.
         provider: Execution provider.
         precision: As a session takes it.
         threads: Threads of the session.
@@ -41,20 +56,18 @@ class Choice:
         ValueError: A value that no choice can have.
     """
 
-    model: str | None
-    model_sha256: str
     provider: str
     precision: Precision
     threads: int
     batch_size: int
 
     def __post_init__(self) -> None:
-        texts = [self.model_sha256, self.provider, *([] if self.model is None else [self.model])]
-        numbers = [self.threads, self.batch_size]
-        if not all(isinstance(text, str) for text in texts) or self.precision not in get_args(Precision):
-            raise ValueError(f"expected names of a model, provider and precision, got {self}")
-        if not all(type(number) is int and number > 0 for number in numbers):
-            raise ValueError(f"expected threads and batch_size from 1, got {self}")
+        if not isinstance(self.provider, str) or self.precision not in get_args(Precision):
+            raise ValueError(f"expected names of a provider and a precision, got {shortened(self)}")
+        for name, most in (("threads", MOST_THREADS), ("batch_size", MOST_BATCH_SIZE)):
+            number = getattr(self, name)
+            if type(number) is not int or not 1 <= number <= most:
+                raise ValueError(f"{name}: expected 1 to {most}, got {shortened(number)}")
 
 
 @dataclass(frozen=True)
@@ -80,11 +93,12 @@ def plan_execution(
     threads: int | None,
     precision: Precision,
     batch_size: int | None,
+    timeout: float | None = None,
 ) -> Execution:
     """How a model is to run. What is asked for wins; the tuned choice, as a whole, over what the CPU's flags say.
 
-    A `precision`, `providers`, or a `device` that is not the tuned one puts the tuned choice aside; `threads` and
-    `batch_size` take the place of its own. A choice that does not fit is passed over with one warning.
+    A `device` other than ``auto``, `providers` or a `precision` put the tuned choice aside; `threads` and `batch_size`
+    take the place of its own. A choice that does not fit is passed over with one warning.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -92,43 +106,55 @@ def plan_execution(
     """
     path = find_model(model)
     if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
-    asked = OnnxSession(path, device=device, providers=providers, threads=threads, precision=precision)
+        raise ValueError(f"batch_size: expected 1 or more, got {shortened(batch_size)}")
+    if batch_size is not None and batch_size > MOST_BATCH_SIZE:
+        raise ValueError(
+            f"batch_size: expected at most {MOST_BATCH_SIZE}, got {shortened(batch_size)};"
+            " memory grows with it, and from some tens of faces on nothing is gained"
+        )
+    embedded = is_embedded(path)
+    limits: dict[str, Any] = {
+        "timeout": timeout,
+        "first_timeout": None if embedded else FIRST_TIMEOUT,
+        "trusted": embedded,  # its hash is checked before it is loaded
+    }
+    asked = OnnxSession(path, device=device, providers=providers, threads=threads, precision=precision, **limits)
     found: Choice | None = None
-    if precision == "auto" and providers is None:
+    if device == "auto" and precision == "auto" and providers is None:
         found, problem = find_choice(path)
         if problem:
             warnings.warn(problem, RuntimeWarning, stacklevel=3)
-    if found is None or not _fits(found, device) or (found.model is not None and model is not None):
+    if found is None:
         return Execution(asked, batch_size or DEFAULT_BATCH_SIZE, tuned=False)
-    return Execution(_session(found, path, device, threads), batch_size or found.batch_size, tuned=True)
-
-
-def _fits(choice: Choice, device: str) -> bool:
-    return device == "auto" or {"cpu": CPU, "cuda": CUDA}.get(device) == choice.provider
-
-
-def _session(choice: Choice, path: Path, device: str, threads: int | None) -> OnnxSession:
-    if device == "auto" and choice.provider == CPU:
-        device = "cpu"
-    return OnnxSession(
-        path if choice.model is None else Path(choice.model),
-        device=device,
-        providers=None if choice.provider in (CPU, CUDA) else [choice.provider, CPU],
+    tuned = OnnxSession(
+        path,
+        device="cpu" if found.provider == CPU else "auto",
+        providers=None if found.provider in (CPU, CUDA) else [found.provider, CPU],
         required=False,
-        threads=threads or choice.threads,
-        precision=choice.precision,
+        threads=threads or found.threads,
+        precision=found.precision,
+        **limits,
     )
+    return Execution(tuned, batch_size or found.batch_size, tuned=True)
 
 
-def config_file() -> Path:
-    """The file with the tuned choices; it need not exist."""
+def config_file() -> Path | None:
+    """The file with the tuned choices, which need not exist; None where no folder of the user is known.
+
+    So it is for a user without a home folder, as in many containers; ``MASKCHECK_CONFIG_DIR`` can name a folder.
+    """
     folder = os.environ.get("MASKCHECK_CONFIG_DIR")
-    if not folder:
-        from platformdirs import user_config_dir
+    if folder:
+        return Path(folder) / "tuned.json"
+    from platformdirs import user_config_dir
 
+    try:
         folder = user_config_dir("maskcheck", appauthor=False)
-    return Path(folder) / "tuned.json"
+    except (RuntimeError, KeyError, OSError):  # no home folder, and nobody of this number among the users
+        return None
+    named = [os.environ.get(name) for name in ("XDG_CONFIG_HOME", "HOME")]
+    nowhere = sys.platform not in ("win32", "darwin") and not named[0] and named[1] == ""
+    return None if nowhere or not Path(folder).is_absolute() else Path(folder) / "tuned.json"
 
 
 def find_choice(path: Path) -> tuple[Choice | None, str]:
@@ -137,15 +163,20 @@ def find_choice(path: Path) -> tuple[Choice | None, str]:
     Without any choice for this model, both are empty.
     """
     file = config_file()
+    if file is None:
+        return None, ""
     try:
         entries = _read(file)
     except FileNotFoundError:
         return None, ""
-    except (OSError, ValueError) as error:
-        return None, f"the tuned choices in {file} cannot be read, and are ignored: {error}; {_AGAIN}"
+    except _ForeignFile as error:
+        return None, f"the tuned choices in {file} are ignored: {error}"
+    except (OSError, ValueError, RecursionError) as error:
+        why = "nested too deep" if isinstance(error, RecursionError) else shortened(str(error))
+        return None, f"the tuned choices in {file} cannot be read, and are ignored: {why}; {_AGAIN}"
     try:
         entry = entries.get(hash_model(path))
-    except (ModelError, OSError):  # whoever loads it will say so
+    except ModelError:  # whoever loads it will say so
         return None, ""
     if entry is None:
         return None, ""
@@ -153,12 +184,10 @@ def find_choice(path: Path) -> tuple[Choice | None, str]:
     try:
         machine, choice = dict(entry["machine"]), Choice(**entry["choice"])
     except (KeyError, TypeError, ValueError) as error:
-        return None, f"{ignored}: it is damaged ({type(error).__name__}: {error}); {_AGAIN}"
+        return None, f"{ignored}: it is damaged ({type(error).__name__}: {shortened(str(error))}); {_AGAIN}"
     changed = [name for name, value in describe_machine().items() if machine.get(name) != value]
     if changed:
         return None, f"{ignored}: it was made with another {' and another '.join(changed)}; {_AGAIN}"
-    if choice.model is not None and not _is_same(Path(choice.model), choice.model_sha256):
-        return None, f"{ignored}: its file {choice.model} is gone or has changed; {_AGAIN}"
     return choice, ""
 
 
@@ -169,18 +198,22 @@ def save_choice(path: Path, choice: Choice) -> Path:
         The file that was written.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written, or no folder of the user is known.
     """
     file = config_file()
+    if file is None:
+        raise OSError(f"no folder for the choice: {NO_FOLDER}")
     try:
         entries = _read(file)
-    except (OSError, ValueError):  # none yet, or damaged
+    except (OSError, ValueError, RecursionError):  # none yet, damaged, or not to be trusted
         entries = {}
     entries[hash_model(path)] = {"machine": describe_machine(), "choice": asdict(choice)}
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Written whole beside it first: another process may read it meanwhile.
+    # Written whole beside it first: another process may read it meanwhile. Only this user may write it.
     whole = file.with_name(f"{file.name}.{os.getpid()}")
-    whole.write_text(json.dumps({"schema": _SCHEMA, "choices": entries}, indent=2), encoding="utf-8")
+    whole.unlink(missing_ok=True)
+    with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+        json.dump({"schema": _SCHEMA, "choices": entries}, target, indent=2)
     whole.replace(file)
     return file
 
@@ -189,13 +222,27 @@ def describe_machine() -> dict[str, Any]:
     """What a choice depends on, beside the model: runtime, CPU and its features; JSON-ready."""
     try:
         features = cpu_features()
-    except ImportError:  # of OpenCV: the doctor runs without it
+    except (ImportError, AttributeError):  # of OpenCV, or of half of it: the doctor runs without it
         features = []
     return {"runtime": installed_runtimes(), "CPU": cpu_name(), "CPU features": [*int8_features(), *features]}
 
 
+class _ForeignFile(ValueError):
+    """Somebody else may have written the file."""
+
+
 def _read(file: Path) -> dict[str, Any]:
-    content = json.loads(file.read_text(encoding="utf-8"))
+    # Not to wait for a named pipe.
+    opened = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(opened, "rb") as source:
+        state = os.fstat(opened)
+        if not stat.S_ISREG(state.st_mode):
+            raise ValueError("expected a regular file")
+        _check_owner(state, file)
+        text = source.read(_LARGEST_FILE + 1)
+    if len(text) > _LARGEST_FILE:
+        raise ValueError(f"expected at most {_LARGEST_FILE:,} bytes")
+    content = json.loads(text.decode())
     if not isinstance(content, dict) or content.get("schema") != _SCHEMA:
         raise ValueError(f"expected JSON of the schema {_SCHEMA}")
     choices = content.get("choices")
@@ -204,8 +251,12 @@ def _read(file: Path) -> dict[str, Any]:
     return choices
 
 
-def _is_same(path: Path, sha256: str) -> bool:
-    try:
-        return hash_model(path) == sha256
-    except (ModelError, OSError):
-        return False
+def _check_owner(state: os.stat_result, file: Path) -> None:
+    if not hasattr(os, "geteuid"):  # on Windows, the folder of a user is the user's
+        return
+    user = os.geteuid()
+    if state.st_uid not in (0, user):
+        owner = f"it belongs to user {state.st_uid}, expected {user} or root"
+        raise _ForeignFile(f"{owner}; chown {user} {file}")
+    if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _ForeignFile(f"others may write it (mode {stat.S_IMODE(state.st_mode):o}); chmod go-w {file}")

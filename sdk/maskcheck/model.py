@@ -10,12 +10,14 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from maskcheck.errors import ModelIntegrityError, ModelMetadataError, ModelNotFound
+from maskcheck.errors import ModelError, ModelIntegrityError, ModelMetadataError, ModelNotFound
+from maskcheck.texts import shortened
 
 INPUT_NAME = "faces"
 OUTPUT_NAME = "probabilities"
@@ -25,6 +27,18 @@ EMBEDDED_SHA256 = "898c0a6c9b695f319aa1f82ccbfd3cc2fbbfef0ee048eeca6c740d27f3826
 
 _PREFIX = "maskcheck."
 _SCHEMA = "1"
+
+# A file of a stranger may claim anything. These are far beyond what a classifier of faces has.
+_INPUT_SIZES = (8, 1024)  # pixels
+_LARGEST_MARGIN = 2.0
+_MOST_LABELS = 1000
+_LONGEST_NAME = 100  # characters of a label, or of the precision
+_LONGEST_ENTRY = 1_000_000  # characters
+_DEEPEST = 20  # lists and objects inside each other, in metrics
+
+_JOINERS = str.maketrans("", "", "\u200c\u200d")  # invisible, but parts of words in some scripts, and of emoji
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -56,13 +70,19 @@ class ModelInfo:
 
     def __post_init__(self) -> None:
         if not self.labels or len(set(self.labels)) < len(self.labels):
-            raise ValueError(f"labels: expected different names, got {', '.join(self.labels) or 'none'}")
-        if self.input_size < 1:
-            raise ValueError(f"input_size: expected 1 pixel or more, got {self.input_size}")
-        if not 0 <= self.crop_margin < math.inf:
-            raise ValueError(f"crop_margin: expected a finite number from 0, got {self.crop_margin}")
+            raise ValueError(f"labels: expected different names, got {shortened(', '.join(self.labels) or 'none')}")
+        if len(self.labels) > _MOST_LABELS:
+            raise ValueError(f"labels: expected at most {_MOST_LABELS}, got {len(self.labels)}")
+        for label in self.labels:
+            _check_name("labels", label)
+        _check_name("precision", self.precision)
+        least, most = _INPUT_SIZES
+        if not least <= self.input_size <= most:
+            raise ValueError(f"input_size: expected {least} to {most} pixels, got {shortened(self.input_size)}")
+        if not 0 <= self.crop_margin <= _LARGEST_MARGIN:
+            raise ValueError(f"crop_margin: expected a number from 0 to {_LARGEST_MARGIN:g}, got {self.crop_margin}")
         if not isinstance(self.metrics, Mapping):
-            raise ValueError(f"metrics: expected names and values, got {self.metrics!r}")
+            raise ValueError(f"metrics: expected names and values, got {shortened(self.metrics)}")
 
     def to_metadata(self) -> dict[str, str]:
         """The ``metadata_props`` to write into the file."""
@@ -93,33 +113,75 @@ class ModelInfo:
                 " convert a trained model with `maskcheck-export convert`",
                 path=path,
             )
-        values = {key.removeprefix(_PREFIX): value for key, value in metadata.items()}
+        values = {key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)}
         if values["schema"] != _SCHEMA:
             raise ModelMetadataError(
-                f"{path} has metadata of schema {values['schema']!r}, this version reads {_SCHEMA!r};"
+                f"{path} has metadata of schema {shortened(repr(values['schema']))}, this version reads {_SCHEMA!r};"
                 " install the maskcheck release that the model was made for",
                 path=path,
             )
+
+        def entry(key: str, parse: Callable[[str], _Value], default: str = "") -> _Value:
+            try:
+                return parse(_not_too_long(values.get(key, default)))
+            except (ValueError, OverflowError, RecursionError) as error:
+                why = "nested too deep" if isinstance(error, RecursionError) else shortened(str(error))
+                raise ModelMetadataError(
+                    f"{path} has metadata that does not parse: {_PREFIX}{key}: {why}", path=path
+                ) from error
+
+        parsed: dict[str, Any] = {
+            "labels": entry("labels", _labels),
+            "input_size": entry("input_size", int),
+            "crop_margin": entry("crop_margin", float),
+            "license": entry("license", str),
+            "trained_on": entry("trained_on", str),
+            "created_by": entry("created_by", str),
+            "metrics": entry("metrics", _metrics, "{}"),
+            "precision": entry("precision", str, "float32"),
+        }
         try:
-            return cls(
-                labels=_labels(values["labels"]),
-                input_size=int(values["input_size"]),
-                crop_margin=float(values["crop_margin"]),
-                license=values["license"],
-                trained_on=values["trained_on"],
-                created_by=values["created_by"],
-                metrics=json.loads(values.get("metrics", "{}")),
-                precision=values.get("precision", "float32"),
-            )
+            return cls(**parsed)
         except ValueError as error:
-            raise ModelMetadataError(f"{path} has metadata that does not parse: {error}", path=path) from error
+            raise ModelMetadataError(f"{path} has metadata that does not parse: {_PREFIX}{error}", path=path) from error
+
+
+def _check_name(key: str, name: str) -> None:
+    if not 0 < len(name) <= _LONGEST_NAME or not name.translate(_JOINERS).isprintable():
+        raise ValueError(f"{key}: expected 1 to {_LONGEST_NAME} printable characters, got {shortened(repr(name))}")
+
+
+def _not_too_long(text: str) -> str:
+    if len(text) > _LONGEST_ENTRY:
+        raise ValueError(f"expected at most {_LONGEST_ENTRY:,} characters, got {len(text):,}")
+    return text
 
 
 def _labels(text: str) -> tuple[str, ...]:
     labels = json.loads(text)
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        raise ValueError(f"maskcheck.labels: expected a JSON list of names, got {text}")
+        raise ValueError(f"expected a JSON list of names, got {shortened(text)}")
     return tuple(labels)
+
+
+def _metrics(text: str) -> Any:
+    metrics = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    _check_depth(metrics, _DEEPEST)
+    return metrics
+
+
+def _finite(number: str) -> float:
+    if not math.isfinite(float(number)):  # 1e400 too; in our own JSON it would be no JSON
+        raise ValueError(f"expected finite numbers, got {shortened(number)}")
+    return float(number)
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if left < 0:
+        raise ValueError(f"expected at most {_DEEPEST} lists and objects inside each other")
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inside:
+        _check_depth(one, left - 1)
 
 
 def find_model(model: str | os.PathLike[str] | None) -> Path:
@@ -129,24 +191,49 @@ def find_model(model: str | os.PathLike[str] | None) -> Path:
         ModelNotFound: There is no such file.
     """
     path = EMBEDDED_MODEL if model is None else Path(model)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):  # a folder that may not be entered, a dead share; a NUL in the path
+        found = False
+    if not found:
         raise ModelNotFound(
-            f"no model file {path}"
+            f"no model file {shortened(str(path))}"
             + ("; the installation is damaged, install maskcheck again" if model is None else ""),
             path=str(path),
         )
     return path
 
 
+def is_embedded(path: Path) -> bool:
+    """Whether it is the file that comes with the package."""
+    return path == EMBEDDED_MODEL
+
+
+_hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
+_SETTLED = 2.0  # seconds after which a change of a file shows in its time of change on every file system
+
+
 def hash_model(path: Path) -> str:
-    """SHA-256 of a classifier file, in hexadecimal.
+    """SHA-256 of a classifier file, in hexadecimal; computed once while size, time of change and inode stay.
 
     Raises:
         ModelIntegrityError: It is the embedded file, but not as it was released.
+        ModelError: It cannot be read.
     """
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if path == EMBEDDED_MODEL and sha256 != EMBEDDED_SHA256:
+    try:
+        state = path.stat()
+        version = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev)
+        known = _hashes.get(path)
+        if known is not None and known[0] == version:
+            sha256 = known[1]
+        else:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            if time.time() - max(state.st_mtime, state.st_ctime) > _SETTLED:
+                _hashes[path] = version, sha256
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}", path=str(path)) from error
+    if is_embedded(path) and sha256 != EMBEDDED_SHA256:
         raise ModelIntegrityError(
             f"the embedded model {path.name} has SHA-256 {sha256}, expected {EMBEDDED_SHA256}:"
             " the file was changed or cut off; install maskcheck again, or pass your own file as `model`",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import os
+import hashlib
 import re
-import sys
 import threading
 import warnings
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -18,14 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.cpu import default_thread_count, int8_features
-from maskcheck.distributions import installed_versions
+from maskcheck.distributions import installed_versions, owns_package
 from maskcheck.errors import (
     ModelError,
+    ModelTimeout,
     ProviderUnavailable,
     RuntimeConflict,
     RuntimeNotInstalled,
     RuntimeUnavailable,
 )
+from maskcheck.forking import renew_after_fork
+from maskcheck.onnx_file import has_external_data
+from maskcheck.texts import shortened
+from maskcheck.time_limits import RunLimit, TimeIsOver, do_within
 
 Provider: TypeAlias = str | tuple[str, Mapping[str, Any]]
 """Name of an ONNX Runtime execution provider, alone or with its options."""
@@ -36,6 +38,23 @@ Precision: TypeAlias = Literal["auto", "stored", "int8", "float32"]
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
+_COREML = "CoreMLExecutionProvider"
+_DIRECTML = "DmlExecutionProvider"
+_WEBGPU = "WebGpuExecutionProvider"
+
+MOST_THREADS = 512
+"""Most threads that a session is made with: it starts them all, which takes seconds for hundreds and minutes beyond."""
+
+_IN_FLOAT = (CUDA, _COREML)
+"""Providers, beside CPUs without instructions for it, on which an int8 file is computed in float: CUDA is slower at
+int8, and CoreML cannot run it: those operations would run on the CPU while the session reports CoreML."""
+
+_ONE_AT_A_TIME = (_DIRECTML, _WEBGPU)
+"""Providers that crash where several threads run a session, or sessions of one device, at the same time. For DirectML,
+https://onnxruntime.ai/docs/execution-providers/DirectML-ExecutionProvider.html says so; for both, reports do."""
+
+_LARGEST_FILE = 2**31 - 1  # bytes; protocol buffers go no further
+_LONGEST_MESSAGE = 500  # characters of the runtime's, which quotes names in the file
 
 _SPINNING = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "50"}
 """Threads of a session wait for work by spinning, which pays between the operations of a run only; by default they go
@@ -52,6 +71,12 @@ _DISTRIBUTIONS = (
     "onnxruntime-rocm",
     "onnxruntime-migraphx",
     "onnxruntime-training",
+    "onnxruntime-training-cpu",
+    "onnxruntime-webgpu",
+    "onnxruntime-windowsml",
+    "onnxruntime-trt-rtx",
+    "onnxruntime-cann",
+    "onnxruntime-silicon",
 )
 
 
@@ -68,7 +93,9 @@ def import_runtime() -> Any:
         RuntimeConflict: Several distributions are installed, which overwrite each other's files.
         RuntimeUnavailable: It is installed but does not import.
     """
-    found = installed_runtimes()
+    found = list(installed_runtimes())
+    if len(found) > 1:  # some come as a plugin in a package of their own, or stand in for another by name alone
+        found = [name for name in found if owns_package(name, "onnxruntime")]
     if len(found) > 1:
         names = " ".join(found)
         raise RuntimeConflict(
@@ -77,7 +104,7 @@ def import_runtime() -> Any:
             distributions=tuple(found),
         )
     try:
-        runtime = importlib.import_module("onnxruntime")
+        import onnxruntime as runtime  # by this statement, tools that freeze applications find it
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
@@ -85,7 +112,7 @@ def import_runtime() -> Any:
             'no ONNX Runtime is installed; for a CPU: pip install "maskcheck[cpu]",'
             ' for an NVIDIA GPU: pip install "maskcheck[gpu]"'
         ) from None
-    except ImportError as error:
+    except Exception as error:  # its own files may raise anything where half of them are another version's
         raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
     if not hasattr(runtime, "InferenceSession"):  # uninstalling one of two distributions leaves such a folder
         raise RuntimeUnavailable(
@@ -113,6 +140,8 @@ class OnnxSession:
     It may be shared by threads, and pickled: what travels is the configuration. After a ``fork``, the child makes a
     session of its own, because the parent's threads do not exist there.
 
+    The file is read once, and what was read is what runs: a file whose weights lie in other files is refused.
+
     Args:
         path: The ONNX file.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
@@ -120,9 +149,14 @@ class OnnxSession:
         required: With False, a first provider that does not become active is passed over with one warning.
         threads: Threads for one operator; by default, the CPUs that the process may use.
         precision: ``float32`` computes an int8 file in float; ``stored`` and ``int8`` run the file as it is. ``auto``
-            computes in float where int8 is slow or saturates: on CUDA, and on CPUs without instructions for it.
+            computes in float where int8 is slow, saturates or is not there: on CUDA and CoreML, and on CPUs without
+            instructions for it.
         prepare: Changes the file's bytes before they are loaded, to free a fixed shape, say; a function of a module,
             so that it can be pickled.
+        timeout: Seconds that loading the file may take, and each run; by default, there is no limit. A run that takes
+            longer ends between two operations of the model.
+        first_timeout: Limit for loading and for the first run where there is no `timeout`.
+        trusted: Whether the caller knows the file by its hash: it is loaded by its path, which saves a copy.
     """
 
     def __init__(
@@ -135,13 +169,23 @@ class OnnxSession:
         threads: int | None = None,
         precision: Precision = "auto",
         prepare: Callable[[bytes], bytes] | None = None,
+        timeout: float | None = None,
+        first_timeout: float | None = None,
+        trusted: bool = False,
     ) -> None:
         check_device(device)
         check_precision(precision)
         if isinstance(providers, str):
             raise ValueError(f"providers: expected a list of names, got the text {providers!r}")
         if threads is not None and threads < 1:
-            raise ValueError(f"threads: expected 1 or more, or None for the default, got {threads}")
+            raise ValueError(f"threads: expected 1 or more, or None for the default, got {shortened(threads)}")
+        if threads is not None and threads > MOST_THREADS:
+            raise ValueError(
+                f"threads: expected at most {MOST_THREADS}, got {shortened(threads)};"
+                " a session starts them all at once, and more than there are CPUs make it slower"
+            )
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout: expected seconds above 0, or None for the default, got {timeout}")
         self.path = path
         self.device = device
         self.providers = None if providers is None else tuple(providers)
@@ -149,19 +193,29 @@ class OnnxSession:
         self.threads = threads
         self.precision: Precision = precision
         self.prepare = prepare
-        self._reset()
+        self.timeout = timeout
+        self.first_timeout = first_timeout
+        self.trusted = trusted
+        self._sha256: str | None = None
+        self.renew()
+        renew_after_fork(self)
 
-    def _reset(self) -> None:
+    def renew(self) -> Any:
+        """Forget the session, so that the next use makes another one; returns the one that was forgotten."""
+        forgotten = getattr(self, "_session", None)
         self._lock = threading.Lock()
         self._session: Any = None
-        _sessions.add(self)
+        self._has_run = False
+        return forgotten
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: self.__dict__[key] for key in _CONFIGURATION}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._reset()
+        self._sha256 = None
+        self.renew()
+        renew_after_fork(self)
 
     @property
     def session(self) -> Any:
@@ -176,6 +230,12 @@ class OnnxSession:
                 if self._session is None:
                     self._session = self._create()
         return self._session
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the file as it was loaded, in hexadecimal; None for a trusted one, whose hash the caller knows."""
+        _ = self.session
+        return self._sha256
 
     @property
     def active_providers(self) -> tuple[str, ...]:
@@ -197,48 +257,148 @@ class OnnxSession:
 
         Raises:
             RuntimeUnavailable: The run failed: no memory left, or a device that is gone.
+            ModelTimeout: It took longer than the limit.
         """
         session = self.session
-        try:
-            outputs = session.run(None, dict(feeds))
-        except Exception as error:  # the runtime's exceptions have no public base class
-            raise RuntimeUnavailable(f"ONNX Runtime failed while running {self.path.name}: {error}") from error
+        rows = max((len(feed) for feed in feeds.values() if feed.ndim), default=1)
+        options = None if self._limit(rows) is None else import_runtime().RunOptions()
+        with self.guarded(options, rows):
+            outputs = session.run(None, dict(feeds), options)
         return [np.asarray(output) for output in outputs]
+
+    @contextmanager
+    def guarded(self, options: Any, rows: int) -> Iterator[None]:
+        """Around a run: its errors become ours, and it ends when its time is over.
+
+        Args:
+            options: The run's ``RunOptions``; None where it has no limit.
+            rows: Size of its batch.
+
+        Raises:
+            RuntimeUnavailable: The run failed: no memory left, or a device that is gone.
+            ModelTimeout: It took longer than the limit.
+        """
+        limit = None if options is None else self._limit(rows)
+        with _ONLY_ONE.lock if self._session.get_providers()[0] in _ONE_AT_A_TIME else nullcontext():
+            over = None if limit is None else RunLimit(limit, options)
+            try:
+                yield
+            except Exception as error:  # the runtime's exceptions have no public base class
+                if over is not None and over.passed:
+                    raise self._too_long(f"one run on a batch of {rows}", over.seconds) from error
+                raise RuntimeUnavailable(
+                    f"ONNX Runtime failed while running {self.path.name}: {shortened(str(error), _LONGEST_MESSAGE)}"
+                ) from error
+            finally:
+                if over is not None:
+                    over.cancel()
+        self._has_run = self._has_run or options is not None
+
+    def _limit(self, rows: int) -> float | None:
+        """Seconds that a run on a batch of so many rows may take."""
+        if self.timeout is not None or self.first_timeout is None or self._has_run:
+            return self.timeout
+        return self.first_timeout * max(1, rows / _ROWS_OF_A_LIMIT)
+
+    def _too_long(self, what: str, seconds: float) -> ModelTimeout:
+        return ModelTimeout(
+            f"{self.path}: {what} takes longer than {seconds:g} seconds;"
+            " if the file is to be trusted, give it more time by `timeout`",
+            path=str(self.path),
+            timeout=seconds,
+        )
 
     def _create(self) -> Any:
         runtime = import_runtime()
         requested, demanded = self._request(runtime)
-        session = self._load(runtime, requested)
+        model = self._read()
+        session, failure = self._load(runtime, requested, model)
         active = session.get_providers()
-        self._check(requested, demanded, active)
+        self._check(requested, demanded, active, failure)
         if self._runs_in_float(active[0]) != self._runs_in_float(_name(requested[0])):
-            session = self._load(runtime, [active[0]])  # the precision was that of a provider that did not load
+            # The precision was that of a provider that did not load.
+            session, _ = self._load(runtime, [active[0]], model)
         session.disable_fallback()  # a provider that fails later must not be replaced in silence
         return session
 
-    def _load(self, runtime: Any, requested: list[Provider]) -> Any:
+    def _read(self) -> bytes | str:
+        """What a session is made from: the content of the file, or its path where it is trusted."""
+        if self.trusted and self.prepare is None:
+            return str(self.path)
+        path = str(self.path)
+        try:
+            if self.path.stat().st_size > _LARGEST_FILE:
+                raise ModelError(
+                    f"{path} has more than 2 GB: no ONNX file has, and weights beside it are not read", path=path
+                )
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror or error}", path=path) from error
+        sha256 = hashlib.sha256(content).hexdigest()
+        if self._sha256 not in (None, sha256):
+            raise ModelError(f"{path} has changed since it was first loaded; start the program again", path=path)
+        try:
+            prepared = self.prepare(content) if self.prepare else content
+            external = has_external_data(prepared)
+        except Exception as error:
+            raise ModelError(f"cannot load {path}: {shortened(str(error), _LONGEST_MESSAGE)}", path=path) from error
+        if external:
+            raise ModelError(
+                f"{path} has weights in another file, which could change unseen; one file is expected:"
+                " save it again without external data",
+                path=path,
+            )
+        self._sha256 = sha256
+        return prepared
+
+    def _load(self, runtime: Any, requested: list[Provider], model: bytes | str) -> tuple[Any, Exception | None]:
+        """A session; where the providers fail but the CPU does not, one on the CPU, and the failure."""
+        if {CUDA, TENSORRT} & {*map(_name, requested)} and hasattr(runtime, "preload_dlls"):
+            runtime.preload_dlls()  # the CUDA and cuDNN libraries that the gpu extra installs as packages
+        limit = self.timeout or self.first_timeout
+        options = self._options(runtime, _name(requested[0]), model)
+
+        def load(providers: list[Provider]) -> Any:
+            # Without the runtime's own fallback, which prints to the output that may be a program's data.
+            def make() -> Any:
+                return runtime.InferenceSession(model, options, providers=providers, enable_fallback=0)
+
+            return make() if limit is None else do_within(limit, make)
+
+        try:
+            return load(requested), None
+        except TimeIsOver as error:
+            raise self._too_long("loading it", limit or 0) from error
+        except Exception as error:  # the runtime's exceptions have no public base class
+            if requested != [CPU]:
+                with suppress(Exception):  # if the CPU fails too, the first error says more
+                    return load([CPU]), error
+            message = shortened(str(error), _LONGEST_MESSAGE)
+            raise ModelError(
+                f"ONNX Runtime {runtime.__version__} cannot load {self.path}: {message}", path=str(self.path)
+            ) from error
+
+    def _options(self, runtime: Any, provider: str, model: bytes | str) -> Any:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self.thread_count
         options.inter_op_num_threads = 1
-        for key, value in _SPINNING.items():
+        options.log_severity_level = _FATAL
+        if provider == _DIRECTML:
+            options.enable_mem_pattern = False  # as it demands
+        entries = {**_SPINNING}
+        if self._runs_in_float(provider):
+            entries["session.disable_quant_qdq"] = "1"
+        if isinstance(model, bytes):
+            entries["session.load_model_format"] = "ONNX"  # and not the runtime's own format, which nothing here checks
+            # A folder that cannot be, below a file: if all else failed, no other file is found.
+            entries["session.model_external_initializers_file_folder_path"] = str(self.path / "none")
+        for key, value in entries.items():
             options.add_session_config_entry(key, value)
-        try:
-            if self._runs_in_float(_name(requested[0])):
-                options.add_session_config_entry("session.disable_quant_qdq", "1")
-            model = self.prepare(self.path.read_bytes()) if self.prepare else str(self.path)
-            # Where a GPU does not load, the runtime prints why, to the output that may be a program's data.
-            with redirect_stdout(sys.stderr) if requested != [CPU] else nullcontext():
-                if {CUDA, TENSORRT} & {*map(_name, requested)} and hasattr(runtime, "preload_dlls"):
-                    runtime.preload_dlls()  # the CUDA and cuDNN libraries that the gpu extra installs as packages
-                return runtime.InferenceSession(model, options, providers=requested)
-        except Exception as error:  # the runtime's exceptions have no public base class
-            raise ModelError(
-                f"ONNX Runtime {runtime.__version__} cannot load {self.path}: {error}", path=str(self.path)
-            ) from error
+        return options
 
     def _runs_in_float(self, provider: str) -> bool:
         if self.precision == "auto":
-            return provider == CUDA or (provider == CPU and not int8_features())
+            return provider in _IN_FLOAT or (provider == CPU and not int8_features())
         return self.precision == "float32"
 
     def _request(self, runtime: Any) -> tuple[list[Provider], bool]:
@@ -261,31 +421,48 @@ class OnnxSession:
             self._check(requested, demanded, available)
         return requested, demanded
 
-    def _check(self, requested: Sequence[Provider], demanded: bool, active: Sequence[str]) -> None:
+    def _check(
+        self, requested: Sequence[Provider], demanded: bool, active: Sequence[str], failure: Exception | None = None
+    ) -> None:
         names = [_name(provider) for provider in requested]
         if names and names[0] in active:
             return
         problem = f"{names[0] if names else 'no provider'} was asked for, but active are only {', '.join(active)}"
+        if failure is not None:
+            problem = f"{problem} ({shortened(str(failure))})"
         if demanded:
-            raise ProviderUnavailable(f"{problem}; {_advice(names)}", requested=names, active=active)
+            raise ProviderUnavailable(f"{problem}; {_advice(names)}", requested=names, active=active) from failure
         warnings.warn(f"{problem}; running on {active[0]}. {_advice(names)}", RuntimeWarning, stacklevel=4)
 
 
-_CONFIGURATION = ("path", "device", "providers", "required", "threads", "precision", "prepare")
-_sessions: weakref.WeakSet[OnnxSession] = weakref.WeakSet()
-_inherited: list[Any] = []
+_CONFIGURATION = (
+    "path",
+    "device",
+    "providers",
+    "required",
+    "threads",
+    "precision",
+    "prepare",
+    "timeout",
+    "first_timeout",
+    "trusted",
+)
+_FATAL = 4  # all that goes wrong comes as an exception; a log would print names in the file to the terminal
+_ROWS_OF_A_LIMIT = 32  # larger batches have as much more time for their first run
 
 
-def _forget_sessions() -> None:
-    """In a forked child: every session is to be made anew, its lock too, which another thread may have held."""
-    for one in _sessions:
-        # The inherited session must not even be destroyed: it would wait for threads that are not there.
-        _inherited.append(one._session)
-        one._reset()
+class _OnlyOne:
+    """The lock of providers that run once at a time in a process."""
+
+    def __init__(self) -> None:
+        self.renew()
+        renew_after_fork(self)
+
+    def renew(self) -> Any:
+        self.lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_sessions)
+_ONLY_ONE = _OnlyOne()
 
 
 def _name(provider: Provider) -> str:

@@ -15,7 +15,7 @@ from maskcheck.classifier import MaskClassifier
 from maskcheck.cpu import default_thread_count
 from maskcheck.errors import MaskCheckError
 from maskcheck.execution import Choice
-from maskcheck.model import ModelInfo, hash_model
+from maskcheck.model import ModelInfo
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime import CPU, Precision, import_runtime
 
@@ -65,12 +65,10 @@ class Trial:
     mean: float | None = None
     refusal: str = ""
 
-    def choice(self, model: Path, batch_size: int) -> Choice:
-        """This way of running as the choice for `model`."""
+    def choice(self, batch_size: int) -> Choice:
+        """This way of running, without its file."""
         candidate = self.candidate
         return Choice(
-            model=None if candidate.model == model else str(candidate.model.resolve()),
-            model_sha256=hash_model(candidate.model),
             provider=candidate.provider,
             precision=candidate.precision,
             threads=candidate.threads,
@@ -149,6 +147,15 @@ def find_best(trials: Iterable[Trial]) -> tuple[Trial, int] | None:
     fast = [one for one in times if one[2] <= limit]
     trial, size, _ = min(fast, key=lambda one: (one[0].candidate.threads, one[1], one[2]))
     return trial, size
+
+
+def find_faster_file(trials: Sequence[Trial], model: Path) -> Path | None:
+    """The file of the fastest candidate, where it is another one and faster than every way of running the model."""
+    best, own = find_best(trials), find_best(one for one in trials if one.candidate.model == model)
+    if best is None or best[0].candidate.model == model:
+        return None
+    faster = own is None or best[0].milliseconds[best[1]] * _EQUAL < own[0].milliseconds[own[1]]
+    return best[0].candidate.model if faster else None
 
 
 def draw_crops(count: int, size: int) -> Crops:

@@ -7,21 +7,25 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from maskcheck._version import __version__
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.options import json_flag
+from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.cpu import affinity, cgroup_quota, cpu_features, default_thread_count, int8_features
-from maskcheck.distributions import installed_versions
+from maskcheck.distributions import installed_versions, owns_package
 from maskcheck.errors import MaskCheckError
-from maskcheck.execution import find_choice
+from maskcheck.execution import NO_FOLDER, config_file, find_choice
 from maskcheck.model import find_model, hash_model
 from maskcheck.runtime import OnnxSession, import_runtime, installed_runtimes
 
-_OPENCV_DISTRIBUTIONS = (
+if TYPE_CHECKING:
+    from maskcheck.detectors.registry import RegisteredDetector
+
+_OPENCV = (
     "opencv-python",
     "opencv-python-headless",
     "opencv-contrib-python",
@@ -57,45 +61,63 @@ class Finding:
     multiple=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="With --tune: the embedded classifier in another precision, to try as well; repeat.",
+    help="With --tune: the same classifier in another precision, to compare with; repeat.",
 )
 @json_flag
 @click.pass_context
 def doctor(
     ctx: click.Context, pictures: tuple[str, ...], tune: bool, model: str | None, files: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Check this installation: versions, runtime, providers, OpenCV, CPU, model and plugins.
+    """Check this installation: versions, runtime, providers, OpenCV, CPU, model and detectors.
 
     Exit status 1 if there is a problem.
 
     With --tune, time the classifier in every precision, with every number of threads and on every provider that loads,
     and compare its results, on the faces in PICTURES or on drawn ones. The fastest that gives the same labels is used
-    from then on, wherever no --device, --provider or --precision is given. Exit status 1 if there is none.
+    from then on, wherever no --device, --provider or --precision is given. A --candidate that is faster yet is named:
+    to use it, pass it as --model. Exit status 1 if there is none.
     """
     if not tune and (pictures or model or files):
         raise click.UsageError("PICTURES, --model and --candidate are for --tune")
-    if model and files:
-        raise click.UsageError(
-            "--candidate is for the embedded classifier: a --model is never replaced by another file"
-        )
     if tune:
         from maskcheck.commands.tune import tune as find_fastest
 
         ctx.exit(SUCCESS if find_fastest(model, files, pictures, as_json=as_json) else SOMETHING_FAILED)
-    findings = [finding for check in _CHECKS for finding in check()]
-    healthy = all(finding.status != "problem" for finding in findings)
     if as_json:
-        content = {"schema": "maskcheck-doctor/1", "ok": healthy, "findings": [asdict(one) for one in findings]}
-        click.echo(json.dumps(content, indent=2))
+        with own_standard_output() as stream:
+            findings = _examine()
+            content = {"schema": "maskcheck-doctor/1", "ok": _healthy(findings), "findings": [*map(asdict, findings)]}
+            stream.write(json.dumps(content, indent=2) + "\n")
     else:
+        findings = _examine()
         _print(findings)
-    ctx.exit(SUCCESS if healthy else SOMETHING_FAILED)
+    ctx.exit(SUCCESS if _healthy(findings) else SOMETHING_FAILED)
 
 
-def _problem(topic: str, error: MaskCheckError) -> Finding:
+def _examine() -> list[Finding]:
+    findings: list[Finding] = []
+    for topic, check in _CHECKS.items():
+        try:
+            findings.extend(check())
+        except BaseException as error:  # whatever is broken, a plugin's sys.exit too: the other checks go on
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            findings.append(
+                Finding(
+                    topic, "problem", f"the check failed: {type(error).__name__}: {error}", "install maskcheck again"
+                )
+            )
+    return findings
+
+
+def _healthy(findings: list[Finding]) -> bool:
+    return all(finding.status != "problem" for finding in findings)
+
+
+def _problem(topic: str, error: MaskCheckError, start: str = "") -> Finding:
     """An error as a finding: messages say what is wrong, then, behind a semicolon, what to do."""
     detail, _, advice = str(error).partition(";")
-    return Finding(topic, "problem", detail, advice.strip() or detail)
+    return Finding(topic, "problem", start + detail, advice.strip() or detail)
 
 
 def _check_versions() -> Iterator[Finding]:
@@ -120,31 +142,41 @@ def _check_runtime() -> Iterator[Finding]:
 def _check_provider(provider: str) -> Finding:
     # What was compiled in and what loads are two things: only a session tells.
     try:
-        active = OnnxSession(find_model(None), providers=[provider]).active_providers
+        active = OnnxSession(find_model(None), providers=[provider], trusted=True).active_providers
     except MaskCheckError as error:
         return Finding(provider, "note", f"compiled in, but does not load: {error}")
     return Finding(provider, "ok", f"loads; a session has {', '.join(active)}")
 
 
 def _check_opencv() -> Iterator[Finding]:
-    found = installed_versions(*_OPENCV_DISTRIBUTIONS)
+    found = {name: number for name, number in installed_versions(*_OPENCV).items() if owns_package(name, "cv2")}
     names = ", ".join(f"{name} {number}" for name, number in found.items())
+    again = f"pip install --force-reinstall --no-deps {_requirement(found)}"
     if len(found) > 1:
-        yield Finding(
-            "OpenCV",
-            "problem",
-            f"several distributions overwrite each other: {names}",
-            f'pip uninstall -y {" ".join(found)}, then pip install "opencv-python>=4.10,<5"',
-        )
+        again = f"pip uninstall -y {' '.join(found)}, then pip install {_requirement(found)}"
     try:
         import cv2
-    except ImportError as error:
-        advice = 'pip install "opencv-python>=4.10,<5"'
-        if "lib" in str(error):
+
+        missing = [name for name in ("__version__", "imdecode", "resize") if not hasattr(cv2, name)]
+    except Exception as error:  # OpenCV's own loader may raise anything where half of its files are gone
+        advice = again
+        if "lib" in str(error) and ".so" in str(error):
             advice = "install the system library that is named (Debian, Ubuntu: apt install libgl1 libglib2.0-0)"
         yield Finding("OpenCV", "problem", f"{names or 'not installed'}; import failed: {error}", advice)
         return
-    if len(found) <= 1:
+    if missing:  # uninstalling one of two distributions leaves such a folder
+        yield Finding("OpenCV", "problem", f"{names or 'no distribution'}; damaged: cv2 has no {missing[0]}", again)
+        return
+    if len(set(found.values())) > 1:
+        yield Finding("OpenCV", "problem", f"distributions of several versions overwrite each other: {names}", again)
+    elif len(found) > 1:
+        yield Finding(
+            "OpenCV",
+            "note",
+            f"{names}: they share their files, which are of one version and work",
+            "nothing now; after one of them is uninstalled, install the other again",
+        )
+    else:
         yield Finding("OpenCV", "ok", names or f"{cv2.__version__}, of no known distribution")
     from maskcheck.detectors.haar.cascades import check_cascades
 
@@ -152,6 +184,12 @@ def _check_opencv() -> Iterator[Finding]:
         yield Finding("Haar cascades", "ok", check_cascades())
     except MaskCheckError as error:
         yield _problem("Haar cascades", error)
+
+
+def _requirement(found: dict[str, str]) -> str:
+    """What to install: the distribution that is there; ours where there is none, or several."""
+    name = next(iter(found)) if len(found) == 1 else "opencv-python"
+    return f'"{name}>=4.10,<5"'
 
 
 def _check_cpu() -> Iterator[Finding]:
@@ -164,7 +202,7 @@ def _check_cpu() -> Iterator[Finding]:
     )
     try:
         present = cpu_features()
-    except ImportError:  # of OpenCV, which has a finding of its own
+    except (ImportError, AttributeError):  # of OpenCV, which has a finding of its own
         return
     found = [name for name in _CPU_FEATURES if name in present]
     yield Finding("CPU features", "ok", ", ".join(found) or "none of " + ", ".join(_CPU_FEATURES))
@@ -181,6 +219,10 @@ def _check_model() -> Iterator[Finding]:
 def _check_execution() -> Iterator[Finding]:
     fast = ", ".join(int8_features())
     flags = f"int8, for which this CPU has {fast}" if fast else "float32, as this CPU has no instructions for int8"
+    if config_file() is None:
+        detail, _, advice = NO_FOLDER.partition("; ")
+        yield Finding("tuned choice", "note", f"none, as {detail}; on the CPU, the model runs in {flags}", advice)
+        return
     try:
         choice, problem = find_choice(find_model(None))
     except MaskCheckError:  # of the model, which has a finding of its own
@@ -189,8 +231,7 @@ def _check_execution() -> Iterator[Finding]:
         yield Finding(
             "tuned choice",
             "ok",
-            f"{Path(choice.model).name if choice.model else 'the embedded model'}, {choice.precision}, on"
-            f" {choice.provider}, {choice.threads} threads, batches of {choice.batch_size}",
+            f"{choice.precision}, on {choice.provider}, {choice.threads} threads, batches of {choice.batch_size}",
         )
     elif problem:
         detail, _, advice = problem.rpartition("; ")
@@ -199,12 +240,12 @@ def _check_execution() -> Iterator[Finding]:
         yield Finding("tuned choice", "ok", f"none; on the CPU, the model runs in {flags}")
 
 
-def _check_plugins() -> Iterator[Finding]:
+def _check_detectors() -> Iterator[Finding]:
     from maskcheck.detectors.registry import default_registry
 
     registry = default_registry()
     for one in registry.registered():
-        yield Finding(f"detector {one.name}", "ok", f"from {one.distribution} {one.version}")
+        yield _check_detector(one)
     for failed in registry.failed():
         yield Finding(
             f"detector {failed.name}",
@@ -214,27 +255,41 @@ def _check_plugins() -> Iterator[Finding]:
         )
 
 
-_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _check_versions,
-    _check_runtime,
-    _check_opencv,
-    _check_cpu,
-    _check_model,
-    _check_execution,
-    _check_plugins,
-)
+def _check_detector(one: RegisteredDetector) -> Finding:
+    """Whether a detector can be made as it is by default, and loads what it needs."""
+    from maskcheck.detectors.guard import warm_up_detector
+    from maskcheck.detectors.registry import create_detector
+
+    source = f"from {one.distribution} {one.version}"
+    try:
+        warm_up_detector(create_detector(one.spec), name=one.name)
+    except MaskCheckError as error:
+        return _problem(f"detector {one.name}", error, f"{source}: ")
+    return Finding(f"detector {one.name}", "ok", source)
+
+
+_CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "versions": _check_versions,
+    "ONNX Runtime": _check_runtime,
+    "OpenCV": _check_opencv,
+    "CPU": _check_cpu,
+    "embedded model": _check_model,
+    "tuned choice": _check_execution,
+    "detectors": _check_detectors,
+}
 
 
 def _print(findings: list[Finding]) -> None:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    from maskcheck.commands.console import console
+    from maskcheck.commands.console import console, plain
 
     colours = {"ok": "green", "note": "yellow", "problem": "red"}
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
-        colour = colours[finding.status]
-        detail = escape(finding.detail) + (f"\n[bold]-> {escape(finding.advice)}[/bold]" if finding.advice else "")
-        table.add_row(f"[{colour}]{finding.status}[/{colour}]", escape(finding.topic), detail)
+        detail = plain(finding.detail)
+        if finding.advice:
+            detail = Text.assemble(detail, "\n", plain(f"-> {finding.advice}", "bold"))
+        table.add_row(Text(finding.status, colours[finding.status]), plain(finding.topic), detail)
     console().print(table)

@@ -7,19 +7,29 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import numpy as np
 
 from maskcheck.classifier import MaskClassifier
+from maskcheck.commands.console import console, is_terminal, plain
+from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.execution import save_choice
 from maskcheck.model import find_model
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.sources import find_pictures
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.runtime import CPU
-from maskcheck.tuning import BATCH_SIZES, Trial, draw_crops, find_best, list_candidates, try_candidates
+from maskcheck.tuning import (
+    BATCH_SIZES,
+    Trial,
+    draw_crops,
+    find_best,
+    find_faster_file,
+    list_candidates,
+    try_candidates,
+)
 
 _DRAWN = 256
 _SHIFTS = [(x, y) for x in (-0.1, 0, 0.1) for y in (-0.1, 0, 0.1)]
@@ -31,22 +41,31 @@ def tune(model: str | None, files: Sequence[Path], pictures: Sequence[str], *, a
 
     Args:
         model: An ONNX file; None is the embedded one.
-        files: Other files of the same classifier, in another precision.
+        files: Other files of the same classifier, in another precision: compared, but never chosen, as what is kept are
+            settings alone.
         pictures: Pictures whose faces the candidates are compared on; none for drawn faces.
         as_json: Print JSON instead of a table.
 
     Returns:
         Whether there is a best one; otherwise nothing was written.
     """
+    if not as_json:
+        return _tune(model, files, pictures, None)
+    with own_standard_output() as stream:
+        return _tune(model, files, pictures, stream)
+
+
+def _tune(model: str | None, files: Sequence[Path], pictures: Sequence[str], stream: IO[str] | None) -> bool:
     path = find_model(model)
     stored = MaskClassifier(path, providers=[CPU], precision="stored")
     crops = _cut_faces(path, pictures) if pictures else draw_crops(_DRAWN, stored.info.input_size)
     candidates = list_candidates(path, [find_model(file) for file in files], quantized=stored.info.precision == "int8")
     trials = try_candidates(path, candidates, crops, track=_track)
-    best = find_best(trials)
-    choice = best[0].choice(path, best[1]) if best else None
+    best = find_best(trial for trial in trials if trial.candidate.model == path)
+    choice = best[0].choice(best[1]) if best else None
+    faster = find_faster_file(trials, path)
     written = save_choice(path, choice) if choice else None
-    if as_json:
+    if stream is not None:
         content = {
             "schema": "maskcheck-tune/1",
             "model": path.name,
@@ -55,10 +74,11 @@ def tune(model: str | None, files: Sequence[Path], pictures: Sequence[str], *, a
             "candidates": [_describe(trial) for trial in trials],
             "choice": asdict(choice) if choice else None,
             "written": str(written) if written else None,
+            "faster_file": str(faster) if faster else None,
         }
-        click.echo(json.dumps(content, indent=2))
+        stream.write(json.dumps(content, indent=2) + "\n")
     else:
-        _print(trials, best, len(crops), written)
+        _print(trials, best, len(crops), written, faster)
     return best is not None
 
 
@@ -92,11 +112,9 @@ def _crop(pipeline: MaskPipeline, picture: Path, boxes: Sequence[tuple[int, int,
 
 
 def _track(rounds: range) -> Iterable[int]:
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         return rounds
     from rich.progress import track
-
-    from maskcheck.commands.console import console
 
     return track(rounds, "Rounds", console=console(stderr=True), transient=True)
 
@@ -113,11 +131,10 @@ def _describe(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _print(trials: Sequence[Trial], best: tuple[Trial, int] | None, crops: int, written: Path | None) -> None:
-    from rich.markup import escape
+def _print(
+    trials: Sequence[Trial], best: tuple[Trial, int] | None, crops: int, written: Path | None, faster: Path | None
+) -> None:
     from rich.table import Table
-
-    from maskcheck.commands.console import console
 
     table = Table(box=None, pad_edge=False)
     table.add_column("model", overflow="fold")
@@ -129,20 +146,22 @@ def _print(trials: Sequence[Trial], best: tuple[Trial, int] | None, crops: int, 
     for trial in trials:
         candidate = trial.candidate
         table.add_row(
-            escape(candidate.model.name),
+            plain(candidate.model.name),
             candidate.provider.removesuffix("ExecutionProvider"),
             candidate.precision,
             str(candidate.threads),
             *(f"{trial.milliseconds[size]:.2f}" if size in trial.milliseconds else "-" for size in BATCH_SIZES),
             *("-" if value is None else form.format(value) for value, form in _differences(trial)),
-            f"[red]refused: {escape(trial.refusal)}[/red]" if trial.refusal else _mark(trial, best),
+            plain(f"refused: {trial.refusal}", "red") if trial.refusal else _mark(trial, best),
         )
     console().print(table)
     console().print(
         f"ms, N: time of a face in batches of N; flips: share of {crops} crops with another label than from the model"
     )
     if written:
-        console().print(f"the choice is in {escape(str(written))}")
+        console().print(plain(f"the choice is in {written}"))
+    if faster:
+        console().print(plain(f"faster yet is {faster}: to use it, pass it as --model, and tune it by that name"))
 
 
 def _differences(trial: Trial) -> list[tuple[float | None, str]]:
