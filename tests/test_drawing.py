@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from maskcheck.pictures import lettering
 from maskcheck.pictures.drawing import draw_faces
 
 LABELS = ["with_mask", "without_mask", "mask_worn_incorrectly"]
@@ -167,3 +169,111 @@ def test_lines_and_letters_grow_with_the_face() -> None:
 
     assert letters(large).sum() > 2 * letters(small).sum() > 0
     assert changed(large)[250, :100].sum() > 2 * changed(small)[80, :100].sum() > 0
+
+
+# --- captions beyond ASCII
+
+BOX = (100, 100, 280, 280)
+
+
+def caption(label: str) -> bytes:
+    return letters(draw_faces(grey(700, 300), [Labelled(BOX, label)])).tobytes()
+
+
+@pytest.fixture
+def bare_system(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A system without any font."""
+    monkeypatch.setattr(lettering, "_FONTS", ("no such font.ttf",))
+    lettering._font_with.cache_clear()
+    yield
+    lettering._font_with.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("label", "other"),
+    [
+        pytest.param("masque mal porté", "masque mal port?", id="accents"),
+        pytest.param("口罩", "面具", id="Chinese"),
+        pytest.param("маска", "каска", id="Cyrillic"),
+        pytest.param("كمامة", "قناع", id="Arabic"),
+        pytest.param("🙂", "🙁", id="emoji"),
+    ],
+)
+def test_labels_beyond_ascii_are_told_apart(label: str, other: str) -> None:
+    assert caption(label) != caption(other)
+    assert caption(label) != caption("?" * len(label))
+
+
+@pytest.mark.usefixtures("bare_system")
+@pytest.mark.parametrize(
+    ("label", "spelled"),
+    [
+        ("masque mal porté", "masque mal porte"),
+        ("Straße_ŁÓDŹ", "Strasse LODZ"),
+        ("口罩", "\\u53e3\\u7f69"),
+    ],
+)
+def test_without_a_font_that_has_its_letters_a_label_is_spelled_in_ascii(label: str, spelled: str) -> None:
+    assert caption(label) == caption(spelled)
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\u202emask", "\\u202emask"), ("\ud800", "\\ud800")],
+)
+def test_what_is_no_letter_is_shown_as_its_escape(label: str, shown: str) -> None:
+    assert caption(label) == caption(shown)
+
+
+def test_a_font_of_the_system_is_used_where_it_has_the_letters() -> None:
+    drawn = lettering.letter("porté", 20)
+    if drawn is None:
+        pytest.skip("this system has no font with the letter é")
+
+    assert drawn.dtype == np.uint8
+    assert drawn.max() == 255
+    assert 15 <= drawn.shape[0] <= 40
+
+
+def test_a_font_lacks_what_it_would_draw_as_a_box() -> None:
+    assert lettering.letter("\U0010fffd", 20) is None  # for private use: no font of a system has it
+
+
+@pytest.mark.parametrize("label", ["é" * 5000, "x" * 5000, "\x1b" * 5000])
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (5, 3, 25, 25), (0, 20, 30, 30)])
+def test_a_label_of_any_length_can_be_drawn(label: str, box: tuple[int, int, int, int]) -> None:
+    drawn = draw_faces(grey(30, 30), [Labelled(box, label)])
+
+    assert drawn.shape == (30, 30, 3)
+    assert changed(drawn).any()
+
+
+def test_a_caption_in_a_font_of_the_system_lies_on_its_colour_above_the_box() -> None:
+    drawn = draw_faces(grey(400, 300), [Labelled(BOX, "porté")])
+
+    assert not letters(drawn)[100:].any()
+    assert letters(drawn)[:100].any()
+    assert not changed(drawn)[:50].any()
+
+
+# --- unsure faces
+
+
+def test_a_face_that_is_less_sure_than_asked_for_is_grey_and_says_so() -> None:
+    faces = [Labelled(BOX, "with_mask", 0.6)]
+
+    drawn = draw_faces(grey(400, 300), faces, min_confidence=0.7)
+
+    edge = drawn[279, 200]
+    assert edge.max() == edge.min() != 128
+    other = draw_faces(grey(400, 300), [Labelled(BOX, "without_mask", 0.6)], min_confidence=0.7)
+    np.testing.assert_array_equal(drawn, other)
+    assert letters(drawn).tobytes() != letters(draw_faces(grey(400, 300), faces)).tobytes()
+
+
+def test_a_face_that_is_as_sure_as_asked_for_looks_as_ever() -> None:
+    faces = [Labelled(BOX, "with_mask", 0.7)]
+
+    np.testing.assert_array_equal(
+        draw_faces(grey(400, 300), faces, min_confidence=0.7), draw_faces(grey(400, 300), faces), strict=True
+    )

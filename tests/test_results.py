@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import FrozenInstanceError
+import math
+import pickle
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskcheck import Face, FrameResult, ImageError, Receipt, Timings
+from maskcheck import DecodingLimits, Face, FrameResult, ImageError, ImageTooLarge, Receipt, Timings
+from maskcheck.results import count_labels
 
 FACE = Face(
     box=(10, 20, 50, 55),
@@ -166,6 +171,58 @@ def test_results_cannot_be_changed(thing: Any, attribute: str) -> None:
         setattr(thing, attribute, None)
 
 
+def test_faces_and_results_can_be_members_of_a_set() -> None:
+    same = replace(FACE, probabilities=dict(FACE.probabilities))
+    other = replace(FACE, box=(0, 0, 9, 9))
+    result = FrameResult((FACE,), (100, 60), receipt=RECEIPT)
+
+    assert {FACE, same, other} == {FACE, other}
+    assert hash(FACE) == hash(same)
+    assert {result, FrameResult((same,), (100, 60), receipt=replace(RECEIPT))} == {result}
+
+
+def test_faces_that_differ_only_in_their_probabilities_differ() -> None:
+    other = replace(FACE, probabilities={"with_mask": 0.87654321, "without_mask": 0.1, "other": 0.02345679})
+
+    assert len({FACE, other}) == 2
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda result: pickle.loads(pickle.dumps(result))])
+def test_a_copy_is_equal(copied: Callable[[FrameResult], FrameResult]) -> None:
+    result = FrameResult((FACE,), (100, 60), source="a.jpg", receipt=RECEIPT)
+
+    assert copied(result) == result
+    assert hash(copied(result)) == hash(result)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("where", ["confidence", "detection_score", "probabilities"])
+def test_no_face_has_a_number_that_json_lacks(where: str, number: float) -> None:
+    values: dict[str, Any] = {where: {"with_mask": number} if where == "probabilities" else number}
+
+    with pytest.raises(ValueError, match="expected finite numbers"):
+        replace(FACE, **values)
+
+
+def test_numbers_of_numpy_are_json_ready() -> None:
+    one = np.float32(1)
+    face = Face(tuple(np.array([0, 0, 9, 9])), "with_mask", one, {"with_mask": one}, one)  # type: ignore[arg-type, dict-item]
+
+    assert json.loads(json.dumps(face.to_dict()))["box"] == [0, 0, 9, 9]
+
+
+# --- counting
+
+
+def test_labels_are_counted_over_results() -> None:
+    unsure = replace(FACE, confidence=0.51)
+    results = [FrameResult((FACE, unsure), (100, 60)), FrameResult((), (9, 9)), FrameResult((FACE,), (100, 60))]
+
+    assert count_labels(results) == {"with_mask": 3}
+    assert count_labels(results, min_confidence=0.6) == {"with_mask": 2, "unsure": 1}
+    assert count_labels(results, min_confidence=0.51) == {"with_mask": 3}
+
+
 # --- draw
 
 
@@ -215,3 +272,17 @@ def test_draw_refuses_a_picture_of_another_size_and_says_which_it_expected(width
         ValueError, match=f"expected the picture of this result, 100 x 60 pixels, got {width} x {height}"
     ):
         FrameResult((FACE,), (100, 60)).draw(np.zeros((height, width, 3), np.uint8))
+
+
+def test_draw_shows_an_unsure_face_in_another_colour(picture: NDArray[np.uint8]) -> None:
+    result = FrameResult((FACE,), (100, 60))
+
+    sure, unsure = (result.draw(picture, min_confidence=least) for least in (0.8, 0.9))
+
+    np.testing.assert_array_equal(sure, result.draw(picture), strict=True)
+    assert (unsure[20, 10:50] != sure[20, 10:50]).any(axis=1).mean() > 0.9
+
+
+def test_draw_holds_to_limits(picture: NDArray[np.uint8]) -> None:
+    with pytest.raises(ImageTooLarge):
+        FrameResult((FACE,), (100, 60)).draw(picture, limits=DecodingLimits(max_pixels=5999))
