@@ -307,7 +307,7 @@ class Whole:
 
 @hookimpl
 def maskcheck_register_detectors():
-    return [DetectorSpec("whole", "the whole picture is one face", Whole)]
+    return [DetectorSpec("whole", "the whole picture is one face", Whole, api_version=1)]
 """
 
 

@@ -18,10 +18,10 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """Text from outside (a name, a licence, a message) as it may be shown: what is no letter becomes its escape.
+    r"""Text from outside (a name, a licence, a message) as it may be shown: what is no letter becomes its escape.
 
-    Control characters, marks of bidirectional text and lone surrogates become ``\\x1b``, ``\\u202e`` and the like; a
-    byte of a name that is no UTF-8 becomes ``\\xe9``.
+    Control characters, marks of bidirectional text and lone surrogates become ``\x1b``, ``\u202e`` and the like; a
+    byte of a name that is no UTF-8 becomes ``\xe9``.
 
     Args:
         text: Any text.
@@ -37,9 +37,9 @@ def _escape(character: str) -> str:
 
 
 def plain(text: str, style: str = "") -> Text:
-    """Text from outside for a rich table: :func:`printable`, and nothing in it is taken for markup or an emoji.
+    r"""Text from outside for a rich table: :func:`printable`, and nothing in it is taken for markup or an emoji.
 
-    Not ``rich.markup.escape``, which loses the backslash of ``C:\\[2020]``.
+    Not ``rich.markup.escape``, which loses the backslash of ``C:\[2020]``.
 
     Args:
         text: Any text.

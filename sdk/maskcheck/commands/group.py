@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
-from maskcheck.commands.exits import CANNOT_RUN
+from maskcheck.commands.console import printable
+from maskcheck.commands.exits import CANNOT_RUN, INTERRUPTED
+from maskcheck.commands.standard_streams import prepare_standard_streams
+from maskcheck.commands.stopping import end_process
 from maskcheck.errors import MaskCheckError
 
 
 class CommandGroup(click.Group):
     """A command with subcommands; errors that a user can mend become a message and status 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command, by default as the one that owns the process."""
+        if standalone_mode:
+            prepare_standard_streams()
+        return super().main(*args, standalone_mode=standalone_mode, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the command line."""
+        with _printable_errors():
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
@@ -22,7 +38,8 @@ class CommandGroup(click.Group):
         # should not; an application that embeds the SDK decides for itself.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
-            return super().invoke(ctx)
+            with _printable_errors():
+                return super().invoke(ctx)
         except MaskCheckError as error:
             message = str(error)
         except ImportError as error:  # numpy or OpenCV: they are required, so the installation is damaged
@@ -31,8 +48,26 @@ class CommandGroup(click.Group):
             if error.errno == errno.EPIPE:  # the reader of a pipe has gone, as `head` does: click ends quietly
                 raise
             message = f"cannot read or write {error.filename}: {error.strerror}" if error.filename else str(error)
-        click.echo(f"{ctx.info_name}: {message}", err=True)
+        except MemoryError as error:
+            message = f"not enough memory{f': {error}' if str(error) else ''}"
+        except KeyboardInterrupt:
+            click.echo(f"{ctx.info_name}: interrupted", err=True)
+            end_process(INTERRUPTED)  # not by way of threads that native code may hold
+        click.echo(f"{ctx.info_name}: {printable(message, keep=_LINES)}", err=True)
         return ctx.exit(CANNOT_RUN)
+
+
+_LINES = "\n"
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    """Names in what click says of wrong usage are made harmless."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = printable(error.message, keep=_LINES)
+        raise
 
 
 def require_extra(extra: str, *modules: str) -> None:

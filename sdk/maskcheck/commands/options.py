@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import click
 
+from maskcheck.pictures.sources import expand_home
 from maskcheck.runtime import Precision, check_device
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class FilePath(click.Path):
+    """A file or folder; a leading ``~`` is the home folder, which a shell leaves as it is in ``--output=~/x``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path that was meant."""
+        return super().convert(expand_home(value) if isinstance(value, str) else value, param, ctx)
+
+
+def _check_threads(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int | None:
+    if value is None:
+        return None
+    from maskcheck.runtime import MOST_THREADS
+
+    if value > MOST_THREADS:
+        raise click.BadParameter(
+            f"expected at most {MOST_THREADS}, got {value}: a session starts them all, which takes minutes beyond"
+        )
+    return value
 
 
 def _check_device(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
@@ -43,6 +65,7 @@ def session_options(command: Command) -> Command:
         click.option(
             "--threads",
             type=click.IntRange(1),
+            callback=_check_threads,
             help="Threads of the classifier.  [default: the CPUs that this process may use]",
         ),
         click.option(
@@ -55,7 +78,7 @@ def session_options(command: Command) -> Command:
         click.option(
             "--device", callback=_check_device, default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
         ),
-        click.option("--model", type=click.Path(), help="Classifier, an ONNX file.  [default: the embedded one]"),
+        click.option("--model", type=FilePath(), help="Classifier, an ONNX file.  [default: the embedded one]"),
     ):
         command = option(command)
     return command
@@ -92,6 +115,40 @@ def detector_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+_LIMITS = {
+    "max_megapixels": (click.FloatRange(min=0, min_open=True), 100, "Width times height of a picture, in millions."),
+    "max_side": (click.IntRange(1), 65_500, "Width and height of a picture, in pixels, each."),
+    "max_megabytes": (click.FloatRange(min=0, min_open=True), 500, "Size of a picture's file."),
+    "max_scans": (click.IntRange(1), 100, "Scans of a progressive JPEG, each of which costs time."),
+    "max_frames": (click.IntRange(1), 10_000, "Frames or pages that are counted; the first one is read."),
+}
+
+
+def limit_options(command: Command) -> Command:
+    """``--max-megapixels``, ``--max-side`` and the other limits of decoding, handed on as ``limits``."""
+
+    @functools.wraps(command)
+    def with_limits(*args: Any, **values: Any) -> Any:
+        from maskcheck.pictures.limits import DecodingLimits
+
+        given = {name: values.pop(name) for name in _LIMITS}
+        limits = DecodingLimits(
+            max_pixels=max(1, round(given["max_megapixels"] * 1e6)),
+            max_side=given["max_side"],
+            max_file_bytes=max(1, round(given["max_megabytes"] * 1e6)),
+            max_scans=given["max_scans"],
+            max_frames=given["max_frames"],
+        )
+        return command(*args, limits=limits, **values)
+
+    for name, (kind, default, text) in reversed(_LIMITS.items()):
+        option = click.option(
+            f"--{name.replace('_', '-')}", type=kind, default=default, show_default=True, help=f"Limit. {text}"
+        )
+        with_limits = option(with_limits)
+    return cast(Command, with_limits)
 
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

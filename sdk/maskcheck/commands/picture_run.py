@@ -1,0 +1,240 @@
+"""A run of ``maskcheck detect`` over its pictures: each result is written, drawn, shown and let go."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TypeAlias
+
+import click
+
+from maskcheck.commands.annotate import Annotator
+from maskcheck.commands.console import is_terminal, printable
+from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
+from maskcheck.commands.output_folder import RESULTS, OutputFolder, ResultsFile
+from maskcheck.commands.result_files import Form, ResultWriter, open_results
+from maskcheck.commands.running_table import Progress, RunningTable, Tally
+from maskcheck.commands.stopping import Stoppable
+from maskcheck.errors import SourceError
+from maskcheck.pictures.sources import LeftOut, Source, read_piped
+from maskcheck.pipeline import MaskPipeline
+from maskcheck.results import FrameResult
+
+_Answer: TypeAlias = tuple[Source, FrameResult, bytes | None]
+"""A picture, its result, and its bytes where they cannot be read again."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where results go.
+
+    Attributes:
+        folder: For annotated pictures and results; None for nowhere.
+        form: Of the results in it.
+        json_file: For lines of JSON.
+        standard_form: Of what goes to standard output; None if the table does.
+        standard_output: The stream for that.
+    """
+
+    folder: Path | None
+    form: Form
+    json_file: str | None
+    standard_form: Form | None
+    standard_output: IO[str] | None
+
+    def table_stream(self) -> IO[str] | None:
+        """Where the table goes, if anywhere."""
+        if self.standard_form is None:
+            return sys.stdout
+        return sys.stderr if is_terminal(sys.stderr) else None
+
+
+class PictureRun:
+    """Works on all pictures once, when called.
+
+    Args:
+        pipeline: It is warmed up.
+        sources: The pictures.
+        targets: Where results go.
+        left_out: What the search for pictures passed over.
+        min_confidence: Faces below it are unsure.
+        fail_on: Labels that make the run fail.
+
+    Attributes:
+        hangs: Whether a thread was still at work when the run ended.
+    """
+
+    def __init__(
+        self,
+        pipeline: MaskPipeline,
+        sources: Sequence[Source],
+        targets: Targets,
+        *,
+        left_out: LeftOut,
+        min_confidence: float,
+        fail_on: Sequence[str],
+    ) -> None:
+        self._pipeline = pipeline
+        self._sources = sources
+        self._targets = targets
+        self._left_out = left_out
+        self._min_confidence = min_confidence
+        self._tally = Tally(min_confidence, fail_on)
+        self._progress = Progress(len(sources))
+        self.hangs = False
+
+    def __call__(self) -> int:
+        """Work on the pictures.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            click.UsageError: Something would be overwritten.
+            OSError: Results cannot be written; those before are kept and summed up.
+            MaskCheckError: The classifier failed, or another run writes to the same place.
+        """
+        with ExitStack() as stack:
+            annotator = self._open_folder(stack)
+            files = self._open_files(stack)
+            writers = self._writers(files)
+            table = RunningTable(
+                self._targets.table_stream(),
+                (source.shown for source in self._sources),
+                keep_working=bool(files),
+            )
+            run = stack.enter_context(
+                Stoppable(lambda sources: _results(self._pipeline, sources), self._sources, on_stop=self._say_stopping)
+            )
+            failure: Exception | None = None
+            try:
+                for source, result, data in run:
+                    self._use(source, result, data, annotator, writers, table)
+            except Exception as error:  # what is done is kept and summed up first
+                failure = error
+            for file in files:
+                try:
+                    file.close()
+                except OSError as error:
+                    failure = failure or error
+            self._progress.clear()
+            if not isinstance(failure, BrokenPipeError):
+                table.close(*self._summary(stopped=run.status is not None or failure is not None))
+        self.hangs = run.hangs
+        if failure is not None:
+            raise failure
+        if run.status is not None:
+            return run.status
+        return SOMETHING_FAILED if self._tally.something_failed else SUCCESS
+
+    def _open_folder(self, stack: ExitStack) -> Annotator | None:
+        if self._targets.folder is None:
+            return None
+        folder = stack.enter_context(OutputFolder(self._targets.folder))
+        return Annotator(
+            folder.path,
+            self._sources,
+            own_folder=folder.is_own(),
+            min_confidence=self._min_confidence,
+            limits=self._pipeline.limits,
+        )
+
+    def _open_files(self, stack: ExitStack) -> list[ResultsFile]:
+        wanted: list[tuple[Path, Form, str]] = []
+        if self._targets.folder is not None:
+            wanted.append((self._targets.folder / RESULTS[self._targets.form], self._targets.form, "--output"))
+        if self._targets.json_file is not None:
+            wanted.append((Path(self._targets.json_file), "jsonl", "--json"))
+        labels = self._pipeline.classifier.labels
+        return [
+            stack.enter_context(ResultsFile(path, form, labels=labels, option=option, sources=self._sources))
+            for path, form, option in wanted
+        ]
+
+    def _writers(self, files: Sequence[ResultsFile]) -> list[ResultsFile | ResultWriter]:
+        targets = self._targets
+        if targets.standard_form is None or targets.standard_output is None:
+            return list(files)
+        labels = self._pipeline.classifier.labels
+        return [*files, open_results(targets.standard_form, targets.standard_output, labels=labels)]
+
+    def _use(
+        self,
+        source: Source,
+        result: FrameResult,
+        data: bytes | None,
+        annotator: Annotator | None,
+        writers: Sequence[ResultsFile | ResultWriter],
+        table: RunningTable,
+    ) -> None:
+        for writer in writers:
+            writer.write(result)
+        problem = ""
+        if annotator is not None and result.error is None:
+            try:
+                annotator.write(source, result, data)
+            except (OSError, ValueError) as error:
+                problem = f"not annotated: {_described(error)}"
+                self._tally.unwritten += 1
+        labels = self._tally.count(result)
+        self._progress.clear()
+        table.add(result, labels, problem)
+        if problem and not is_terminal(sys.stderr):  # where there is one, the table is on it
+            click.echo(printable(f"maskcheck: {source.shown} was {problem}"), err=True)
+        self._progress.show(self._tally.done)
+
+    def _say_stopping(self) -> None:
+        if is_terminal(sys.stderr):
+            self._progress.clear()
+            click.echo("maskcheck: stopping, pictures in work are finished; Ctrl-C once more stops at once", err=True)
+
+    def _summary(self, *, stopped: bool) -> Iterator[str]:
+        tally, targets = self._tally, self._targets
+        if stopped:
+            yield f"stopped after {tally.done} of {len(self._sources)}"
+        kept = ""
+        if targets.folder is not None:
+            kept = f"; annotated pictures and {RESULTS[targets.form]} are in {targets.folder}"
+        yield f"{tally}{kept}"
+        if tally.labels.total() > 1:
+            yield "faces: " + ", ".join(f"{count} {label}" for label, count in sorted(tally.labels.items()))
+        if self._left_out:
+            yield f"left out: {self._left_out}"
+
+
+def _described(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"cannot write {error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _results(pipeline: MaskPipeline, sources: Iterator[Source]) -> Iterator[_Answer]:
+    """A result for each source, in order; an error for what leads nowhere."""
+    waiting: deque[tuple[Source, bytes | None, SourceError | None]] = deque()
+
+    def pictures() -> Iterator[Path | bytes]:
+        for source in sources:
+            data, error = None, source.error
+            if source.piped:
+                try:
+                    data = read_piped(source, pipeline.limits)
+                except SourceError as failure:
+                    error = failure
+            waiting.append((source, data, error))
+            if error is None:
+                yield source.path if data is None else data
+
+    def failed() -> Iterator[_Answer]:
+        while waiting and waiting[0][2] is not None:
+            source, _, error = waiting.popleft()
+            yield source, FrameResult((), (0, 0), source=source.shown, error=error), None
+
+    for result in pipeline.stream(pictures()):
+        yield from failed()
+        source, data, _ = waiting.popleft()
+        yield source, result if data is None else replace(result, source=source.shown, frame=0), data
+    yield from failed()

@@ -1,0 +1,155 @@
+"""Files that are written whole or not at all, never through a link, and by one run at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+try:
+    import msvcrt
+except ImportError:
+    msvcrt = None  # type: ignore[assignment]
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_LOCKED_BYTE = 0x7FFF0000  # beyond what is written
+_TEMPORARY = ".maskcheck.part"
+_TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK})
+
+
+class InUse(OSError):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file while the context is open; the system lets go of it when the process ends, however it ends.
+
+    On a file system without locks, nothing is held.
+
+    Raises:
+        InUse: Another process holds it.
+        OSError: The file cannot be made.
+    """
+    descriptor = lock(path)
+    try:
+        yield
+    finally:
+        if os.name == "nt":  # which does not remove open files
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink()
+        else:
+            with suppress(OSError):
+                path.unlink()  # before the lock goes: whoever waits for it looks whether the file is still there
+            os.close(descriptor)
+
+
+def lock(path: Path) -> int:
+    """A descriptor of a file, made if missing, that holds its lock until it is closed.
+
+    Raises:
+        InUse: Another process holds it.
+        OSError: The file cannot be made, or is a link.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            elif msvcrt is not None:
+                os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)  # others cannot read a byte that is locked
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                os.close(descriptor)
+                raise InUse(error.errno, "in use by another process", str(path)) from None
+        if _is_still(path, descriptor):
+            return descriptor
+        os.close(descriptor)  # its holder removed it meanwhile
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def is_link(path: Path) -> bool:
+    """Whether a path is a symbolic link, or on Windows a junction."""
+    is_junction = getattr(os.path, "isjunction", None)  # from Python 3.12
+    return path.is_symlink() or (is_junction is not None and is_junction(path))
+
+
+def refuse_links(folder: Path, target: Path) -> None:
+    """Check that nothing on the way from a folder to a file in it is a link, nor is the file.
+
+    Raises:
+        OSError: It is, and says so.
+    """
+    here = folder
+    for part in target.relative_to(folder).parts:
+        here = here / part
+        if is_link(here):
+            raise OSError(errno.ELOOP, "it is a link, and links in the output folder are not followed", str(here))
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Write a file beside its place and put it there when it is whole, so that a full disk leaves no part of it.
+
+    Raises:
+        OSError: It cannot be written; what was there before stays.
+    """
+    temporary = target.with_name(_TEMPORARY)
+    try:
+        with open(create_anew(temporary), "wb") as file:
+            file.write(data)
+        temporary.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise OSError(error.errno, error.strerror or str(error), str(target)) from error
+
+
+def create_anew(path: Path) -> int:
+    """A descriptor to write a new file with; what had the name, which may be a link, is gone.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    with suppress(FileNotFoundError):
+        path.unlink()
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o666)
+
+
+def put_in_place(part: Path, target: Path, descriptor: int) -> None:
+    """Give a file that is written and locked its name, and close it.
+
+    Raises:
+        OSError: It cannot be moved there; it keeps its old name.
+    """
+    try:
+        if os.name == "nt":  # which does not move open files
+            os.close(descriptor)
+            descriptor = -1
+        part.replace(target)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path, links followed, is a file with content of its own: no folder, pipe or device."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
