@@ -39,7 +39,7 @@ class Squares:
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the detector known under the name ``squares``."""
     option = DetectorOption("smallest", int, 1, "side of the smallest square", minimum=1)
-    spec = DetectorSpec("squares", "Finds squares", Squares, (option,), default_min_score=0.5)
+    spec = DetectorSpec("squares", "Finds squares", Squares, (option,), default_min_score=0.5, api_version=1)
     find = DetectorRegistry.find
 
     def find_squares(registry: DetectorRegistry, name: str) -> RegisteredDetector:

@@ -166,12 +166,13 @@ def test_whatever_has_a_method_detect_is_a_detector() -> None:
     assert not isinstance(object(), Detector)
 
 
-def test_a_spec_without_an_api_version_is_of_the_first_version() -> None:
-    spec = DetectorSpec("mine", "Finds nothing", FindsNothing)
+def test_a_spec_says_which_api_it_was_written_for() -> None:
+    spec = DetectorSpec("mine", "Finds nothing", FindsNothing, api_version=1)
 
-    assert spec.api_version == 1
     assert spec.options == ()
     assert spec.default_min_score == 0
+    with pytest.raises(TypeError, match="api_version"):
+        DetectorSpec("mine", "Finds nothing", FindsNothing)  # type: ignore[call-arg]
 
 
 # --- DetectorOption

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -15,7 +15,8 @@ import pytest
 
 from maskcheck import DetectorNotFound, DetectorOption, DetectorOptionError, DetectorSpec, PluginError
 from maskcheck.detectors.haar.detector import HaarDetector
-from maskcheck.detectors.registry import DetectorRegistry, create_detector
+from maskcheck.detectors.registry import DetectorRegistry, check_options, create_detector
+from maskcheck.runtime import check_device
 
 GOOD = """
     from maskcheck import Detections, DetectorSpec, hookimpl
@@ -133,7 +134,7 @@ def test_a_plugin_may_offer_several_detectors(site: Site) -> None:
 
         @hookimpl
         def maskcheck_register_detectors():
-            return (DetectorSpec(name, "Finds nothing", object) for name in ("near", "far"))
+            return (DetectorSpec(name, "Finds nothing", object, api_version=1) for name in ("near", "far"))
         """,
     )
 
@@ -149,7 +150,7 @@ def test_a_plugin_may_be_an_object_in_a_module(site: Site) -> None:
         class Plugin:
             @hookimpl
             def maskcheck_register_detectors(self):
-                return [DetectorSpec("acme", "Finds nothing", object)]
+                return [DetectorSpec("acme", "Finds nothing", object, api_version=1)]
 
         plugin = Plugin()
         """,
@@ -232,7 +233,7 @@ NO_HOOK = "it registers no detector: maskcheck_register_detectors is missing"
             from maskcheck import DetectorSpec, hookimpl
             @hookimpl
             def maskcheck_register_detector():
-                return [DetectorSpec("mine", "Finds nothing", object)]
+                return [DetectorSpec("mine", "Finds nothing", object, api_version=1)]
             """,
             "unknown hook 'maskcheck_register_detector'",
             id="misspelt hook",
@@ -252,7 +253,7 @@ NO_HOOK = "it registers no detector: maskcheck_register_detectors is missing"
             from maskcheck import DetectorSpec, hookimpl
             @hookimpl
             def maskcheck_register_detectors():
-                return DetectorSpec("mine", "Finds nothing", object)
+                return DetectorSpec("mine", "Finds nothing", object, api_version=1)
             """,
             "TypeError: 'DetectorSpec' object is not iterable",
             id="hook gives a spec instead of a list",
@@ -388,7 +389,7 @@ def test_a_plugin_that_registers_one_name_twice_fails(site: Site) -> None:
         from maskcheck import DetectorSpec, hookimpl
         @hookimpl
         def maskcheck_register_detectors():
-            return [DetectorSpec("mine", "Finds nothing", object)] * 2
+            return [DetectorSpec("mine", "Finds nothing", object, api_version=1)] * 2
         """,
     )
 
@@ -479,13 +480,65 @@ def test_a_distribution_that_was_half_uninstalled_does_not_stop_the_others(site:
 
 
 @pytest.mark.parametrize(
-    "spec",
+    ("spec", "reason"),
     [
-        pytest.param("5, 'Finds nothing', object", id="name is a number"),
-        pytest.param("'mine', 'Finds nothing', object, options=DetectorOption('x', int, 1, 'x')", id="forgotten comma"),
+        pytest.param(
+            "5, 'Finds nothing', object, api_version=1", "name: expected a text, got 5", id="name is a number"
+        ),
+        pytest.param(
+            "'mine', 'Finds nothing', object, options=DetectorOption('x', int, 1, 'x'), api_version=1",
+            "expected a tuple of DetectorOption",
+            id="forgotten comma",
+        ),
+        *(
+            pytest.param(
+                f"{name!r}, 'Finds nothing', object, api_version=1",
+                f"name: expected letters, digits, '-', '_' and '.', the first one a letter or a digit, got {name!r}",
+                id=f"named {name}",
+            )
+            for name in ("a[/b]", "a:b", "a b", "-a", "\x1b[31ma", "gesicht\xe4")
+        ),
+        *(
+            pytest.param(
+                f"'mine', 'Finds nothing', object, default_min_score={score}, api_version=1",
+                f"default_min_score: expected {expected}, got {score}",
+                id=f"threshold {score}",
+            )
+            for score, expected in (
+                ("60", "a score in [0, 1]"),
+                ("-0.1", "a score in [0, 1]"),
+                ("'0.6'", "a number"),
+                ("None", "a number"),
+                ("True", "a number"),
+            )
+        ),
+        pytest.param(
+            "'mine', 'Finds nothing', object, default_min_score=float('nan'), api_version=1",
+            "expected a score in [0, 1], got nan",
+            id="threshold nan",
+        ),
+        *(
+            pytest.param(
+                f"'mine', 'Finds nothing', object, api_version={version}",
+                f"api_version: expected a whole number, got {version}",
+                id=f"API {version}",
+            )
+            for version in ("[1]", "'1'", "None", "1.0", "True")
+        ),
+        pytest.param("'mine', 'Finds nothing', object", "api_version", id="no API"),
+        pytest.param(
+            "'mine', 'Finds nothing', object, (DetectorOption('a b', int, 1, 'x'),), api_version=1",
+            "DetectorOption.name: expected a Python name, got 'a b'",
+            id="option that is no keyword",
+        ),
+        pytest.param(
+            "'mine', 'Finds nothing', object, (DetectorOption('a', list, 1, 'x'),), api_version=1",
+            "DetectorOption.type: expected int, float, str or bool, got <class 'list'>",
+            id="option of another type",
+        ),
     ],
 )
-def test_a_spec_with_fields_of_other_types_is_a_failure_of_its_plugin(site: Site, spec: str) -> None:
+def test_a_spec_that_cannot_be_is_a_failure_of_its_plugin(site: Site, spec: str, reason: str) -> None:
     site.install("acme-faces", good("acme"))
     site.install(
         "broken-faces",
@@ -500,7 +553,51 @@ def test_a_spec_with_fields_of_other_types_is_a_failure_of_its_plugin(site: Site
 
     with pytest.raises(DetectorNotFound, match="there are: haar, haar-plain, whole-picture, acme"):
         registry.find("unknown")
-    assert [failed.distribution for failed in registry.failed()] == ["broken-faces"]
+    (failed,) = registry.failed()
+    assert failed.distribution == "broken-faces"
+    assert reason in failed.reason
+
+
+def test_a_distribution_whose_metadata_cannot_be_read_is_listed_as_failed(site: Site) -> None:
+    class Damaged(Distribution):
+        def read_text(self, filename: str) -> str | None:
+            raise PermissionError(13, "Permission denied", filename)
+
+        def locate_file(self, path: Any) -> Any:
+            raise NotImplementedError
+
+    site.install("acme-faces", good("acme"))
+    damaged = EntryPoint("ghost", "plugin_of_ghost", "maskcheck")
+    vars(damaged)["dist"] = Damaged()
+    registry = DetectorRegistry(lambda: [damaged, *site.entry_points()])
+
+    assert names(registry) == ["haar", "haar-plain", "whole-picture", "acme"]
+    (failed,) = registry.failed()
+    assert (failed.name, failed.advice) == ("ghost", "install it again")
+    assert "the metadata of its distribution cannot be read: PermissionError" in failed.reason
+    with pytest.raises(PluginError, match="metadata of its distribution cannot be read"):
+        registry.find("ghost")
+
+
+def test_one_damaged_distribution_does_not_hide_the_plugins_of_others(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Damaged(Distribution):
+        def read_text(self, filename: str) -> str | None:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, filename)
+
+        def locate_file(self, path: Any) -> Any:
+            raise NotImplementedError
+
+    def fails(**_arguments: Any) -> Any:
+        raise KeyError("Name")  # what a newer Python raises while it looks through all of them
+
+    site.install("acme-faces", good("acme"))
+    sound = [point.dist for point in site.entry_points()]
+    monkeypatch.setattr("maskcheck.detectors.plugins.entry_points", fails)
+    monkeypatch.setattr("maskcheck.detectors.plugins.distributions", lambda: [Damaged(), *sound])
+
+    assert names(DetectorRegistry()) == ["haar", "haar-plain", "whole-picture", "acme"]
 
 
 def test_an_entry_point_of_no_known_distribution_is_used_all_the_same(site: Site) -> None:
@@ -572,7 +669,7 @@ OPTIONS = (
 
 
 def spec_of(factory: Callable[..., Any], options: tuple[DetectorOption, ...] = OPTIONS) -> DetectorSpec:
-    return DetectorSpec("mine", "Finds nothing", factory, options=options)
+    return DetectorSpec("mine", "Finds nothing", factory, options=options, api_version=1)
 
 
 def made_with(options: dict[str, Any] | None) -> dict[str, Any]:
@@ -603,6 +700,23 @@ def test_the_options_of_the_built_in_detector_reach_it() -> None:
 
 def test_a_detector_made_from_its_declared_defaults_is_the_default_detector() -> None:
     assert create_detector(DetectorRegistry(list).find("haar").spec) == HaarDetector()
+
+
+def test_none_is_the_default_so_that_a_receipt_can_be_used_again() -> None:
+    spec = DetectorRegistry(list).find("haar").spec
+    receipt = check_options(spec, {"min_size": 40})
+
+    assert receipt["enlarge"] is None
+    assert check_options(spec, receipt) == receipt
+    assert made_with({"size": None, "mode": "far"}) == {"size": 320, "strict": False, "mode": "far"}
+
+
+def test_an_option_may_bring_a_check_of_its_own() -> None:
+    option = DetectorOption("device", str, "auto", "where to run", check=check_device)
+
+    assert create_detector(spec_of(Recorder, (option,)), {"device": "cuda:1"})
+    with pytest.raises(DetectorOptionError, match="option device of detector mine: .*expected auto, cpu, cuda or cuda"):
+        create_detector(spec_of(Recorder, (option,)), {"device": "tpu"})
 
 
 def test_an_unknown_option_is_refused_with_the_right_ones() -> None:

@@ -12,8 +12,9 @@ module (or an object) with one function::
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -27,6 +28,9 @@ PROJECT = "maskcheck"
 
 API_VERSIONS = frozenset({1})
 """Versions of this interface that the host understands."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""What a name may be: a colon would be that of ``distribution:name``, and brackets speak to terminals."""
 
 OptionValue: TypeAlias = int | float | str | bool
 
@@ -123,6 +127,10 @@ class Detector(Protocol):
     def detect(self, image: BGRImage, /) -> Detections:
         """Find the faces of one picture.
 
+        Two further attributes are used where a detector has them: ``default_min_score``, the score from which a user
+        sees a face (0 without it), and ``warm_up()``, which loads now what the first picture would wait for, or
+        raises a ``MaskCheckError``.
+
         Args:
             image: uint8 (H, W, 3), BGR, of any size from 1 x 1; not to be changed. It may be a view with any strides.
 
@@ -144,6 +152,11 @@ class DetectorOption:
         minimum: Least value, for numbers.
         maximum: Greatest value, for numbers.
         choices: Allowed values, if they are few.
+        check: Called with a value of the type; raises a ValueError that says what is allowed, where `minimum`,
+            `maximum` and `choices` cannot.
+
+    Raises:
+        TypeError: `name` is no Python name, or `type` none of the four.
     """
 
     name: str
@@ -153,6 +166,13 @@ class DetectorOption:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[OptionValue, ...] | None = None
+    check: Callable[[Any], object] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise TypeError(f"DetectorOption.name: expected a Python name, got {self.name!r}")
+        if self.type not in (int, float, str, bool):
+            raise TypeError(f"DetectorOption.type: expected int, float, str or bool, got {self.type!r}")
 
     def parse(self, value: Any) -> OptionValue:
         """Turn text or a Python value into a value of the option.
@@ -168,6 +188,8 @@ class DetectorOption:
         too_high = self.maximum is not None and not isinstance(parsed, str) and parsed > self.maximum
         if too_low or too_high or (self.choices is not None and parsed not in self.choices):
             raise ValueError(f"expected {self.allowed}, got {value!r}")
+        if self.check is not None:
+            self.check(parsed)
         return parsed
 
     @property
@@ -201,16 +223,18 @@ class DetectorSpec:
     """A detector as a plugin offers it.
 
     Attributes:
-        name: What users type.
+        name: What users type: letters, digits, ``-``, ``_`` and ``.``, the first one a letter or a digit.
         summary: One line for listings.
         factory: Makes the detector from its options, given as keywords. It should be quick: heavy things (model
             files, sessions) are for the first ``detect``.
         options: The keywords that the factory takes.
-        default_min_score: Detections with a lower score are not reported unless the user asks for them.
-        api_version: Version of this interface that the plugin was written for.
+        default_min_score: In [0, 1]; detections with a lower score are not reported unless the user asks for them.
+        api_version: Version of this interface that the plugin was written for: 1. It has no default, which would be
+            that of the host, whatever the plugin was written for.
 
     Raises:
-        TypeError: A field of another type.
+        TypeError: A field of another type, or no `api_version`.
+        ValueError: A name with other characters, or a score that is none.
     """
 
     name: str
@@ -218,17 +242,29 @@ class DetectorSpec:
     factory: Callable[..., Detector]
     options: tuple[DetectorOption, ...] = ()
     default_min_score: float = 0.0
-    api_version: int = 1
+    api_version: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        for field in ("name", "summary"):
-            value = getattr(self, field)
+        for name in ("name", "summary"):
+            value = getattr(self, name)
             if not isinstance(value, str) or not value:
-                raise TypeError(f"DetectorSpec.{field}: expected a text, got {value!r}")
+                raise TypeError(f"DetectorSpec.{name}: expected a text, got {value!r}")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"DetectorSpec.name: expected letters, digits, '-', '_' and '.', the first one a letter or a digit,"
+                f" got {self.name!r}"
+            )
         if not callable(self.factory):
             raise TypeError(f"DetectorSpec.factory: expected a class or function, got {self.factory!r}")
         if not isinstance(self.options, tuple) or not all(isinstance(one, DetectorOption) for one in self.options):
             raise TypeError(f"DetectorSpec.options: expected a tuple of DetectorOption, got {self.options!r}")
+        score = self.default_min_score
+        if isinstance(score, bool) or not isinstance(score, (int, float)):
+            raise TypeError(f"DetectorSpec.default_min_score: expected a number, got {score!r}")
+        if not 0 <= score <= 1:
+            raise ValueError(f"DetectorSpec.default_min_score: expected a score in [0, 1], got {score!r}")
+        if isinstance(self.api_version, bool) or not isinstance(self.api_version, int):
+            raise TypeError(f"DetectorSpec.api_version: expected a whole number, got {self.api_version!r}")
 
 
 class HookSpecs:

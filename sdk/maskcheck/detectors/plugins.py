@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 
 import pluggy
 
@@ -76,13 +76,15 @@ class Plugin:
 
     @classmethod
     def of_entry_point(cls, entry_point: EntryPoint, policy: PluginPolicy) -> Plugin:
-        """The plugin of an entry point, unless it is not to be loaded."""
-        metadata = PluginMetadata(
-            name=entry_point.name,
-            distribution=_field(entry_point, "Name") or UNKNOWN,
-            version=_field(entry_point, "Version"),
-            summary=_field(entry_point, "Summary"),
-        )
+        """The plugin of an entry point, unless it is not to be loaded, or nobody knows whose it is."""
+        try:
+            fields = {key: _field(entry_point, key) for key in ("Name", "Version", "Summary")}
+        except Exception as error:  # of a distribution without METADATA, newer Pythons say so, in words of their own
+            plugin = cls(PluginMetadata(entry_point.name, UNKNOWN, ""), entry_point.load)
+            reason = f"the metadata of its distribution cannot be read: {type(error).__name__}: {error}"
+            plugin._loaded = (), (plugin._failure(entry_point.name, _in_a_line(reason), "install it again"),)
+            return plugin
+        metadata = PluginMetadata(entry_point.name, fields["Name"] or UNKNOWN, fields["Version"], fields["Summary"])
         plugin = cls(metadata, entry_point.load)
         objection = policy.objection(metadata)
         if objection:
@@ -104,8 +106,10 @@ class Plugin:
     def _load(self) -> tuple[tuple[DetectorSpec, ...], tuple[FailedPlugin, ...]]:
         try:
             specs = _specs_of(self._read())
-        except (Exception, SystemExit) as error:  # whatever a plugin does at import, the host goes on
-            reason = " ".join(f"{type(error).__name__}: {error}".strip(": ").split())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a plugin does at import, the host goes on
+            reason = _in_a_line(f"{type(error).__name__}: {error}".strip(": "))
             return (), (self._failure(self.metadata.name, reason, f"mend or update it{self._upgrade}"),)
         usable = tuple(spec for spec in specs if spec.api_version in API_VERSIONS)
         return usable, tuple(self._foreign(spec) for spec in specs if spec.api_version not in API_VERSIONS)
@@ -121,7 +125,7 @@ class Plugin:
 
     def _foreign(self, spec: DetectorSpec) -> FailedPlugin:
         supported = ", ".join(map(str, sorted(API_VERSIONS)))
-        newer = isinstance(spec.api_version, int) and spec.api_version > max(API_VERSIONS)
+        newer = spec.api_version > max(API_VERSIONS)
         return self._failure(
             spec.name,
             f"it was written for plugin API {spec.api_version}, this maskcheck speaks {supported}",
@@ -173,6 +177,26 @@ class PluginPolicy:
 def canonical(distribution: str) -> str:
     """Name of a distribution as the packaging standards compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def installed_entry_points() -> list[EntryPoint]:
+    """Entry points of all installed plugins; a distribution whose files are damaged does not hide those of others."""
+    try:
+        return list(entry_points(group=PROJECT))
+    except Exception:  # of one distribution; it does not say which
+        found = [point for distribution in distributions() for point in _entry_points_of(distribution)]
+        return list({(point.name, point.value): point for point in reversed(found)}.values())[::-1]
+
+
+def _entry_points_of(distribution: Distribution) -> list[EntryPoint]:
+    try:
+        return list(distribution.entry_points.select(group=PROJECT))
+    except Exception:  # damaged: what it offers cannot be known
+        return []
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _field(entry_point: EntryPoint, key: str) -> str:

@@ -10,13 +10,21 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from maskcheck._version import __version__
 from maskcheck.detectors import built_in
-from maskcheck.detectors.api import PROJECT, Detector, DetectorSpec, OptionValue
-from maskcheck.detectors.plugins import UNKNOWN, FailedPlugin, Plugin, PluginMetadata, PluginPolicy, canonical
+from maskcheck.detectors.api import Detector, DetectorSpec, OptionValue
+from maskcheck.detectors.plugins import (
+    UNKNOWN,
+    FailedPlugin,
+    Plugin,
+    PluginMetadata,
+    PluginPolicy,
+    canonical,
+    installed_entry_points,
+)
 from maskcheck.errors import DetectorNotFound, DetectorOptionError, PluginError
 
 BUILT_IN = "maskcheck"
@@ -54,7 +62,7 @@ class DetectorRegistry:
         *,
         policy: PluginPolicy | None = None,
     ) -> None:
-        self._find_plugins = find_plugins or (lambda: entry_points(group=PROJECT))
+        self._find_plugins = find_plugins or installed_entry_points
         self._policy = policy
         self._built_in = Plugin(PluginMetadata("haar", BUILT_IN, __version__), lambda: built_in)
         self._installed: tuple[Plugin, ...] | None = None
@@ -163,7 +171,7 @@ def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None
 
     Args:
         spec: Which detector.
-        options: Values by name, as Python values or as text.
+        options: Values by name, as Python values or as text; None for the default, as a receipt has it.
 
     Raises:
         DetectorOptionError: No such option, or a value that it does not take.
@@ -172,7 +180,9 @@ def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None
     values = check_options(spec, options)
     try:
         detector = spec.factory(**values)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a plugin raises, the host goes on
         raise PluginError(f"detector {spec.name} cannot be made: {error}", plugin=spec.name) from error
     if not isinstance(detector, Detector):
         raise PluginError(
@@ -187,7 +197,7 @@ def check_options(spec: DetectorSpec, options: Mapping[str, Any] | None = None) 
 
     Args:
         spec: Which detector.
-        options: Values by name, as Python values or as text.
+        options: Values by name, as Python values or as text; None for the default, as a receipt has it.
 
     Raises:
         DetectorOptionError: No such option, or a value that it does not take.
@@ -200,6 +210,8 @@ def check_options(spec: DetectorSpec, options: Mapping[str, Any] | None = None) 
             raise DetectorOptionError(
                 f"detector {spec.name} has no option {name!r}; its options: {known}", detector=spec.name, option=name
             )
+        if value is None:
+            continue
         try:
             values[name] = declared[name].parse(value)
         except ValueError as error:

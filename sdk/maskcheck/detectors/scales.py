@@ -10,6 +10,7 @@ import numpy as np
 
 from maskcheck.detectors.api import DetectorOption
 from maskcheck.pictures.decoding import BGRImage
+from maskcheck.runtime import check_device
 
 
 def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOption, ...]:
@@ -29,7 +30,7 @@ def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOptio
             minimum=0.1,
             maximum=8,
         ),
-        DetectorOption("device", str, "auto", "auto, cpu, cuda or cuda:N"),
+        DetectorOption("device", str, "auto", "auto, cpu, cuda or cuda:N", check=check_device),
         DetectorOption("threads", int, None, "threads [default: the CPUs that it may use]", minimum=1, maximum=1024),
     )
 

@@ -41,4 +41,4 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
     least = DetectorOption(
         "min_area", float, SkinDetector.min_area, "smallest patch, as a share of the picture", minimum=0, maximum=1
     )
-    return [DetectorSpec("skin", "patches of skin colour; a template, not for use", SkinDetector, (least,))]
+    return [DetectorSpec("skin", "patches of skin colour; a template", SkinDetector, (least,), api_version=1)]
