@@ -32,8 +32,8 @@ class MaskClassifier:
     What is not given is taken from the choice of ``maskcheck doctor --tune``, if there is one for this model and
     machine. A `device` other than ``auto``, `providers` or a `precision` of yours puts that choice aside.
 
-    A model file is data, but what it computes is its maker's: memory is not limited, and one operation is not
-    interrupted. Files of strangers belong into a process that may be ended.
+    A model file is data, but what it computes is its maker's: give files of strangers a `timeout` and a `max_memory`,
+    and run them in a process that may be ended, because one long operation of a model is not interrupted.
 
     Args:
         model: An ONNX file made by ``maskcheck-export``; by default, the embedded one. Weights in other files are
@@ -49,6 +49,9 @@ class MaskClassifier:
         timeout: Seconds that loading the model may take, and each run. By default, a model other than the embedded one
             has 60 seconds to load, and 60 for its first run on up to 32 faces; later runs have no limit. A provider
             that compiles for longer, as TensorRT may, needs more.
+        max_memory: Bytes that runs on the CPU may take: of all classifiers in this process that have this limit, which
+            is the same for each of them. Weights come on top, up to a few times the size of the file. By default, there
+            is no limit. A process that is forked after a first use cannot have one.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -65,6 +68,7 @@ class MaskClassifier:
         batch_size: int | None = None,
         precision: Precision = "auto",
         timeout: float | None = None,
+        max_memory: int | None = None,
     ) -> None:
         self._asked: dict[str, Any] = {
             "model": model,
@@ -74,6 +78,7 @@ class MaskClassifier:
             "batch_size": batch_size,
             "precision": precision,
             "timeout": timeout,
+            "max_memory": max_memory,
         }
         execution = plan_execution(**self._asked)
         self._session = execution.session

@@ -31,6 +31,9 @@ MOST_BATCH_SIZE = 1024
 """Largest batch size: memory grows with the largest run, by megabytes a face, and from some tens of faces on nothing is
 gained."""
 
+LEAST_MEMORY = 10_000_000
+"""Least limit of memory, in bytes, that can be set: with less, not even a small classifier runs."""
+
 FIRST_TIMEOUT = 60.0
 """Seconds that loading a file of the caller's, and its first run, may take by default."""
 
@@ -94,6 +97,7 @@ def plan_execution(
     precision: Precision,
     batch_size: int | None,
     timeout: float | None = None,
+    max_memory: int | None = None,
 ) -> Execution:
     """How a model is to run. What is asked for wins; the tuned choice, as a whole, over what the CPU's flags say.
 
@@ -112,9 +116,12 @@ def plan_execution(
             f"batch_size: expected at most {MOST_BATCH_SIZE}, got {shortened(batch_size)};"
             " memory grows with it, and from some tens of faces on nothing is gained"
         )
+    if max_memory is not None and max_memory < LEAST_MEMORY:
+        raise ValueError(f"max_memory: expected {LEAST_MEMORY} bytes or more, or None, got {shortened(max_memory)}")
     embedded = is_embedded(path)
     limits: dict[str, Any] = {
         "timeout": timeout,
+        "max_memory": max_memory,
         "first_timeout": None if embedded else FIRST_TIMEOUT,
         "trusted": embedded,  # its hash is checked before it is loaded
     }

@@ -25,6 +25,7 @@ from maskcheck.errors import (
     RuntimeUnavailable,
 )
 from maskcheck.forking import renew_after_fork
+from maskcheck.memory_limits import bounded_memory
 from maskcheck.onnx_file import has_external_data
 from maskcheck.texts import shortened
 from maskcheck.time_limits import RunLimit, TimeIsOver, do_within
@@ -156,6 +157,7 @@ class OnnxSession:
         timeout: Seconds that loading the file may take, and each run; by default, there is no limit. A run that takes
             longer ends between two operations of the model.
         first_timeout: Limit for loading and for the first run where there is no `timeout`.
+        max_memory: Bytes that runs on the CPU may take, of all sessions in the process that have this limit.
         trusted: Whether the caller knows the file by its hash: it is loaded by its path, which saves a copy.
     """
 
@@ -171,6 +173,7 @@ class OnnxSession:
         prepare: Callable[[bytes], bytes] | None = None,
         timeout: float | None = None,
         first_timeout: float | None = None,
+        max_memory: int | None = None,
         trusted: bool = False,
     ) -> None:
         check_device(device)
@@ -195,6 +198,7 @@ class OnnxSession:
         self.prepare = prepare
         self.timeout = timeout
         self.first_timeout = first_timeout
+        self.max_memory = max_memory
         self.trusted = trusted
         self._sha256: str | None = None
         self.renew()
@@ -388,6 +392,8 @@ class OnnxSession:
         entries = {**_SPINNING}
         if self._runs_in_float(provider):
             entries["session.disable_quant_qdq"] = "1"
+        if self.max_memory is not None:
+            entries |= bounded_memory(runtime, self.max_memory)
         if isinstance(model, bytes):
             entries["session.load_model_format"] = "ONNX"  # and not the runtime's own format, which nothing here checks
             # A folder that cannot be, below a file: if all else failed, no other file is found.
@@ -445,6 +451,7 @@ _CONFIGURATION = (
     "prepare",
     "timeout",
     "first_timeout",
+    "max_memory",
     "trusted",
 )
 _FATAL = 4  # all that goes wrong comes as an exception; a log would print names in the file to the terminal
