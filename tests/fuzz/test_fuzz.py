@@ -23,7 +23,7 @@ def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("what", "count"), [("pictures", 200)])
+@pytest.mark.parametrize(("what", "count"), [("pictures", 200), ("models", 20)])
 def test_a_small_portion_passes(what: str, count: int) -> None:
     run = fuzz(what, "--count", str(count), "--seed", "1")
     assert f"{count} {what}, seed 1," in run.stdout, run.stdout + run.stderr
