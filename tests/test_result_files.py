@@ -6,16 +6,18 @@ import csv
 import io
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from maskcheck import Face, FrameResult, ImageError
 from maskcheck.coco import read_coco
+from maskcheck.commands import main
 from maskcheck.commands.result_files import Form, open_results
 
 LABELS = ("with_mask", "without_mask", "mask_worn_incorrectly")
@@ -281,3 +283,49 @@ def test_coco_is_read_by_the_fields_own_tools() -> None:
     evaluation = tools.COCOeval_faster(truth, found, iouType="bbox", print_function=lambda *_: None)
     evaluation.run()
     assert evaluation.stats_as_dict["AP_50"] == pytest.approx(1.0)
+
+
+# --- as ``maskcheck detect`` writes them
+
+
+@pytest.fixture
+def detected(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What ``maskcheck detect`` writes to standard output, with the toy model."""
+    # The command lifts Pillow's limit for its process, which here is also that of the other tests.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+
+    def detect(*arguments: str | Path) -> str:
+        command = ["detect", "--model", str(toy_model), *map(str, arguments)]
+        return CliRunner().invoke(main, command, catch_exceptions=False).stdout
+
+    return detect
+
+
+def test_detect_writes_whole_coco_to_standard_output(
+    detected: Callable[..., str], portrait: Path, tmp_path: Path
+) -> None:
+    content = json.loads(detected(portrait, tmp_path / "missing.jpg", "--format", "coco"))
+
+    assert [image["file_name"] for image in content["images"]] == [str(portrait)]
+    assert [one["name"] for one in content["categories"]] == ["bright", "dark"]
+    assert len(content["annotations"]) == 1
+    assert [one["type"] for one in content["maskcheck_errors"]] == ["SourceError"]
+
+
+def test_detect_writes_csv_to_standard_output(detected: Callable[..., str], portrait: Path, tmp_path: Path) -> None:
+    found, missing = table(detected(portrait, tmp_path / "missing.jpg", "--format", "csv"))
+
+    assert found["source"] == str(portrait)
+    assert found["label"] in ("bright", "dark")
+    assert missing["error"].startswith("SourceError: ")
+
+
+@pytest.mark.parametrize(("form", "name"), [("csv", "results.csv"), ("coco", "annotations.json")])
+def test_detect_writes_the_form_into_the_folder_of_output(
+    detected: Callable[..., str], form: str, name: str, portrait: Path, tmp_path: Path
+) -> None:
+    expected = detected(portrait, "--format", form)
+
+    detected(portrait, "--format", form, "--output", tmp_path / "output")
+
+    assert (tmp_path / "output" / name).read_text(encoding="utf-8") == expected
