@@ -26,6 +26,8 @@ class FoundFaces:
         source: Path of the picture, if it has one.
         frame: Position in its source.
         notes: What was left out so far.
+        cut: Crops of all, or None if they are cut when they are needed.
+        pixels: The picture, if so.
     """
 
     boxes: NDArray[np.float64]
@@ -35,46 +37,25 @@ class FoundFaces:
     source: str | None
     frame: int
     notes: tuple[str, ...]
-    _crops: Crops | None
-    _pixels: BGRImage | None
-
-    @classmethod
-    def of(
-        cls,
-        pixels: BGRImage,
-        boxes: NDArray[np.float64],
-        scores: NDArray[np.float32],
-        classifier: MaskClassifier,
-        *,
-        timings: Timings,
-        source: str | None,
-        frame: int,
-        notes: tuple[str, ...],
-    ) -> FoundFaces:
-        """Cut the faces out now, unless they take more memory than the picture itself, as hundreds may."""
-        height, width = pixels.shape[:2]
-        few = len(boxes) <= classifier.batch_size or len(boxes) * 3 * classifier.info.input_size**2 <= pixels.nbytes
-        return cls(
-            boxes,
-            scores,
-            (width, height),
-            timings,
-            source,
-            frame,
-            notes,
-            classifier.crop(pixels, boxes) if few else None,
-            None if few else pixels,
-        )
+    cut: Crops | None
+    pixels: BGRImage | None
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def crops(self, chosen: slice, classifier: MaskClassifier) -> Crops:
         """Crops of some of the faces: uint8 (N, S, S, 3), RGB."""
-        if self._crops is not None:
-            return self._crops[chosen]
-        assert self._pixels is not None
-        return classifier.crop(self._pixels, self.boxes[chosen])
+        if self.cut is not None:
+            return self.cut[chosen]
+        assert self.pixels is not None
+        return classifier.crop(self.pixels, self.boxes[chosen])
+
+
+def cut_if_smaller(pixels: BGRImage, boxes: NDArray[np.float64], classifier: MaskClassifier) -> Crops | None:
+    """Crops of all faces of a picture; None if they are many and take more memory than the picture itself."""
+    if len(boxes) > classifier.batch_size and len(boxes) * 3 * classifier.info.input_size**2 > pixels.nbytes:
+        return None
+    return classifier.crop(pixels, boxes)
 
 
 def batches(found: Iterable[FoundFaces | FrameResult], limit: int) -> Iterator[list[FoundFaces | FrameResult]]:

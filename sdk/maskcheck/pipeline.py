@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from numbers import Real
 from pathlib import Path
 from time import perf_counter
@@ -21,7 +21,7 @@ from PIL import Image
 
 from maskcheck._version import __version__
 from maskcheck.ahead import Interruption, map_ahead
-from maskcheck.batching import FoundFaces, batches, classify
+from maskcheck.batching import FoundFaces, batches, classify, cut_if_smaller
 from maskcheck.classifier import MaskClassifier
 from maskcheck.cpu import default_thread_count
 from maskcheck.detectors.api import Detector, OptionValue
@@ -318,8 +318,9 @@ class MaskPipeline:
         if not isinstance(value, Real) or not 0 <= value <= 1:
             raise ValueError(f"min_score: expected a number in [0, 1], got {value!r}")
         self._min_score: float = float(value)
+        self.__dict__.pop("receipt", None)  # it says what is in force
 
-    @property
+    @cached_property
     def receipt(self) -> Receipt:
         """Detector, model, providers and versions that results are made with; loads the classifier."""
         return Receipt(
@@ -337,7 +338,7 @@ class MaskPipeline:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_has_run": False}
+        return {key: value for key, value in self.__dict__.items() if key != "receipt"} | {"_has_run": False}
 
     def _detect(self, job: _Job) -> FoundFaces:
         if job.refused is not None:
@@ -348,26 +349,27 @@ class MaskPipeline:
         decoded = perf_counter()
         job.decoded(pixels, picture.notes, _ms(decoded - started))
         detections = run_detector(self.detector, pixels, name=self.detector_name)
-        detections = detections[np.argsort(-detections.scores, kind="stable")]
-        detections = detections[detections.scores >= self.min_score]
-        boxes, inside = _clip(detections.boxes.astype(np.float64), pixels)
-        boxes, scores = boxes[inside], detections.scores[inside]
+        order = np.argsort(-detections.scores, kind="stable")
+        order = order[detections.scores[order] >= self.min_score]
+        boxes, inside = _clip(detections.boxes[order].astype(np.float64), pixels)
+        boxes, scores = boxes[inside], detections.scores[order][inside]
         notes = job.notes
         if len(boxes) > self.max_faces:
             left_out = f"only the best {self.max_faces:,} of {len(boxes):,} faces were classified; raise max_faces"
             boxes, scores, notes = boxes[: self.max_faces], scores[: self.max_faces], (*notes, left_out)
         detected = perf_counter()
-        found = FoundFaces.of(
-            pixels,
+        crops = cut_if_smaller(pixels, boxes, self.classifier)
+        return FoundFaces(
             boxes,
             scores,
-            self.classifier,
-            timings=replace(job.timings, detect=_ms(detected - decoded)),
+            size=job.size,
+            timings=Timings(job.timings.decode, _ms(detected - decoded), _ms(perf_counter() - detected)),
             source=job.source,
             frame=job.frame,
             notes=notes,
+            cut=crops,
+            pixels=pixels if crops is None else None,
         )
-        return replace(found, timings=replace(found.timings, classify=_ms(perf_counter() - detected)))
 
     def _finish(self, held: Sequence[FoundFaces | FrameResult]) -> list[FrameResult]:
         """Classify the faces of several pictures together."""

@@ -93,7 +93,9 @@ def are_shares(boxes: NDArray[np.floating], pixels: BGRImage) -> bool:
         boxes: (N, 4).
         pixels: uint8 (H, W, 3).
     """
-    return min(pixels.shape[:2]) > _FEW_PIXELS and len(boxes) > 0 and bool(((boxes >= 0) & (boxes <= 1)).all())
+    if min(pixels.shape[:2]) <= _FEW_PIXELS or len(boxes) == 0:
+        return False
+    return bool(boxes.max() <= 1 and boxes.min() >= 0)
 
 
 def _check_boxes(boxes: NDArray[np.float32], pixels: BGRImage, name: str) -> None:
