@@ -144,6 +144,8 @@ class Receipt:
 class FrameResult:
     """All faces of one picture or video frame. Iterating it gives the faces; none is a normal result.
 
+    A notebook shows the annotated picture if the result is of a file, else a table of the faces.
+
     Attributes:
         faces: In order of falling detection score.
         size: ``(width, height)`` of the upright picture in pixels; ``(0, 0)`` if it could not be read.
