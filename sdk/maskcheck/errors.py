@@ -18,7 +18,7 @@
     ├── PluginError                a detector plugin is broken
     ├── DetectorOptionError        an option that the detector does not take (also a ValueError)
     ├── ImageError                 a picture cannot be decoded (also a ValueError)
-    │   └── ImageTooLarge          its header claims more pixels than the limit
+    │   └── ImageTooLarge          its file or header is above a limit (pixels, sides, bytes, scans)
     ├── PackageNotInstalled        an optional package that is asked for is missing (also an ImportError)
     ├── PictureTimeout             a picture took longer than its time limit (also a TimeoutError)
     └── SourceError                a path that leads to no picture
@@ -183,16 +183,18 @@ class ImageError(MaskCheckError, ValueError):
 
 
 class ImageTooLarge(ImageError):
-    """The picture has more pixels than the limit; it was refused before decoding.
+    """Decoding the picture costs more than a limit allows; it was refused before.
 
     Attributes:
-        pixels: What the header claims, width times height.
-        limit: The most that is decoded.
+        pixels: What the header claims, width times height; 0 where the file was refused before its header was read.
+        what: The limit, by its name in :class:`DecodingLimits`: ``max_pixels``, ``max_side``, ...
+        limit: Its value.
     """
 
-    def __init__(self, message: str, *, source: str | None, pixels: int, limit: int) -> None:
+    def __init__(self, message: str, *, source: str | None, pixels: int, limit: int, what: str = "max_pixels") -> None:
         super().__init__(message, source=source)
         self.pixels = pixels
+        self.what = what
         self.limit = limit
 
 

@@ -14,11 +14,13 @@ class DecodingLimits:
     """Most that a picture may have; one that has more is refused with :class:`ImageTooLarge` before it is decoded.
 
     Attributes:
-        max_pixels: Width times height.
+        max_pixels: Width times height. A JPEG 2000, which costs several times as much, counts as 2 pixels for each of a
+            tile and as 100 for each of its code blocks, if that is more.
         max_side: Width and height, in pixels, each; what JPEG allows, by default.
         max_file_bytes: Size of the encoded file.
-        max_scans: Scans of a progressive JPEG, each of which goes over the whole picture.
-        max_frames: Frames or pages that are counted; a file with more is not searched further.
+        max_scans: Scans of a progressive JPEG, each of which goes over the whole picture. Pictures of more than a fifth
+            of `max_pixels` may have fewer in proportion, and a fifth of them at the most pixels.
+        max_frames: Frames or pages that are counted; a file with more is not searched further, and its first is read.
 
     Raises:
         ValueError: A limit below 1.
@@ -35,6 +37,11 @@ class DecodingLimits:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{field.name}: expected a whole number from 1, got {value!r}")
+
+    def scans_of(self, pixels: int) -> int:
+        """Most scans that a progressive JPEG of so many pixels may have."""
+        fifth = self.max_pixels / 5
+        return max(1, int(self.max_scans * min(1.0, fifth / max(pixels, 1))))
 
 
 DEFAULT_LIMITS = DecodingLimits()
