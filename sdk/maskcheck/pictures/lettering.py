@@ -46,7 +46,8 @@ def letter(text: str, cap_height: int) -> NDArray[np.uint8] | None:
     Returns:
         uint8 (H, W), 255 where there is ink, as large as the ink.
     """
-    file = _font_with(frozenset(text), from_right=_runs_from_right(text))
+    needed = frozenset(character for character in text if not character.isascii())  # ASCII is in all of them
+    file = _font_with(needed, from_right=_runs_from_right(text))
     if file is None:
         return None
     # Opened for each text: a font that is kept would be shared by threads.
