@@ -108,7 +108,7 @@ def map_ahead(
             yield late(task.item) if task.abandoned and late is not None else task.result()
             del task  # an item may be large
     finally:
-        pool.close(GRACE if interruption.deadline is None else 0)
+        pool.close(GRACE if interruption.deadline is None else 0.1)  # after Ctrl-C, they have had their moment
     if failure is not None:
         try:
             raise failure

@@ -119,7 +119,7 @@ def _check_boxes(boxes: NDArray[np.float32], pixels: BGRImage, name: str) -> Non
 
 
 def _wrote(error: BaseException) -> bool:
-    return any(word in str(error).lower() for word in ("read-only", "readonly", "marked as output argument"))
+    return any(word in described(error).lower() for word in ("read-only", "readonly", "marked as output argument"))
 
 
 def _of_signal_handler(error: BaseException) -> bool:
