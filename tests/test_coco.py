@@ -77,6 +77,87 @@ def test_a_file_of_another_form_is_named(tmp_path: Path, content: str) -> None:
     assert refused.value.source == str(tmp_path / "annotations.json")
 
 
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def described(**changes: Any) -> str:
+    """A file with one picture and one box, of which something is changed."""
+    image = {"id": 1, "file_name": "a.png", "width": 100, "height": 60}
+    face = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    category = {"id": 1, "name": "with_mask"}
+    for one in (image, face, category):
+        one.update({key: value for key, value in changes.items() if key in one})
+    return json.dumps({"images": [image], "annotations": [face], "categories": [category]})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        None,
+        5,
+        "",
+        ["a.png"],
+        "../a.png",
+        "x/../../a.png",
+        "/etc/passwd",
+        "C:\\a.png",
+        "C:a.png",
+        "..\\a.png",
+        "\\\\host\\a.png",
+        "a\0.png",
+    ],
+    ids=repr,
+)
+def test_a_picture_lies_in_the_folder_of_pictures(tmp_path: Path, name: object) -> None:
+    (tmp_path / "annotations.json").write_text(described(file_name=name))
+
+    with pytest.raises(SourceError, match=r"is not a COCO annotation file: .*file_name"):
+        read_coco(tmp_path)
+
+
+def test_a_picture_may_lie_in_a_folder_below(tmp_path: Path) -> None:
+    (tmp_path / "images" / "below").mkdir(parents=True)
+    Image.new("RGB", (100, 60)).save(tmp_path / "images" / "below" / "a.b..c.png")
+    (tmp_path / "annotations.json").write_text(described(file_name="below/a.b..c.png"))
+
+    assert read_coco(tmp_path).pictures[0].path == tmp_path / "images" / "below" / "a.b..c.png"
+
+
+def test_a_name_that_no_system_allows_is_a_picture_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "annotations.json").write_text(described(file_name="a" * 5000))
+
+    assert "no such file" in read_coco(tmp_path).skipped[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(DEEP, id="nested deep"),
+        pytest.param(described(id=[1]), id="a list for an id"),
+        pytest.param(described(width="100"), id="a width in words"),
+        pytest.param(described(width=10**400), id="an endless width"),
+        pytest.param(described(height=0), id="no height"),
+        pytest.param(described(bbox=[1, 2, 3]), id="three edges"),
+        pytest.param(described(bbox=[1, 2, 3, 10**400]), id="an endless box"),
+        pytest.param(described(bbox=None), id="no box"),
+        pytest.param(described(bbox="1234"), id="a text for a box"),
+        pytest.param(described(bbox=[[1, 2], 2, 3, 4]), id="a box of lists"),
+        pytest.param(described().replace("[1, 2, 3, 4]", "[1, 2, 3, NaN]"), id="a box without a number"),
+        pytest.param(described(bbox=[1, 2, 3, "x" * 100_000]), id="a long text in a box"),
+        pytest.param(
+            json.dumps({"images": [{"id": 1, "file_name": name, "width": 9, "height": 9} for name in "ab"]}),
+            id="two images with one id",
+        ),
+    ],
+)
+def test_annotations_of_any_shape_are_refused_in_few_words(tmp_path: Path, content: str) -> None:
+    (tmp_path / "annotations.json").write_text(content)
+
+    with pytest.raises(SourceError, match="is not a COCO annotation file") as refused:
+        read_coco(tmp_path)
+    assert len(str(refused.value).removeprefix(str(tmp_path))) < 500
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"annotations\.json cannot be read: No such file"):
         read_coco(tmp_path)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.errors import SourceError
+from maskcheck.texts import shortened
 
 ANNOTATIONS = "annotations.json"
 PICTURES = "images"
@@ -54,13 +56,17 @@ def read_coco(folder: Path) -> AnnotatedPictures:
         folder: Holds ``annotations.json`` (https://cocodataset.org/#format-data) and ``images/``.
 
     Raises:
-        SourceError: There is no such file, or it has another form.
+        SourceError: There is no such file, it has another form, or it names pictures outside ``images/``.
     """
     path = folder / ANNOTATIONS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        images = {image["id"]: (image["file_name"], image["width"], image["height"]) for image in content["images"]}
-        categories = {category["id"]: str(category["name"]) for category in content["categories"]}
+        images: dict[Any, tuple[str, int, int]] = {}
+        for image in content["images"]:
+            if image["id"] in images:
+                raise ValueError(f"two images have the id {shortened(image['id'])}")
+            images[image["id"]] = _inside(image["file_name"]), _side(image["width"]), _side(image["height"])
+        categories = {category["id"]: shortened(str(category["name"])) for category in content["categories"]}
         faces = [(face["id"], face["image_id"], face["category_id"], face["bbox"]) for face in content["annotations"]]
         marked = [
             (number, image, categories[category], _corners(box, *images[image][1:]))
@@ -68,21 +74,24 @@ def read_coco(folder: Path) -> AnnotatedPictures:
         ]
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}", source=str(path)) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is not a COCO annotation file: {error!r}", source=str(path)) from error
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
+        why = f"{type(error).__name__}: {shortened(str(error))}"
+        raise SourceError(f"{path} is not a COCO annotation file: {why}", source=str(path)) from error
     skipped: list[str] = []
     boxes: dict[object, list[tuple[float, ...]]] = {number: [] for number in images}
     labels: dict[object, list[str]] = {number: [] for number in images}
     for number, image, label, box in marked:
         if box[2] - box[0] < 1 or box[3] - box[1] < 1:
-            skipped.append(f"{images[image][0]}: annotation {number} lies outside the picture, or has no area: {box}")
+            skipped.append(
+                f"{images[image][0]}: annotation {shortened(number)} lies outside the picture, or has no area: {box}"
+            )
         else:
             boxes[image].append(box)
             labels[image].append(label)
     pictures = []
     for number, (name, width, height) in images.items():
         file = folder / PICTURES / name
-        if file.is_file():
+        if _is_file(file):
             corners = np.array(boxes[number], np.float64).reshape(-1, 4)
             pictures.append(AnnotatedPicture(file, corners, tuple(labels[number]), (width, height)))
         else:
@@ -90,7 +99,35 @@ def read_coco(folder: Path) -> AnnotatedPictures:
     return AnnotatedPictures(tuple(pictures), tuple(categories.values()), tuple(skipped))
 
 
+def _inside(name: object) -> str:
+    """The name of a picture, which must lie in the folder of pictures on every system."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ValueError(f"file_name: expected the name of a picture, got {shortened(name)}")
+    for kind in (PurePosixPath(name), PureWindowsPath(name)):
+        if kind.anchor or ".." in kind.parts:
+            raise ValueError(f"file_name: expected a picture in {PICTURES}/, got {shortened(name)}")
+    return name
+
+
+def _side(pixels: object) -> int:
+    if isinstance(pixels, bool) or not isinstance(pixels, (int, float)) or not 0 < pixels < 2**31:
+        raise ValueError(f"width and height: expected pixels, got {shortened(pixels)}")
+    return int(pixels)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than the system allows, a folder that may not be entered
+        return False
+
+
 def _corners(box: list[float], width: int, height: int) -> tuple[float, ...]:
     """A COCO box, left, top, width and height, as corners inside the picture."""
-    x, y, w, h = box
-    return tuple(np.clip([x, y, x + w, y + h], 0, [width, height] * 2).tolist())
+    if not isinstance(box, list) or not all(isinstance(edge, (int, float)) for edge in box):
+        raise TypeError(f"bbox: expected four numbers, got {shortened(box)}")
+    x, y, w, h = map(float, box)
+    corners = np.array([x, y, x + w, y + h])
+    if not np.isfinite(corners).all():
+        raise ValueError(f"bbox: expected finite numbers, got {shortened(box)}")
+    return tuple(np.clip(corners, 0, [width, height] * 2).tolist())
