@@ -21,11 +21,11 @@ from maskcheck.errors import MaskCheckError
 class CommandGroup(click.Group):
     """A command with subcommands; errors that a user can mend become a message and status 2."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command, by default as the one that owns the process."""
-        if standalone_mode:
+        if extra.get("standalone_mode", True):
             prepare_standard_streams()
-        return super().main(*args, standalone_mode=standalone_mode, **extra)
+        return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Read the command line."""
@@ -66,7 +66,7 @@ def _printable_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = printable(error.message, keep=_LINES)
+        vars(error)["message"] = printable(error.message, keep=_LINES)  # click calls it final
         raise
 
 

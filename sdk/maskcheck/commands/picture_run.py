@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -108,7 +110,7 @@ class PictureRun:
                 keep_working=bool(files),
             )
             run = stack.enter_context(
-                Stoppable(lambda sources: _results(self._pipeline, sources), self._sources, on_stop=self._say_stopping)
+                Stoppable(partial(_results, self._pipeline), self._sources, on_stop=_say_stopping)
             )
             failure: Exception | None = None
             try:
@@ -116,9 +118,9 @@ class PictureRun:
                     self._use(source, result, data, annotator, writers, table)
             except Exception as error:  # what is done is kept and summed up first
                 failure = error
-            for file in files:
+            for writer in writers:
                 try:
-                    file.close()
+                    writer.close()
                 except OSError as error:
                     failure = failure or error
             self._progress.clear()
@@ -187,11 +189,6 @@ class PictureRun:
             click.echo(printable(f"maskcheck: {source.shown} was {problem}"), err=True)
         self._progress.show(self._tally.done)
 
-    def _say_stopping(self) -> None:
-        if is_terminal(sys.stderr):
-            self._progress.clear()
-            click.echo("maskcheck: stopping, pictures in work are finished; Ctrl-C once more stops at once", err=True)
-
     def _summary(self, *, stopped: bool) -> Iterator[str]:
         tally, targets = self._tally, self._targets
         if stopped:
@@ -204,6 +201,12 @@ class PictureRun:
             yield "faces: " + ", ".join(f"{count} {label}" for label, count in sorted(tally.labels.items()))
         if self._left_out:
             yield f"left out: {self._left_out}"
+
+
+def _say_stopping() -> None:
+    if is_terminal(sys.stderr):
+        with suppress(OSError, ValueError):
+            os.write(sys.stderr.fileno(), b"\nmaskcheck: stopping; what is nearly finished is kept\n")
 
 
 def _described(error: OSError | ValueError) -> str:
