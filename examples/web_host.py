@@ -27,7 +27,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from maskcheck import DecodingLimits, FrameResult, ImageError, ImageTooLarge, MaskPipeline, load_image
 
 MAX_UPLOAD = 20_000_000  # bytes
-LIMITS = DecodingLimits(max_pixels=50_000_000)  # a small file may hold a huge picture, of several times 3 bytes a pixel
+# A small file may hold a huge picture, of several times 3 bytes a pixel, or one that takes seconds to decode.
+LIMITS = DecodingLimits(max_pixels=50_000_000, max_side=20_000, max_file_bytes=MAX_UPLOAD, max_scans=50)
 PREVIEW_SIDE = 1600  # pixels
 THUMBNAIL_SIDE = 112  # twice what the page gives it, for dense screens
 
@@ -68,8 +69,7 @@ def create_app(pipeline: MaskPipeline) -> Flask:
     @app.errorhandler(ImageError)
     def refuse_picture(error: ImageError) -> tuple[Response, int]:
         if isinstance(error, ImageTooLarge):  # the error's own message tells a programmer how to raise the limit
-            limit = f"{error.limit / 1e6:g} megapixels"
-            return problem(error, f"the picture has {error.pixels / 1e6:.1f} megapixels, more than {limit}"), 413
+            return problem(error, too_large(error)), 413
         return problem(error, str(error)), 400
 
     @app.errorhandler(HTTPException)
@@ -91,6 +91,17 @@ def create_app(pipeline: MaskPipeline) -> Flask:
         return response
 
     return app
+
+
+def too_large(error: ImageTooLarge) -> str:
+    """What a visitor can do about a picture that is refused for its cost."""
+    match error.what:
+        case "max_pixels":
+            return f"the picture has {error.pixels / 1e6:.1f} megapixels, more than {error.limit / 1e6:g} megapixels"
+        case "max_side":
+            return f"the picture is wider or higher than {error.limit} pixels"
+        case _:  # too many scans, say, for which no word is in common use
+            return "the picture takes too long to decode; save it as a plain JPEG or PNG first"
 
 
 def uploaded_picture() -> tuple[str, bytes]:

@@ -108,7 +108,7 @@ def _from_bytes(data: bytes, limits: DecodingLimits, source: str | None) -> Pict
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)", source=source)
     if len(data) > limits.max_file_bytes:
-        raise _above(limits, "max_file_bytes", f"has {len(data) / 1e6:.1f} MB", source)
+        raise _above(limits, "max_file_bytes", f"has {len(data) / 1e6:.1f} MB,", source)
     try:
         if tiff := _unopened_tiff(data, limits, source):
             return tiff
@@ -173,13 +173,13 @@ def _check_cost(image: Image.Image, data: bytes, limits: DecodingLimits, source:
     if image.format in ("JPEG", "MPO"):
         most = limits.scans_of(pixels)
         if jpeg_scans(data, most) > most:
-            what = f"has over {most} scans, each of which goes over its {pixels / 1e6:.1f} megapixels"
+            what = f"has over {most} scans, which at its {pixels / 1e6:.1f} megapixels is"
             raise _above(limits, "max_scans", what, source, pixels)
     elif image.format == "JPEG2000" and (found := jpeg2000_blocks(data)) is not None:
         samples, blocks = found
         cost = max(samples * 2 // 3, blocks * 100)
         if cost > limits.max_pixels:
-            what = f"is a JPEG 2000 that costs as much as {cost / 1e6:.1f} megapixels ({blocks} code blocks)"
+            what = f"is a JPEG 2000 that costs as much as {cost / 1e6:.1f} megapixels ({blocks} code blocks),"
             raise _above(limits, "max_pixels", what, source, pixels)
 
 
@@ -216,7 +216,11 @@ def _orientation(image: Image.Image) -> tuple[int, tuple[str, ...]]:
         orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF data; the pixels are whole, so the picture is not lost
         return 1, ("its EXIF data are damaged, so its orientation is not known",)
-    return orientation if orientation in range(1, 9) else 1, ()
+    return _valid(orientation), ()
+
+
+def _valid(orientation: Any) -> int:
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 _STRIP_PIXELS = 4_000_000  # converted at a time, so that the largest pictures are not in memory three times
@@ -328,7 +332,7 @@ def _unopened_tiff(data: bytes, limits: DecodingLimits, source: str | None) -> P
         frames = tiff_pages(data, limits.max_frames)
         shown = frames if frames <= limits.max_frames else f"more than {limits.max_frames}"
         notes = (f"only the first of {shown} frames was read", *notes)
-    return Picture(np.ascontiguousarray(_turned(values, orientation if orientation in range(1, 9) else 1)), notes)
+    return Picture(np.ascontiguousarray(_turned(values, _valid(orientation))), notes)
 
 
 # --- arrays
@@ -372,23 +376,22 @@ def _check_size(height: int, width: int, limits: DecodingLimits, source: str | N
     if pixels > limits.max_pixels:
         raise _too_many_pixels(f"{width} x {height} = {pixels / 1e6:.1f}", pixels, limits.max_pixels, source)
     if max(height, width) > limits.max_side:
-        raise _above(limits, "max_side", f"is {width} x {height} pixels", source, pixels)
+        raise _above(limits, "max_side", f"is {width} x {height} pixels,", source, pixels)
 
 
 _OPTIONS = {
-    "max_pixels": ("--max-megapixels", 1e6, ".1f"),
-    "max_side": ("--max-side", 1, ".0f"),
-    "max_file_bytes": ("--max-megabytes", 1e6, ".1f"),
-    "max_scans": ("--max-scans", 1, ".0f"),
+    "max_pixels": "--max-megapixels",
+    "max_side": "--max-side",
+    "max_file_bytes": "--max-megabytes",
+    "max_scans": "--max-scans",
 }
 
 
 def _above(limits: DecodingLimits, what: str, found: str, source: str | None, pixels: int = 0) -> ImageTooLarge:
-    option, unit, form = _OPTIONS[what]
     limit = getattr(limits, what)
     return ImageTooLarge(
-        f"{source or 'the picture'} {found}, more than the limit of {limit / unit:{form}}"
-        f" allows; raise {what} ({option}) to allow it",
+        f"{source or 'the picture'} {found} more than {what} = {limit:,} allows;"
+        f" raise {what} ({_OPTIONS[what]}) to allow it",
         source=source,
         pixels=pixels,
         limit=limit,

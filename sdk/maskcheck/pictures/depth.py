@@ -43,7 +43,7 @@ def from_16_bits(values: NDArray[np.uint16], bits: int = 16) -> tuple[NDArray[np
     largest = int(values.max())
     if largest >> bits:
         bits = 16
-    notes = ()
+    notes: tuple[str, ...] = ()
     if bits == 16 and 0 < largest < _DARK:
         notes = (
             f"it is very dark: its 16-bit values go up to {largest} of 65535; if only"
@@ -85,4 +85,5 @@ def _from_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
             f"floating-point pixels from {smallest:g} to {largest:g}: expected 8 or 16 bits a channel, or values from"
             " 0 to 1 or 0 to 255; convert the picture first"
         )
-    return np.rint(values * 255 if largest <= 1 else values).astype(np.uint8)
+    scaled: NDArray[Any] = np.rint(values * 255 if largest <= 1 else values)
+    return scaled.astype(np.uint8)

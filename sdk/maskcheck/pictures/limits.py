@@ -40,8 +40,7 @@ class DecodingLimits:
 
     def scans_of(self, pixels: int) -> int:
         """Most scans that a progressive JPEG of so many pixels may have."""
-        fifth = self.max_pixels / 5
-        return max(1, int(self.max_scans * min(1.0, fifth / max(pixels, 1))))
+        return max(1, min(self.max_scans, self.max_scans * self.max_pixels // (5 * max(pixels, 1))))
 
 
 DEFAULT_LIMITS = DecodingLimits()
