@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+
+_LAST_WAIT = 5.0  # seconds at the end of the process: the runtime aborts it if it is loading then
+
+_left_alone: list[threading.Thread] = []
 
 
 class TimeIsOver(Exception):
@@ -65,5 +71,12 @@ def do_within(seconds: float, work: Callable[[], Result]) -> Result:
     if errors:
         raise errors[0]
     if not results:
+        _left_alone.append(thread)
         raise TimeIsOver
     return results[0]
+
+
+@atexit.register
+def _wait_for_threads() -> None:
+    for thread in _left_alone:
+        thread.join(_LAST_WAIT / len(_left_alone))
