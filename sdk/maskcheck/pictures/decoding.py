@@ -216,11 +216,7 @@ def _orientation(image: Image.Image) -> tuple[int, tuple[str, ...]]:
         orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF data; the pixels are whole, so the picture is not lost
         return 1, ("its EXIF data are damaged, so its orientation is not known",)
-    return _valid(orientation), ()
-
-
-def _valid(orientation: Any) -> int:
-    return int(orientation) if orientation in range(1, 9) else 1
+    return int(orientation) if orientation in range(1, 9) else 1, ()
 
 
 _STRIP_PIXELS = 4_000_000  # converted at a time, so that the largest pictures are not in memory three times
@@ -306,7 +302,6 @@ def _unopened_tiff(data: bytes, limits: DecodingLimits, source: str | None) -> P
         width, height, samples = int(tags[_WIDTH]), int(tags[_HEIGHT]), int(tags.get(_SAMPLES, 1))
         bits, formats = tuple(tags.get(_BITS, (1,))), tuple(tags.get(_SAMPLE_FORMAT, (1,)))
         largest = tags.get(_SIGNED_MAX, tags.get(_MAX))
-        orientation = int(tags.get(_ORIENTATION, 1))
     except Exception:  # Pillow says what is wrong with it
         return None
     floats = formats[0] == _FLOATS and bits[0] in (32, 64)
@@ -316,9 +311,9 @@ def _unopened_tiff(data: bytes, limits: DecodingLimits, source: str | None) -> P
     _check_size(height, width, limits, source)
     import cv2
 
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)  # turns a TIFF upright, always
     name = source or "the picture"
-    if decoded is None or decoded.shape[:2] != (height, width) or decoded.ndim != 3:
+    if decoded is None or sorted(decoded.shape[:2]) != sorted((height, width)) or decoded.ndim != 3:
         raise ImageError(
             f"{name} is a TIFF with {bits[0]}-bit {'floating-point ' if floats else ''}colours that cannot be decoded;"
             " convert it to 8 bits first",
@@ -332,7 +327,7 @@ def _unopened_tiff(data: bytes, limits: DecodingLimits, source: str | None) -> P
         frames = tiff_pages(data, limits.max_frames)
         shown = frames if frames <= limits.max_frames else f"more than {limits.max_frames}"
         notes = (f"only the first of {shown} frames was read", *notes)
-    return Picture(np.ascontiguousarray(_turned(values, _valid(orientation))), notes)
+    return Picture(np.ascontiguousarray(values), notes)
 
 
 # --- arrays
