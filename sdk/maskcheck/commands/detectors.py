@@ -72,35 +72,31 @@ def _describe(spec: DetectorSpec) -> dict[str, Any]:
 
 
 def _print_list(found: list[dict[str, Any]], failed: list[dict[str, Any]]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
-    from maskcheck.commands.console import console
+    from maskcheck.commands.console import console, plain
 
     table = Table("detector", "from", "what it is", box=None, pad_edge=False)
     for one in found:
-        table.add_row(one["name"], f"{one['distribution']} {one['version']}", escape(one["summary"]))
+        table.add_row(plain(one["name"]), plain(f"{one['distribution']} {one['version']}"), plain(one["summary"]))
     for one in failed:
-        reason = (
-            f"[dim]{escape(one['reason'])}[/dim]" if one["wanted"] else f"[red]failed: {escape(one['reason'])}[/red]"
-        )
-        table.add_row(one["name"], f"{one['distribution']} {one['version']}", reason)
+        reason = plain(one["reason"], "dim") if one["wanted"] else plain(f"failed: {one['reason']}", "red")
+        table.add_row(plain(one["name"]), plain(f"{one['distribution']} {one['version']}"), reason)
     console().print(table)
 
 
 def _print_options(spec: DetectorSpec) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
-    from maskcheck.commands.console import console
+    from maskcheck.commands.console import console, plain
 
-    console().print(f"{spec.name}: {escape(spec.summary)}\n")
+    console().print(plain(f"{spec.name}: {spec.summary}"), "")
     table = Table("option", "default", "allowed", "what it does", box=None, pad_edge=False)
     for option in spec.options:
         table.add_row(
-            option.name,
-            escape("-" if option.default is None else str(option.default)),
-            escape(option.allowed),
-            escape(option.help),
+            plain(option.name),
+            plain("-" if option.default is None else str(option.default)),
+            plain(option.allowed),
+            plain(option.help),
         )
     console().print(table if spec.options else "It has no options.")

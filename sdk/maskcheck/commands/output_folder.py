@@ -100,6 +100,7 @@ class ResultsFile:
         self._target = Path(os.path.realpath(path))
         self._whole = 0  # bytes of it that are whole lines
         self._written = 0  # results in these
+        self._cut = False  # whether more was written than whole lines
         self._closed = False
         # Not a pipe, or the null device: there is nothing to replace.
         self._in_place = self._target.exists() and not is_regular(self._target)
@@ -135,6 +136,7 @@ class ResultsFile:
             self._writer.write(result)
             self._stream.flush()
         except OSError as error:
+            self._cut = True
             raise self._named(error) from error
         self._written += 1
         self._whole = 0 if self._in_place else os.fstat(self._descriptor).st_size
@@ -150,17 +152,19 @@ class ResultsFile:
         self._closed = True
         failure: OSError | None = None
         try:
-            self._writer.close()
-            self._stream.flush()
-            self._whole = 0 if self._in_place else os.fstat(self._descriptor).st_size
+            if not self._cut:
+                self._writer.close()
+                self._stream.flush()
+                self._whole = 0 if self._in_place else os.fstat(self._descriptor).st_size
         except OSError as error:
+            self._cut = True
             failure = error
         with suppress(OSError):
             self._stream.close()  # tries again to write what failed
         if self._in_place:
             os.close(self._descriptor)
         else:
-            if failure is not None:
+            if self._cut:
                 os.ftruncate(self._descriptor, self._whole)
             if self._whole and self._written:
                 put_in_place(self._part, self._target, self._descriptor)
