@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from maskcheck import MaskClassifier, RuntimeUnavailable
 from maskcheck.binding import BoundRunner, padded
 from maskcheck.runtime import OnnxSession
+from maskcheck.time_limits import RunLimit
 
 
 def mixed(count: int, *, seed: int = 0) -> NDArray[np.uint8]:
@@ -93,6 +95,39 @@ def test_a_new_session_gets_buffers_of_its_own(session: OnnxSession) -> None:
     session.renew()  # what a fork does in the child
 
     np.testing.assert_array_equal(runner.run(mixed(2)), before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_forked_while_another_thread_runs_has_a_lock_and_buffers_of_its_own(session: OnnxSession) -> None:
+    runner = BoundRunner(session)
+    runner.run(mixed(1))
+
+    with runner._lock:  # as another thread does that runs a batch meanwhile
+        child = os.fork()
+        if child == 0:
+            free = runner._lock.acquire(blocking=False)
+            os._exit(0 if free and not runner._pairs else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_bound_run_has_the_time_limit_of_its_session(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    class Watched(RunLimit):
+        def __init__(self, seconds: float, options: Any) -> None:
+            limits.append(seconds)
+            super().__init__(seconds, options)
+
+    monkeypatch.setattr("maskcheck.runtime.RunLimit", Watched)
+    runner = BoundRunner(OnnxSession(toy_model, device="cpu", first_timeout=60))
+
+    for _ in range(3):
+        runner.run(mixed(4))
+
+    assert limits == [60]
 
 
 def test_a_bound_run_that_fails_is_an_error_of_the_runtime(session: OnnxSession) -> None:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -150,6 +153,26 @@ def test_a_folder_is_no_model_file(tmp_path: Path) -> None:
 
 def test_a_hash_is_the_sha256_of_the_file(toy_model: Path) -> None:
     assert hash_model(toy_model) == hashlib.sha256(toy_model.read_bytes()).hexdigest()
+
+
+def test_a_hash_is_computed_once_while_the_file_stays(
+    toy_model: Path, make_toy_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, read = hashlib.file_digest, []
+
+    def spy(file: Any, name: str) -> Any:
+        read.append(name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", spy)
+    later = time.time() + 60  # a file that was changed just now could change again within the same tick
+    monkeypatch.setattr("maskcheck.model.time.time", lambda: later)
+
+    assert hash_model(toy_model) == hash_model(toy_model)
+    assert len(read) == 1
+    before = hash_model(toy_model)
+    toy_model.write_bytes(make_toy_model("other.onnx", labels=("ant", "bee")).read_bytes())
+    assert hash_model(toy_model) != before
 
 
 # --- The embedded file, for which a small one stands here

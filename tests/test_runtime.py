@@ -689,6 +689,47 @@ def test_a_provider_that_fails_later_is_not_replaced_in_silence(
     assert not OnnxSession(toy_model, device="cuda").session.may_fall_back
 
 
+@pytest.mark.parametrize(
+    ("provider", "together"), [("DmlExecutionProvider", 1), ("WebGpuExecutionProvider", 1), (CUDA, 2)]
+)
+def test_providers_that_cannot_run_twice_at_a_time_are_not_asked_to(
+    install: Callable[..., FakeRuntime], toy_model: Path, provider: str, together: int
+) -> None:
+    install([provider, CPU])
+    company = threading.Barrier(2)
+    inside: list[int] = []
+    seen: list[int] = []
+
+    def run(session: OnnxSession) -> None:
+        with session.guarded(None, 1):
+            inside.append(1)
+            with suppress(threading.BrokenBarrierError):
+                company.wait(timeout=0.2)  # could another run go on at the same time, it would come now
+            seen.append(len(inside))
+            inside.pop()
+
+    sessions = [OnnxSession(toy_model, providers=[provider, CPU]) for _ in range(2)]
+    for session in sessions:
+        _ = session.session
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, sessions))
+
+    assert max(seen) == together
+
+
+def test_directml_gets_the_options_that_it_demands(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+    runtime = install(["DmlExecutionProvider", CPU])
+
+    _ = OnnxSession(toy_model, providers=["DmlExecutionProvider", CPU]).session
+
+    assert runtime.sessions[0].options.enable_mem_pattern is False
+
+
+def test_more_threads_than_can_be_started_are_refused_and_the_limit_says_why(toy_model: Path) -> None:
+    with pytest.raises(ValueError, match="threads: expected at most 512, got 100000; a session starts them all"):
+        OnnxSession(toy_model, threads=100_000)
+
+
 def test_a_run_that_fails_is_an_error_of_the_runtime(toy_model: Path) -> None:
     with pytest.raises(RuntimeUnavailable, match=r"failed while running toy\.onnx"):
         cpu_session(toy_model).run({"faces": np.zeros((1, 5, 5, 3), np.uint8)})

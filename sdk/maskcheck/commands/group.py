@@ -15,7 +15,7 @@ from maskcheck.commands.console import printable
 from maskcheck.commands.exits import CANNOT_RUN, INTERRUPTED
 from maskcheck.commands.standard_streams import prepare_standard_streams
 from maskcheck.commands.stopping import end_process
-from maskcheck.errors import MaskCheckError
+from maskcheck.errors import MaskCheckError, ModelTimeout
 
 
 class CommandGroup(click.Group):
@@ -40,6 +40,9 @@ class CommandGroup(click.Group):
         try:
             with _printable_errors():
                 return super().invoke(ctx)
+        except ModelTimeout as error:
+            click.echo(f"{ctx.info_name}: {printable(str(error))}", err=True)
+            end_process(CANNOT_RUN)  # the model may still be loading, in a thread that nothing ends
         except MaskCheckError as error:
             message = str(error)
         except ImportError as error:  # numpy or OpenCV: they are required, so the installation is damaged
