@@ -52,7 +52,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("plugin", PLUGINS, ids=PLUGINS)
 def plugins(session: nox.Session, plugin: str) -> None:
-    """Each detector plugin, installed beside the SDK, against its own tests."""
+    """Each detector plugin beside the SDK, against its own tests; YuNet's model: MASKCHECK_YUNET_MODEL."""
     own = nox.project.load_toml(f"plugins/{plugin}/pyproject.toml")
     needs = nox.project.dependency_groups(own, "tests") if "dependency-groups" in own else ()
     session.install(*needs, ".[cpu,testing]", f"./plugins/{plugin}")
@@ -109,3 +109,14 @@ def frozen(session: nox.Session) -> None:
     """Programs frozen by PyInstaller, in one folder and in one file, do what they did before, plugins included."""
     session.install(*group("frozen"), ".[cpu,testing]", "./plugins/maskcheck-centerface", "./plugins/maskcheck-example")
     session.run("python", "tests/package/check_frozen.py", session.create_tmp())
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Behaviour of the SDK with the oldest versions that pyproject.toml allows, on the oldest Python."""
+    session.install("uv")  # pip cannot resolve to the oldest
+    extras = ".[cpu,heif,testing]"
+    session.run("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct", "--group", "tests", extras)
+    benchmarks = [f"--ignore={path}" for path in sorted(Path("tests").glob("test_bench*.py"))]
+    ignored = ["--ignore=tests/export", "--ignore=tests/fuzz", *benchmarks]
+    session.run("pytest", *ignored, *session.posargs, env=ENVIRONMENT)

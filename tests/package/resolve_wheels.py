@@ -1,0 +1,78 @@
+"""Says for which platforms and Pythons pip finds wheels of everything that maskcheck and its extra `cpu` need.
+
+Usage: python tests/package/resolve_wheels.py
+
+Nothing is installed and no package is downloaded: pip resolves as that platform would, from wheels alone, and says
+why where it cannot. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+LINUX = ("2_17", "2_24", "2_26", "2_27", "2_28", "2_31", "2_34", "2_35")
+"""The manylinux versions that wheels are made for; pip takes a tag literally, so each that a system runs is given."""
+
+
+def linux(machine: str) -> tuple[str, ...]:
+    """Tags of wheels that run on a Linux with glibc 2.35, Ubuntu 22.04's, or newer."""
+    return (f"manylinux2014_{machine}", *(f"manylinux_{version}_{machine}" for version in LINUX))
+
+
+PLATFORMS = {
+    "Linux x86_64": linux("x86_64"),
+    "Linux aarch64": linux("aarch64"),
+    # Of macOS, pip takes a version for all the older ones, too.
+    "macOS 14 arm64": ("macosx_14_0_arm64",),
+    "macOS 13 arm64": ("macosx_13_0_arm64",),
+    "macOS 13 x86_64": ("macosx_13_0_x86_64",),
+    "Windows x86_64": ("win_amd64",),
+    "Windows arm64": ("win_arm64",),
+}
+SHOWN = ("onnxruntime", "opencv-python", "numpy")
+
+
+def main() -> None:
+    """Resolve for every platform and Python, and print the table."""
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
+    reasons: list[str] = []
+    print(f"Versions of {', '.join(SHOWN)}; — where pip finds no set of wheels.\n")
+    print(f"| Platform | {' | '.join(PYTHONS)} |\n| --- |{' --- |' * len(PYTHONS)}")
+    for name, tags in PLATFORMS.items():
+        cells = []
+        for python in PYTHONS:
+            versions, reason = resolve(wanted, tags, python)
+            cells.append(", ".join(versions[shown] for shown in SHOWN) if versions else "—")
+            if reason:
+                reasons.append(f"- {name}, Python {python}: {reason}")
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    if reasons:
+        print("\n" + "\n".join(reasons))
+
+
+def resolve(wanted: list[str], tags: tuple[str, ...], python: str) -> tuple[dict[str, str], str]:
+    """The versions that pip would install there, or why it finds none."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--dry-run"]
+        command += ["--ignore-installed", "--only-binary", ":all:", "--target", folder, "--report", str(report)]
+        command += ["--implementation", "cp", "--python-version", python]
+        command += [option for tag in tags for option in ("--platform", tag)]
+        done = subprocess.run([*command, *wanted], capture_output=True, encoding="utf-8", check=False)
+        if done.returncode:
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+            return {}, errors[-1].removeprefix("ERROR: ") if errors else done.stderr.strip()
+        installed = json.loads(report.read_text(encoding="utf-8"))["install"]
+    return {one["metadata"]["name"].lower(): one["metadata"]["version"] for one in installed}, ""
+
+
+if __name__ == "__main__":
+    main()
