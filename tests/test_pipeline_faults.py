@@ -557,6 +557,25 @@ def test_ctrl_c_gives_what_is_finished_and_then_ends_though_a_detector_is_stuck(
     assert stuck_threads()
 
 
+def test_ctrl_c_is_not_lost_though_the_classifier_is_stuck(
+    toy_model: Path, release: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(crops: NDArray[Any]) -> bool:
+        if bool((crops == 2).all(axis=(1, 2, 3)).any()):
+            _thread.interrupt_main()
+            release.wait(PATIENCE)
+        return False
+
+    failing_on(hang, monkeypatch)
+    pipeline = MaskPipeline(Fixed(BOX), model=toy_model)
+
+    results: list[FrameResult] = []
+    with pytest.raises(KeyboardInterrupt):
+        results.extend(pipeline.stream((numbered(i) for i in range(99)), batch_size=2))
+
+    assert described(results) == [1, 1]
+
+
 def test_a_keyboard_interrupt_in_a_detector_ends_the_stream_after_what_is_finished(toy_model: Path) -> None:
     def find(image: NDArray[np.uint8]) -> Detections:
         if image[0, 0, 0] == 3:

@@ -23,13 +23,16 @@ Result = TypeVar("Result")
 GRACE = 1.0
 """Seconds that the end of an iterator waits for threads that are at work, and Ctrl-C for what is nearly finished."""
 
+_LAST_GRACE = 10.0  # seconds that the end of the program waits for threads at work
+
 _POLL = 0.25  # seconds after which a wait looks around; on Windows, Ctrl-C does not end a wait
 
 
 def stuck_threads() -> tuple[threading.Thread, ...]:
     """Threads that still work on something whose result nobody waits for.
 
-    They end after it. Where they never do, a program that ends may crash in them: ``os._exit`` ends it safely.
+    They end after it. The end of a program waits some seconds for them. After that it may crash in native code, which
+    ``os._exit`` avoids.
     """
     with _registering:
         return tuple(thread for thread in _left if thread.is_alive())
@@ -40,11 +43,12 @@ class Interruption:
 
     def __init__(self) -> None:
         self.deadline: float | None = None
+        self.error: KeyboardInterrupt | None = None
 
-    def begin(self) -> None:
-        """Give what is nearly finished a last moment."""
-        if self.deadline is None:
-            self.deadline = monotonic() + GRACE
+    def begin(self, error: KeyboardInterrupt) -> None:
+        """Give what is nearly finished a last moment; all the iterators raise the error then."""
+        if self.error is None:
+            self.deadline, self.error = monotonic() + GRACE, error
 
 
 def map_ahead(
@@ -91,7 +95,7 @@ def map_ahead(
                     exhausted = True
                     failure = error if failure is None else failure
                     if isinstance(error, KeyboardInterrupt):
-                        interruption.begin()
+                        interruption.begin(error)
             if not pending or (not exhausted and len(pending) < ahead):
                 continue
             try:
@@ -99,8 +103,7 @@ def map_ahead(
             except KeyboardInterrupt as error:
                 if interruption.deadline is not None:  # the second time
                     raise
-                interruption.begin()
-                failure = error
+                interruption.begin(error)
                 continue
             if not known:
                 break
@@ -109,11 +112,12 @@ def map_ahead(
             del task  # an item may be large
     finally:
         pool.close(GRACE if interruption.deadline is None else 0.1)  # after Ctrl-C, they have had their moment
+    failure = interruption.error if failure is None else failure
     if failure is not None:
         try:
             raise failure
         finally:
-            del failure  # its traceback leads back to it
+            del failure, interruption  # the traceback leads back to them
 
 
 class _Task(Generic[Item, Result]):
@@ -249,9 +253,12 @@ if hasattr(os, "register_at_fork"):
 
 @atexit.register
 def _end_all() -> None:
-    """End what was not closed: the interpreter must not end while its threads are in native code."""
+    """End what was not closed, and wait for threads at work: native code crashes in an interpreter that has ended."""
     with _registering:
         pools = tuple(_open)
     with suppress(KeyboardInterrupt):
         for pool in pools:
-            pool.close(GRACE)
+            pool.close(0)
+        deadline = monotonic() + _LAST_GRACE
+        for thread in stuck_threads():
+            thread.join(max(deadline - monotonic(), 0))
