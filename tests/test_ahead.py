@@ -1,9 +1,11 @@
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from maskcheck.ahead import map_ahead
+from maskcheck.ahead import map_ahead, stuck_threads
 
 PATIENCE = 30  # seconds after which something that must happen has not
 
@@ -89,3 +91,64 @@ def test_a_failing_item_raises_in_its_place() -> None:
         results.extend(map_ahead(half, range(5), workers=2, ahead=4))
     assert results == [-0.5, -1.0]
     assert threads() == 0
+
+
+def test_an_item_that_takes_too_long_is_replaced_in_its_place_and_its_thread_too() -> None:
+    release = threading.Event()
+
+    def hang(number: int) -> int:
+        if number in {1, 2}:
+            release.wait(PATIENCE)
+        return number
+
+    results = list(map_ahead(hang, range(6), workers=2, ahead=4, timeout=0.2, late=lambda number: -number))
+    stuck = stuck_threads()
+    release.set()
+
+    assert results == [0, -1, -2, 3, 4, 5]
+    assert len(stuck) == 2
+    for thread in stuck:
+        thread.join(PATIENCE)
+    assert stuck_threads() == ()
+
+
+def test_an_item_that_takes_too_long_raises_where_nothing_stands_for_it() -> None:
+    release = threading.Event()
+
+    with pytest.raises(TimeoutError):
+        list(map_ahead(lambda _: release.wait(PATIENCE), range(1), workers=1, ahead=1, timeout=0.1))
+    release.set()
+
+
+def test_whatever_a_source_raises_comes_after_what_it_gave() -> None:
+    def camera() -> Iterator[int]:
+        yield from range(3)
+        raise SystemExit(4)
+
+    results: list[int] = []
+    with pytest.raises(SystemExit):
+        results.extend(map_ahead(double, camera(), workers=2, ahead=10))
+    assert results == [0, 2, 4]
+
+
+@pytest.mark.parametrize("work", ["release.wait", "time.sleep"], ids=["stuck until the end", "busy"])
+def test_a_program_that_leaves_an_iterator_open_ends_with_its_own_status(work: str) -> None:
+    program = f"""
+import sys, threading, time
+from maskcheck import ahead
+ahead._LAST_GRACE = 0.3
+release = threading.Event()
+def work(number):
+    if number > 1:
+        {work}({PATIENCE})
+
+results = ahead.map_ahead(work, range(9), workers=2, ahead=3)
+next(results)
+sys.exit(3)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (3, "")

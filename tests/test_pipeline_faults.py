@@ -125,7 +125,7 @@ def test_an_unforeseen_failure_in_cutting_out_faces_is_the_error_of_that_picture
 ) -> None:
     from maskcheck import classifier
 
-    cut = classifier.crop_face
+    cut = classifier.crop_face  # type: ignore[attr-defined]
 
     def fail_on_two(image: NDArray[np.uint8], *args: Any, **options: Any) -> Any:
         if image[0, 0, 0] == 2:
@@ -199,7 +199,7 @@ def test_one_picture_is_no_stream(toy_model: Path, frames: Any) -> None:
 
 def test_an_open_file_is_no_stream_of_its_lines(toy_model: Path, portrait: Path) -> None:
     with portrait.open("rb") as file, pytest.raises(TypeError, match="iterable of pictures"):
-        MaskPipeline(Fixed(), model=toy_model).stream(file)  # type: ignore[arg-type]
+        MaskPipeline(Fixed(), model=toy_model).stream(file)
 
 
 def test_a_stack_of_pictures_is_a_stream(toy_model: Path) -> None:
