@@ -307,7 +307,7 @@ class OnnxSession:
     def _too_long(self, what: str, seconds: float) -> ModelTimeout:
         return ModelTimeout(
             f"{self.path}: {what} takes longer than {seconds:g} seconds;"
-            " if the file is to be trusted, give it more time by `timeout`",
+            " if you trust the file, MaskClassifier(timeout=...) gives it more time",
             path=str(self.path),
             timeout=seconds,
         )
