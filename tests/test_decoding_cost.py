@@ -6,6 +6,7 @@ import io
 import struct
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 from maskcheck import DecodingLimits, ImageError, ImageTooLarge, load_image
-from maskcheck.pictures.headers import gif_frames, jpeg2000_blocks, jpeg_scans, tiff_pages
+from maskcheck.pictures.headers import gif_frames, has_too_many_parts, jpeg2000_blocks, jpeg_scans, tiff_pages
 from maskcheck.pictures.limits import DEFAULT_LIMITS
 
 
@@ -84,11 +85,30 @@ def test_usual_progressive_pictures_pass_at_any_size_that_is_allowed() -> None:
     assert DEFAULT_LIMITS.scans_of(12_000_000) == DEFAULT_LIMITS.max_scans
 
 
-def test_a_jpeg_of_nothing_but_comments_is_refused() -> None:
-    data = PROGRESSIVE[:2] + b"\xff\xfe\x00\x02" * 30_000 + PROGRESSIVE[2:]
+def many_parts(kind: str) -> bytes:
+    """A picture with 30,000 chunks, segments or blocks before its pixels, or a comment of 100,000 characters."""
+    data = encoded(NOISE, kind)
+    match kind:
+        case "JPEG":
+            return data[:2] + b"\xff\xfe\x00\x02" * 30_000 + data[2:]
+        case "PNG":
+            chunk = struct.pack(">I", 0) + b"abCd" + struct.pack(">I", zlib.crc32(b"abCd"))
+            return data[:33] + chunk * 30_000 + data[33:]
+        case "GIF":
+            image = data.index(b"\x21\xf9") if b"\x21\xf9" in data else data.index(b",", 13 + 768)
+            return data[:image] + b"!\xfe" + b"\x01a" * 30_000 + b"\0" + data[image:]
+        case _:
+            return data[:3] + b"#" + b"a" * 100_000 + b"\n" + data[3:]
 
-    with pytest.raises(ImageError):
-        load_image(data)
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "PPM"])
+def test_a_picture_of_countless_parts_is_refused_before_they_are_read(kind: str) -> None:
+    with pytest.raises(ImageError, match="more chunks, segments or comments before its pixels"):
+        load_image(many_parts(kind))
+
+
+def test_a_large_picture_may_have_many_parts() -> None:
+    assert not has_too_many_parts(b"\x89PNG\r\n\x1a\n" + (struct.pack(">I", 8192) + b"IDAT" + bytes(8196)) * 21_000)
 
 
 # --- sides

@@ -32,7 +32,7 @@ from PIL import Image
 from maskcheck.errors import ImageError, ImageTooLarge
 from maskcheck.pictures.depth import bits_in_use, from_16_bits, to_8_bits
 from maskcheck.pictures.files import path_text, read_open, read_path
-from maskcheck.pictures.headers import gif_frames, jpeg2000_blocks, jpeg_scans, tiff_pages
+from maskcheck.pictures.headers import gif_frames, has_too_many_parts, jpeg2000_blocks, jpeg_scans, tiff_pages
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.pictures.openers import may_be_a_picture, open_picture
 
@@ -109,6 +109,11 @@ def _from_bytes(data: bytes, limits: DecodingLimits, source: str | None) -> Pict
         raise ImageError(f"{name} is empty (0 bytes)", source=source)
     if len(data) > limits.max_file_bytes:
         raise _above(limits, "max_file_bytes", f"has {len(data) / 1e6:.1f} MB,", source)
+    if has_too_many_parts(data):
+        raise ImageError(
+            f"{name} has more chunks, segments or comments before its pixels than a picture needs; save it anew first",
+            source=source,
+        )
     try:
         if tiff := _unopened_tiff(data, limits, source):
             return tiff
@@ -216,7 +221,7 @@ def _orientation(image: Image.Image) -> tuple[int, tuple[str, ...]]:
         orientation = image.getexif().get(_ORIENTATION)
     except Exception:  # damaged EXIF data; the pixels are whole, so the picture is not lost
         return 1, ("its EXIF data are damaged, so its orientation is not known",)
-    return int(orientation) if orientation in range(1, 9) else 1, ()
+    return (int(orientation) if orientation is not None and orientation in range(1, 9) else 1), ()
 
 
 _STRIP_PIXELS = 4_000_000  # converted at a time, so that the largest pictures are not in memory three times

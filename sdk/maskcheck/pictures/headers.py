@@ -215,6 +215,65 @@ def jpeg2000_blocks(data: bytes) -> tuple[int, int] | None:
     return tile_width * tile_height * components, tiles * blocks * components
 
 
+# --- parts: Pillow goes through them one by one, in Python, before it knows the size of the picture
+
+
+def has_too_many_parts(data: bytes) -> bool:
+    """Whether there are so many chunks, segments, entries or comments before the pixels that reading them takes long.
+
+    Twenty thousand are allowed, and more in large files: programs write a PNG in chunks of 8 kB or more.
+    """
+    most = _PARTS + len(data) // 4096
+    if data.startswith(b"\xff\xd8"):
+        return _segments_before_scan(data, most) > most
+    if data.startswith(b"\x89PNG"):
+        at = 8
+        for _ in range(most):
+            if at + 8 > len(data):
+                return False
+            at += 12 + int.from_bytes(data[at : at + 4], "big")
+        return True
+    if data.startswith(b"GIF8"):
+        return _blocks_before_image(data, most) > most
+    if data[:4] in (b"II+\0", b"MM\0+"):  # a BigTIFF, whose directory may have 2^64 entries
+        order = "little" if data[:2] == b"II" else "big"
+        at = int.from_bytes(data[8:16], order)  # type: ignore[arg-type]
+        return int.from_bytes(data[at : at + 8], order) > most  # type: ignore[arg-type]
+    if data[:1] == b"P" and picture_format(data[:64]) == "PNM":
+        return len(data) > _PNM_HEADER and len(re.sub(rb"#[^\r\n]*", b"", data[:_PNM_HEADER]).split(None, 3)) < 4
+    return False
+
+
+_PNM_HEADER = 65_536  # bytes; comments may stand in it
+
+
+def _segments_before_scan(data: bytes, most: int) -> int:
+    at = 2
+    for count in range(most + 1):
+        marker, at = _next_marker(data, at)
+        if marker is None or marker in (_SCAN, _END):
+            return count
+        if marker not in _WITHOUT_LENGTH and marker != 0:
+            at += int.from_bytes(data[at : at + 2], "big")
+    return most + 1
+
+
+def _blocks_before_image(data: bytes, most: int) -> int:
+    at = 13 + _palette_bytes(data[10]) if len(data) > 10 else len(data)
+    blocks = 0
+    while at < len(data) and data[at] not in (0x2C, 0x3B) and blocks <= most:
+        blocks += 1
+        if data[at] != 0x21:
+            at += 1
+            continue
+        at += 2
+        while at < len(data) and data[at] and blocks <= most:
+            at += 1 + data[at]
+            blocks += 1
+        at += 1
+    return blocks
+
+
 # --- frames and pages
 
 
