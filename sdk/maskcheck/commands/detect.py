@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from maskcheck.commands.group import OWNS_PROCESS
 from maskcheck.commands.options import FilePath, detector_options, limit_options, session_options
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def detect(
             fail_on=fail_on,
         )
         status = run()
-    if run.hangs:
+    if run.hangs and ctx.meta.get(OWNS_PROCESS):
         end_process(status)
     ctx.exit(status)
 

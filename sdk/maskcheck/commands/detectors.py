@@ -90,7 +90,7 @@ def _print_options(spec: DetectorSpec) -> None:
 
     from maskcheck.commands.console import console, plain
 
-    console().print(plain(f"{spec.name}: {spec.summary}"), "")
+    console().print(plain(f"{spec.name}: {spec.summary}"), end="\n\n")
     table = Table("option", "default", "allowed", "what it does", box=None, pad_edge=False)
     for option in spec.options:
         table.add_row(

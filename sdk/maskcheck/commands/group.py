@@ -17,13 +17,19 @@ from maskcheck.commands.standard_streams import prepare_standard_streams
 from maskcheck.commands.stopping import end_process
 from maskcheck.errors import MaskCheckError, ModelTimeout
 
+OWNS_PROCESS = "maskcheck.owns_process"
+"""Key of a context's ``meta``: whether the command may end its process, which a program that calls it keeps."""
+
 
 class CommandGroup(click.Group):
     """A command with subcommands; errors that a user can mend become a message and status 2."""
 
+    _owns_process = False
+
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command, by default as the one that owns the process."""
-        if extra.get("standalone_mode", True):
+        self._owns_process = extra.get("standalone_mode", True)
+        if self._owns_process:
             prepare_standard_streams()
         return super().main(*args, **extra)
 
@@ -37,6 +43,7 @@ class CommandGroup(click.Group):
         # Recent ONNX Runtime builds send telemetry unless this is set before they load. A tool that looks at faces
         # should not; an application that embeds the SDK decides for itself.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+        ctx.meta[OWNS_PROCESS] = self._owns_process
         try:
             with _printable_errors():
                 return super().invoke(ctx)
@@ -54,6 +61,8 @@ class CommandGroup(click.Group):
         except MemoryError as error:
             message = f"not enough memory{f': {error}' if str(error) else ''}"
         except KeyboardInterrupt:
+            if not self._owns_process:
+                raise
             click.echo(f"{ctx.info_name}: interrupted", err=True)
             end_process(INTERRUPTED)  # not by way of threads that native code may hold
         click.echo(f"{ctx.info_name}: {printable(message, keep=_LINES)}", err=True)

@@ -131,6 +131,11 @@ class RunningTable:
             self._print(name)
             name, padding = "", " " * self._width
         indent = self._width + len(beside)
+        if colour and _cells(text) > self._window - indent - 1:  # an error: below, where there is more room
+            self._print(f"{name}{padding}{beside}".rstrip())
+            for line in textwrap.wrap(text, max(20, self._window - 5), break_on_hyphens=False):
+                self._print("    " + _coloured(line, colour))
+            return
         first, *more = textwrap.wrap(text, max(20, self._window - indent - 1), break_on_hyphens=False) or [""]
         self._print(f"{name}{padding}{beside}{_coloured(first, colour)}")
         for line in more:
