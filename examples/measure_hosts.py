@@ -30,7 +30,7 @@ from process_pool import results
 PICTURES = sorted(Path(__file__).parent.glob("*.jpg"))
 REQUESTS = AT_ONCE + WAITING
 TICK = 0.001  # seconds
-FEW, MANY = len(PICTURES), 10 * len(PICTURES)
+FEW, MANY = len(PICTURES), 4 * len(PICTURES)
 
 
 async def largest_delay(work: Coroutine[Any, Any, None]) -> tuple[float, float]:

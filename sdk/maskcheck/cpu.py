@@ -35,7 +35,7 @@ def affinity() -> int:
     try:
         if sys.version_info >= (3, 13):
             return os.process_cpu_count() or 1
-        if sys.platform == "linux":
+        if hasattr(os, "sched_getaffinity"):  # Linux, and some others
             return len(os.sched_getaffinity(0))
     except OSError:  # a sandbox may forbid the question
         pass
