@@ -12,6 +12,9 @@ from maskcheck.detectors.api import Detections
 MOST_CANDIDATES = 5000
 """Candidates that are merged, the best ones; bounds the time and memory that a picture of noise costs."""
 
+_NEIGHBOURS = 4
+"""Candidates are neighbours if their centres lie in one cell of a grid of so many lines along their side."""
+
 _SAME_FACE = 0.3
 """Least intersection over union with a better box at which a judged box is of the same face."""
 
@@ -20,15 +23,43 @@ _INSIDE = 0.7
 
 
 def concatenate(found: Sequence[Detections]) -> Detections:
-    """All faces of several detections, without landmarks unless each has them."""
+    """All faces of several detections, with landmarks if all that found something have them, as many of each face."""
     if not found:
         return Detections.empty()
-    landmarks = [one.landmarks for one in found if one.landmarks is not None]
+    # What found nothing has no say in whether there are landmarks, unless none found anything.
+    telling = [one for one in found if len(one)] or [one for one in found if one.landmarks is not None] or found
+    landmarks = [one.landmarks for one in telling if one.landmarks is not None]
+    alike = len(landmarks) == len(telling) and len({points.shape[1] for points in landmarks}) == 1
     return Detections(
         np.concatenate([one.boxes for one in found]),
         np.concatenate([one.scores for one in found]),
-        np.concatenate(landmarks) if len(landmarks) == len(found) else None,
+        np.concatenate(landmarks) if alike else None,
     )
+
+
+def foremost(found: Detections, most: int) -> Detections:
+    """The best candidates, so many at most, in the order in which they came.
+
+    Of those with equal scores, as a cascade gives them, one of every neighbourhood goes before the second of any, and
+    neighbourhoods of many candidates go before those of few: no face is left out because another has many.
+
+    Args:
+        found: Any number of candidates.
+        most: As many as may be left.
+    """
+    if len(found) <= most:
+        return found
+    sides = np.maximum((found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1), 1).astype(np.float64)
+    sizes = np.round(2 * np.log2(sides))
+    centres = (found.boxes[:, :2].astype(np.float64) + found.boxes[:, 2:]) / 2
+    cells = np.column_stack([sizes, np.floor(centres / (2 ** (sizes / 2) / _NEIGHBOURS)[:, None])])
+    _, neighbourhood, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    neighbourhood = neighbourhood.reshape(-1)
+    together = np.argsort(neighbourhood, kind="stable")
+    turn = np.empty(len(found), np.intp)
+    turn[together] = np.arange(len(found)) - np.repeat(np.cumsum(counts) - counts, counts)
+    best = np.lexsort((-counts[neighbourhood], turn, -found.scores))[:most]
+    return found[np.sort(best)]
 
 
 def overlap(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -87,13 +118,18 @@ def one_each(judged: Detections, width: int, height: int) -> Detections:
     """
     faces = merge(judged, suppress=_SAME_FACE).clipped(width, height)
     kept: list[int] = []
+    surer = np.empty_like(faces.boxes)  # its beginning: the boxes that are kept
     for index, box in enumerate(faces.boxes):
-        surer = faces.boxes[kept]
-        sides = np.minimum(surer[:, 2:], box[2:]) - np.maximum(surer[:, :2], box[:2])
-        shared = np.clip(sides, 0, None).prod(axis=1)
-        if not (shared > _INSIDE * np.prod(box[2:] - box[:2])).any():
+        if not (_shared(surer[: len(kept)], box) > _INSIDE * np.prod(box[2:] - box[:2])).any():
+            surer[len(kept)] = box
             kept.append(index)
     return faces[np.array(kept, np.intp)]
+
+
+def _shared(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Area that each of some boxes (N, 4) has in common with one (4,)."""
+    sides = np.maximum(np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2]), 0)
+    return np.asarray(sides[:, 0] * sides[:, 1])
 
 
 def _suppressed(found: Detections, suppress: float) -> NDArray[np.intp]:

@@ -23,6 +23,13 @@ _EDGES = 324
 FEATURES = _EDGES + 3 * _COLOUR_CELLS**2 + 2
 """Length of a description: the histograms, then colour and lightness of each cell, then size and score."""
 
+FEATURE_VERSION = 1
+"""Of how a description is computed. A judge is good for that which it was fitted on: raise this with any change of
+:func:`describe` that changes numbers, and fit all judges again."""
+
+_WARPED = 32_766  # pixels along a side up to which OpenCV warps a picture
+_NEIGHBOURHOOD = 512  # pixels along a side of what is warped instead of a picture that is larger
+
 
 def describe(image: BGRImage, proposed: Detections) -> NDArray[np.float32]:
     """Describe what is in boxes.
@@ -75,8 +82,34 @@ def _patches(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np
     strip = np.empty((len(boxes) * _SIDE, _SIDE, 3), np.uint8)
     for number, (level, matrix) in enumerate(zip(levels.tolist(), to_patch, strict=True)):
         patch = strip[number * _SIDE : (number + 1) * _SIDE]
-        cv2.warpAffine(halved[level], matrix, (_SIDE, _SIDE), dst=patch, borderMode=cv2.BORDER_REPLICATE)
+        _warp(halved[level], matrix, patch)
     return strip
+
+
+def _warp(picture: NDArray[np.uint8], matrix: NDArray[np.float64], patch: NDArray[np.uint8]) -> None:
+    """Fill a patch with what `matrix` (2, 3), of scale and move only, takes to it; the picture's border goes on."""
+    if max(picture.shape[:2]) > _WARPED:
+        picture, matrix = _neighbourhood(picture, matrix)
+    cv2.warpAffine(picture, matrix, (_SIDE, _SIDE), dst=patch, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _neighbourhood(
+    picture: NDArray[np.uint8], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of a picture that a patch shows, shrunk where it is long, and the matrix from there to the patch."""
+    scale, move = matrix[[0, 1], [0, 1]], matrix[:, 2]
+    size = np.array(picture.shape[1::-1])
+    start = np.clip(np.floor(-move / scale) - 2, 0, size - 1).astype(int)
+    stop = np.clip(np.ceil((_SIDE - move) / scale) + 2, start + 1, size).astype(int)
+    part = picture[start[1] : stop[1], start[0] : stop[0]]
+    move = move + start * scale
+    sides = stop - start
+    if (sides > _NEIGHBOURHOOD).any():
+        shorter = np.minimum(sides, _NEIGHBOURHOOD)
+        method = cv2.INTER_AREA
+        part = np.asarray(cv2.resize(part, (int(shorter[0]), int(shorter[1])), interpolation=method), np.uint8)
+        scale = scale * sides / shorter
+    return part, np.array([[scale[0], 0, move[0]], [0, scale[1], move[1]]])
 
 
 def _halved(image: NDArray[np.uint8], times: int) -> list[NDArray[np.uint8]]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Protocol, runtime_checkable
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.judging.appearance import FEATURES, describe
+from maskcheck.detectors.fusion import foremost
+from maskcheck.detectors.judging.appearance import FEATURE_VERSION, FEATURES, describe
+from maskcheck.errors import PluginError
 from maskcheck.pictures.decoding import BGRImage
 
 FILE = "judge.npz"
@@ -39,6 +40,9 @@ class Proposer(Protocol):
 FURTHEST = 0.4
 """Limit of a move, as a share of width and height, and of the log of a change in size."""
 
+MOST_DESCRIBED = 10_000
+"""Candidates of a picture that are looked at, the best ones; crowds have up to some 6,000. Bounds time and memory."""
+
 _MULTIPLICATIONS = 4 * 65536
 """Up to so many, OpenBLAS uses one thread (its ``GEMM_MULTITHREAD_THRESHOLD``)."""
 
@@ -55,7 +59,8 @@ class Judge:
         about: What it was fitted on, in words.
 
     Raises:
-        ValueError: Arrays that do not fit each other or the description.
+        ValueError: Arrays that are none of float32, hold other than finite numbers, or do not fit each other or the
+            description.
     """
 
     hidden: NDArray[np.float32]
@@ -67,14 +72,21 @@ class Judge:
         shapes = self.hidden.shape, self.score.shape, self.move.shape
         if shapes != ((1 + FEATURES, len(self.score) - 1), (len(self.score), 1), (1 + FEATURES, 4)):
             raise ValueError(f"expected a judge of {FEATURES} features, got arrays of shapes {shapes}")
+        for values in (self.hidden, self.score, self.move):
+            if values.dtype != np.float32 or not np.isfinite(values).all():
+                raise ValueError("expected a judge of finite float32 numbers")
 
     def __call__(self, image: BGRImage, proposed: Detections) -> Detections:
         """Score candidates anew and move their boxes to the face, if there is one.
 
         Args:
             image: uint8 (H, W, 3), BGR.
-            proposed: The candidates; what is close to a face becomes a box of it, so that a face may have several.
+            proposed: The candidates; what is close to a face becomes a box of it, so that a face may have several. Of
+                very many, the foremost are looked at, and of those without an area, none.
         """
+        sides = proposed.boxes[:, 2:] - proposed.boxes[:, :2]
+        whole = ((sides > 0) & np.isfinite(sides)).all(axis=1)
+        proposed = foremost(proposed if whole.all() else proposed[whole], MOST_DESCRIBED)
         return self.judge(proposed, describe(image, proposed))
 
     def judge(self, proposed: Detections, features: NDArray[np.float32]) -> Detections:
@@ -87,8 +99,8 @@ class Judge:
     def to_bytes(self) -> bytes:
         """As a file of arrays (NumPy's ``.npz``)."""
         content = io.BytesIO()
-        about = np.asarray(self.about)
-        np.savez_compressed(content, hidden=self.hidden, score=self.score, move=self.move, about=about)
+        arrays = {"hidden": self.hidden, "score": self.score, "move": self.move, "about": np.asarray(self.about)}
+        np.savez_compressed(content, features=np.asarray(FEATURE_VERSION), **arrays)
         return content.getvalue()
 
     @classmethod
@@ -96,19 +108,36 @@ class Judge:
         """Read what :meth:`to_bytes` wrote.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: It is something else, or was fitted on features that are computed in another way.
         """
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return cls(arrays["hidden"], arrays["score"], arrays["move"], str(arrays["about"]))
-        except (KeyError, TypeError, ValueError, OSError, EOFError, AttributeError, BadZipFile) as error:
+                version = int(arrays["features"]) if "features" in arrays else None
+                judge = cls(arrays["hidden"], arrays["score"], arrays["move"], str(arrays["about"]))
+        except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds for damaged files
             raise ValueError(f"expected a fitted judge: {error}") from error
+        if version != FEATURE_VERSION:
+            raise ValueError(
+                f"expected a judge fitted on features of version {FEATURE_VERSION},"
+                f" got one of version {version or 'unknown'}; fit it again with `maskcheck-export fit-judge`"
+            )
+        return judge
 
 
 @cache
 def load_judge(package: str) -> Judge:
-    """The judge that comes with a detector, as ``judge.npz`` in its package."""
-    return Judge.from_bytes(files(package).joinpath(FILE).read_bytes())
+    """The judge that comes with a detector, as ``judge.npz`` in its package.
+
+    Raises:
+        PluginError: There is none, or it does not fit this version of the SDK.
+    """
+    try:
+        return Judge.from_bytes(files(package).joinpath(FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise PluginError(
+            f"{package}/{FILE} cannot be used: {error}; update maskcheck and the plugin together",
+            plugin=package.removeprefix("maskcheck_").removeprefix("maskcheck.detectors."),
+        ) from error
 
 
 def moved(boxes: NDArray[np.float32], moves: NDArray[np.float32]) -> NDArray[np.float32]:
