@@ -24,9 +24,12 @@ def mutated_picture(seed: int, index: int) -> tuple[PictureSeed, bytes]:
     relatives = tuple(other.data for other in seeds if other.family == chosen.family)
     data = chosen.data
     for _ in range(random.choice((1, 1, 1, 2, 2, 3, 5))):
-        if len(data) > 4 and random.random() < 0.6:
-            data = _STRUCTURED[chosen.family](random, data)
-        else:
+        try:
+            structured = random.random() < 0.6
+            data = (
+                _STRUCTURED[chosen.family](random, data) if structured else mutate_bytes(random, data, others=relatives)
+            )
+        except (ValueError, IndexError, struct.error):  # an earlier change left nothing of that structure
             data = mutate_bytes(random, data, others=relatives)
     return chosen, data[:4_000_000]
 
@@ -78,7 +81,7 @@ def _jpeg(random: Random, data: bytes) -> bytes:
     elif choice == 2 and scans:  # which components, and which part of the coefficients
         at = random.choice(scans)
         changed = bytearray(segments[at])
-        changed[random.randrange(2, min(len(changed), 14))] = random.choice((0, 1, 2, 3, 4, 63, 64, 255))
+        changed[random.randrange(min(len(changed), 14))] = random.choice((0, 1, 2, 3, 4, 63, 64, 255))
         segments[at] = bytes(changed)
     elif choice == 3:
         at = random.randrange(len(segments))
