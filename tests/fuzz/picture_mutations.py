@@ -25,10 +25,10 @@ def mutated_picture(seed: int, index: int) -> tuple[PictureSeed, bytes]:
     data = chosen.data
     for _ in range(random.choice((1, 1, 1, 2, 2, 3, 5))):
         try:
-            structured = random.random() < 0.6
-            data = (
-                _STRUCTURED[chosen.family](random, data) if structured else mutate_bytes(random, data, others=relatives)
-            )
+            if random.random() < 0.6:
+                data = _STRUCTURED[chosen.family](random, data)
+            else:
+                data = mutate_bytes(random, data, others=relatives)
         except (ValueError, IndexError, struct.error):  # an earlier change left nothing of that structure
             data = mutate_bytes(random, data, others=relatives)
     return chosen, data[:4_000_000]
