@@ -120,13 +120,13 @@ def one_each(judged: Detections, width: int, height: int) -> Detections:
     kept: list[int] = []
     surer = np.empty_like(faces.boxes)  # its beginning: the boxes that are kept
     for index, box in enumerate(faces.boxes):
-        if not (_shared(surer[: len(kept)], box) > _INSIDE * np.prod(box[2:] - box[:2])).any():
+        if not (shared_areas(surer[: len(kept)], box) > _INSIDE * np.prod(box[2:] - box[:2])).any():
             surer[len(kept)] = box
             kept.append(index)
     return faces[np.array(kept, np.intp)]
 
 
-def _shared(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+def shared_areas(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
     """Area that each of some boxes (N, 4) has in common with one (4,)."""
     sides = np.maximum(np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2]), 0)
     return np.asarray(sides[:, 0] * sides[:, 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOptio
             "scale",
             float,
             None,
-            "look once, at this scale: 1 as it is, 2 doubled [default: the preset's scales]",
+            "look once, at this scale: 1 as it is, 2 doubled; a large picture less so [default: the preset's scales]",
             minimum=0.1,
             maximum=8,
         ),
@@ -48,7 +49,8 @@ class Scales:
     Attributes:
         wanted: 1 is the picture as it is, 2 doubles its sides.
         enlarged: Pixels up to which a picture is enlarged; the faces of a larger one are large enough.
-        largest: Pixels that the network sees at most, which bounds its memory; a larger picture is shrunk.
+        largest: Pixels that the network sees at most, which bounds its memory; a larger picture is shrunk. To be given
+            to :func:`resize_for_network`, too, which rounds.
         overview: Longer side, in pixels, at which faces that fill a large picture are looked for, too; used where all
             other scales are more than twice as large. None for a detector that finds faces of any size.
     """
@@ -67,8 +69,11 @@ class Scales:
         return sorted(scales)
 
 
-def resize_for_network(image: BGRImage, scale: float, *, multiple: int) -> BGRImage:
+def resize_for_network(image: BGRImage, scale: float, *, multiple: int, largest: int) -> BGRImage:
     """A picture at a scale, its sides rounded up to multiples, as networks that halve their input want.
+
+    Where that would be more than `largest` pixels, they are rounded down, and the longer side of a thin picture is cut
+    short until it fits.
 
     Few different shapes come of it, too: a runtime prepares for each new one. The picture is stretched a little; what
     is found is to be mapped back by the ratio of each side.
@@ -77,8 +82,19 @@ def resize_for_network(image: BGRImage, scale: float, *, multiple: int) -> BGRIm
         image: uint8 (H, W, 3).
         scale: 2 doubles the sides.
         multiple: Of the sides of the result, in pixels.
+        largest: Pixels that the result has at most, unless a single square of `multiple` has more.
     """
-    columns, rows = (max(1, int(np.ceil(side * scale / multiple))) * multiple for side in image.shape[1::-1])
+    columns, rows = _network_size(image.shape[1], image.shape[0], scale, multiple, largest)
     shrinks = columns <= image.shape[1] and rows <= image.shape[0]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (columns, rows), interpolation=method), np.uint8)
+
+
+def _network_size(width: int, height: int, scale: float, multiple: int, largest: int) -> tuple[int, int]:
+    columns, rows = (max(1, math.ceil(side * scale / multiple)) for side in (width, height))
+    most = max(1, largest // multiple**2)
+    if columns * rows > most:
+        columns, rows = (max(1, math.floor(side * scale / multiple)) for side in (width, height))
+    if columns * rows > most:  # the shorter side is at its least
+        columns, rows = min(columns, max(1, most // rows)), min(rows, max(1, most // columns))
+    return columns * multiple, rows * multiple

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections, Detector
-from maskcheck.detectors.fusion import concatenate, merge
+from maskcheck.detectors.fusion import MOST_CANDIDATES, concatenate, foremost, merge, shared_areas
 from maskcheck.pictures.decoding import BGRImage
 
 SMALLEST_TILE = 64
@@ -18,6 +19,8 @@ SMALLEST_TILE = 64
 _SHARE = 0.25  # of a slice that its neighbour has too: faces up to that size are whole in one of them
 _LARGE = 0.5 * _SHARE  # of a slice: a face from that size up is looked for in the shrunken picture, too
 _TOUCH = 2.0  # pixels from the edge of a slice at which a box is taken for a cut one
+_NEAR = 0.5  # of a box's longer side: nearer to an inner edge of its slice, it may be the part of a face that is seen
+_COVERED = 0.6  # of such a box: where another slice sees so much of it in one box farther from its edges, that counts
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class TiledDetector:
     """Any detector, for large pictures: slice by slice, and once on the whole picture shrunk to the size of a slice.
 
     A face that an inner edge of a slice cuts is left to the neighbour, which has all of it, or, if it is too large
-    for that, to the shrunken picture. Only one slice at a time is copied.
+    for that, to the shrunken picture; so is one near the edge, where these see it. Only one slice at a time is copied.
 
     Attributes:
         detector: What looks for faces.
@@ -62,9 +65,13 @@ class TiledDetector:
         height, width = image.shape[:2]
         if max(height, width) <= self.tile:
             return self.detector.detect(image)
-        found = [self._detect_slice(image, left, top) for top in self._starts(height) for left in self._starts(width)]
-        found.append(self._detect_whole(image))
-        return merge(concatenate(found)).clipped(width, height)
+        slices = [self._detect_slice(image, left, top) for top in self._starts(height) for left in self._starts(width)]
+        whole = self._detect_whole(image)
+        found = concatenate([*(one for one, _ in slices), whole])
+        distances = np.concatenate([*(distance for _, distance in slices), np.full(len(whole), np.inf, np.float32)])
+        origins = np.repeat(np.arange(len(slices) + 1), [*(len(one) for one, _ in slices), len(whole)])
+        kept = _seen_best(found, distances, origins)
+        return merge(found[kept]).clipped(width, height)
 
     def _starts(self, length: int) -> Iterator[int]:
         """Where slices begin along a side: evenly, the last one ending with the picture."""
@@ -74,19 +81,22 @@ class TiledDetector:
         count = 1 + int(np.ceil((length - self.tile) / (self.tile * (1 - _SHARE))))
         yield from (round(start) for start in np.linspace(0, length - self.tile, count))
 
-    def _detect_slice(self, image: BGRImage, left: int, top: int) -> Detections:
+    def _detect_slice(self, image: BGRImage, left: int, top: int) -> tuple[Detections, NDArray[np.float32]]:
+        """Faces of a slice in pixels of the picture, and how far each is from the nearest inner edge of the slice."""
         height, width = image.shape[:2]
         right, bottom = min(left + self.tile, width), min(top + self.tile, height)
         found = self.detector.detect(np.ascontiguousarray(image[top:bottom, left:right]))
-        found = found.mapped(offset=(left, top))
-        boxes = found.boxes
-        cut = (
-            ((boxes[:, 0] < left + _TOUCH) & (left > 0))
-            | ((boxes[:, 1] < top + _TOUCH) & (top > 0))
-            | ((boxes[:, 2] > right - _TOUCH) & (right < width))
-            | ((boxes[:, 3] > bottom - _TOUCH) & (bottom < height))
-        )
-        return found[~cut]
+        found = foremost(found, MOST_CANDIDATES).mapped(offset=(left, top))
+        inner = [
+            found.boxes[:, 0] - left if left > 0 else None,
+            found.boxes[:, 1] - top if top > 0 else None,
+            right - found.boxes[:, 2] if right < width else None,
+            bottom - found.boxes[:, 3] if bottom < height else None,
+        ]
+        distances = [np.full(len(found), np.inf, np.float32), *(one for one in inner if one is not None)]
+        distance = np.minimum.reduce(distances)
+        whole = distance >= _TOUCH
+        return found[whole], distance[whole]
 
     def _detect_whole(self, image: BGRImage) -> Detections:
         height, width = image.shape[:2]
@@ -95,3 +105,18 @@ class TiledDetector:
         found = self.detector.detect(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
         found = found.mapped((width / size[0], height / size[1]))
         return found[(found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0) >= _LARGE * self.tile]
+
+
+def _seen_best(found: Detections, distances: NDArray[np.float32], origins: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which boxes are left when those near an inner edge of their slice give way to a box that sees more of the face.
+
+    A detector may stop short of the edge that cuts a face, so that the part looks whole. Another slice, or the shrunken
+    picture, then sees the face farther from its own edges, in a box that holds most of the part.
+    """
+    longer = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
+    kept = np.ones(len(found), np.bool_)
+    for index in np.flatnonzero(distances < _NEAR * longer):
+        rivals = (origins != origins[index]) & (distances > distances[index])
+        box = found.boxes[index]
+        kept[index] = not (shared_areas(found.boxes[rivals], box) > _COVERED * np.prod(box[2:] - box[:2])).any()
+    return kept

@@ -21,6 +21,7 @@ PRESETS: dict[str, tuple[float, ...]] = {"fast": (1,), "balanced": (2,), "thorou
 """Scales at which each preset looks at a picture."""
 
 _PACKAGE = "maskcheck_centerface"  # with the judge
+_LARGEST = 6_000_000  # pixels that the network sees at most
 _MULTIPLE = 32  # the network halves its input five times
 
 
@@ -30,7 +31,8 @@ class CenterFaceDetector:
 
     Attributes:
         preset: ``fast``, ``balanced`` or ``thorough``: at which scales it looks.
-        scale: One scale instead of the preset's: 2 doubles the sides of the picture first.
+        scale: One scale instead of the preset's: 2 doubles the sides of the picture first. The network sees 6
+            megapixels at most.
         device: As of ``MaskPipeline``.
         threads: Threads of the session; by default, the CPUs that the process may use.
 
@@ -84,12 +86,12 @@ class CenterFaceDetector:
 
     def _scales(self, width: int, height: int) -> list[float]:
         if self.scale is not None:
-            return [self.scale]
-        return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=6_000_000, overview=640).of(width, height)
+            return Scales((self.scale,), enlarged=_LARGEST, largest=_LARGEST).of(width, height)
+        return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=_LARGEST, overview=640).of(width, height)
 
     def _detect_at(self, images: Sequence[NDArray[np.uint8]], scale: float) -> list[Detections]:
         height, width = images[0].shape[:2]
-        pictures = [resize_for_network(image, scale, multiple=_MULTIPLE) for image in images]
+        pictures = [resize_for_network(image, scale, multiple=_MULTIPLE, largest=_LARGEST) for image in images]
         rows, columns = pictures[0].shape[:2]
         batch = np.empty((len(images), 3, rows, columns), np.float32)  # RGB, from 0 to 255
         for planes, picture in zip(batch, pictures, strict=True):

@@ -20,6 +20,7 @@ PRESETS: dict[str, tuple[float, ...]] = {"fast": (1,), "balanced": (2,), "thorou
 """Scales at which each preset looks at a picture."""
 
 _PACKAGE = "maskcheck_yunet"  # with the judge
+_LARGEST = 12_000_000  # pixels that the network sees at most
 _MULTIPLE = 32  # pixels of a cell of the coarsest output
 _OUTPUTS = [f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
@@ -30,7 +31,8 @@ class YuNetDetector:
 
     Attributes:
         preset: ``fast``, ``balanced`` or ``thorough``: at which scales it looks.
-        scale: One scale instead of the preset's: 2 doubles the sides of the picture first.
+        scale: One scale instead of the preset's: 2 doubles the sides of the picture first. The network sees 12
+            megapixels at most.
         model: The model file; by default, that of ``MASKCHECK_YUNET_MODEL``, or the fetched one.
         device: As of ``MaskPipeline``.
         threads: Threads of the session; by default, the CPUs that the process may use.
@@ -67,11 +69,11 @@ class YuNetDetector:
 
     def _scales(self, width: int, height: int) -> list[float]:
         if self.scale is not None:
-            return [self.scale]
-        return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=12_000_000, overview=320).of(width, height)
+            return Scales((self.scale,), enlarged=_LARGEST, largest=_LARGEST).of(width, height)
+        return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=_LARGEST, overview=320).of(width, height)
 
     def _detect_at(self, image: NDArray[np.uint8], scale: float) -> Detections:
-        picture = resize_for_network(image, scale, multiple=_MULTIPLE)
+        picture = resize_for_network(image, scale, multiple=_MULTIPLE, largest=_LARGEST)
         rows, columns = picture.shape[:2]
         blob = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)  # BGR, from 0 to 255
         session = self._session

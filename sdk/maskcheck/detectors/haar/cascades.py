@@ -22,6 +22,9 @@ FILES = {
 }
 """File of OpenCV by the name of the cascade."""
 
+SMALLEST_WINDOW = 20
+"""Side of the smallest window of any of the cascades, in pixels; the others' are larger."""
+
 _STAGE_COUNT = re.compile(r"<stageNum>\s*(\d+)\s*</stageNum>")
 _STAGE_START = re.compile(r"<_>\s*<maxWeakCount>")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.fusion import one_each
-from maskcheck.detectors.haar.cascades import borrowed_cascade, find_windows
+from maskcheck.detectors.haar.cascades import SMALLEST_WINDOW, borrowed_cascade, find_windows
 from maskcheck.detectors.haar.presets import DEFAULT_MIN_SCORE, DEFAULT_PRESET, PRESETS, Search
 from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset
@@ -89,6 +89,8 @@ class HaarDetector:
     def _run(self, grey: NDArray[np.uint8], search: Search) -> NDArray[np.float32]:
         width = grey.shape[1]
         scale = Scales((search.enlarge,), enlarged=1_500_000, largest=6_000_000).of(width, grey.shape[0])[0]
+        if min(grey.shape) * scale < SMALLEST_WINDOW:  # of long strips, nothing may be left at all
+            return np.empty((0, 4), np.float32)
         if scale != 1:
             method = cv2.INTER_LINEAR if scale > 1 else cv2.INTER_AREA
             grey = np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=method), np.uint8)

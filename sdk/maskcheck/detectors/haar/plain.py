@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.haar.cascades import borrowed_cascade
+from maskcheck.detectors.haar.cascades import SMALLEST_WINDOW, borrowed_cascade
 from maskcheck.pictures.decoding import BGRImage
 
 # Slope and offset of the logistic curve from the weight that OpenCV gives a face to the chance that it is one. Fitted
@@ -21,6 +21,8 @@ CURVES = {
     "frontal_alt": (2.084, -222.01),
 }
 
+_ENLARGED = 24_000_000  # pixels up to which a picture is enlarged
+
 
 @dataclass(frozen=True)
 class PlainHaarDetector:
@@ -31,7 +33,7 @@ class PlainHaarDetector:
         scale_factor: Ratio of successive window sizes, above 1; nearer to 1 is slower and finds more.
         min_neighbors: Overlapping hits that make a face; fewer finds more, and more that are none.
         min_size: Side of the smallest window, in pixels of the picture; 0 for the cascade's own.
-        upscale: The picture is enlarged by this factor first, to find smaller faces.
+        upscale: The picture is enlarged by this factor first, to find smaller faces, but not beyond 24 megapixels.
     """
 
     default_min_score: ClassVar[float] = 0.0
@@ -54,16 +56,19 @@ class PlainHaarDetector:
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        if self.upscale != 1:
-            grey = cv2.resize(grey, None, fx=self.upscale, fy=self.upscale, interpolation=cv2.INTER_LINEAR)
-        side = round(self.min_size * self.upscale)
+        upscale = min(self.upscale, max(1.0, (_ENLARGED / grey.size) ** 0.5))
+        if min(grey.shape) * upscale < SMALLEST_WINDOW:
+            return Detections.empty()
+        if upscale != 1:
+            grey = cv2.resize(grey, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_LINEAR)
+        side = round(self.min_size * upscale)
         with borrowed_cascade(self.cascade) as cascade:
             boxes, _, weights = cascade.detectMultiScale3(
                 grey, self.scale_factor, self.min_neighbors, minSize=(side, side), outputRejectLevels=True
             )
         if len(boxes) == 0:
             return Detections.empty()
-        corners = np.asarray(boxes, np.float32) / np.float32(self.upscale)
+        corners = np.asarray(boxes, np.float32) / np.float32(upscale)
         corners[:, 2:] += corners[:, :2]
         slope, offset = CURVES[self.cascade]
         scores = 1 / (1 + np.exp(-(slope * np.ravel(weights) + offset)))
