@@ -51,7 +51,13 @@ def shell(tmp_path: Path, toy_model: Path) -> Callable[..., subprocess.Completed
         detect = f"{sys.executable} -m maskcheck detect --model {toy_model}"
         everything = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "detect": detect, **environment}
         return subprocess.run(
-            ["/bin/bash", "-c", line], input=data, capture_output=True, cwd=tmp_path, env=everything, check=False
+            ["/bin/bash", "-c", line],
+            input=data,
+            capture_output=True,
+            cwd=tmp_path,
+            env=everything,
+            check=False,
+            timeout=120,
         )
 
     return run
