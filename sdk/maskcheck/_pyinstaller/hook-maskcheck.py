@@ -16,7 +16,7 @@ def _belongs(name: str) -> bool:
 
 hiddenimports = ["onnxruntime", *collect_submodules("maskcheck", filter=_belongs)]
 # The embedded model, the judges and what else lies beside the modules; of OpenCV, the cascades of faces.
-datas = collect_data_files("maskcheck")
+datas = collect_data_files("maskcheck", excludes=["testing"])
 datas += collect_data_files("cv2", subdir="data", includes=sorted(FILES.values()))
 # The doctor reads versions from metadata.
 datas += copy_metadata("maskcheck")
