@@ -165,7 +165,11 @@ def test_results_with_errors_do_not_keep_pictures_alive(toy_model: Path) -> None
     assert [one() for one in kept] == [None] * 3
 
 
-@pytest.mark.parametrize("item", [None, 3, ("a.jpg", 1), [1, 2], object(), b"", Image.new("RGB", (0, 5))], ids=repr)
+@pytest.mark.parametrize(
+    "item",
+    [None, 3, ("a.jpg", 1), [1, 2], object(), b"", Image.new("RGB", (0, 5))],
+    ids=["None", "number", "tuple", "list", "object", "no bytes", "no pixels"],
+)
 def test_an_item_that_is_no_picture_is_an_image_error_in_its_place(toy_model: Path, item: Any) -> None:
     results = list(MaskPipeline(Fixed(BOX), model=toy_model).stream([numbered(0), item, numbered(1)]))
 
