@@ -6,10 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from maskcheck import Detector
 from maskcheck.testing import DetectorTests
 from maskcheck_example import SkinDetector
+
+SKY, SKIN = (200, 120, 40), (120, 150, 210)  # BGR
 
 
 class TestSkinDetector(DetectorTests):
@@ -17,10 +20,21 @@ class TestSkinDetector(DetectorTests):
     def detector(self) -> Detector:
         return SkinDetector()
 
+    @pytest.fixture
+    def picture(self) -> NDArray[np.uint8]:
+        """Not a portrait: a face and its neck are one patch of skin."""
+        picture = np.full((100, 200, 3), SKY, np.uint8)
+        picture[20:60, 50:90] = SKIN
+        return picture
+
+    @pytest.fixture
+    def faces(self) -> list[tuple[int, int, int, int]]:
+        return [(50, 20, 90, 60)]
+
 
 def test_a_patch_of_skin_colour_is_found_where_it_is() -> None:
-    picture = np.full((100, 200, 3), (200, 120, 40), np.uint8)
-    picture[20:60, 50:90] = (120, 150, 210)  # BGR
+    picture = np.full((100, 200, 3), SKY, np.uint8)
+    picture[20:60, 50:90] = SKIN
 
     detections = SkinDetector().detect(picture)
 

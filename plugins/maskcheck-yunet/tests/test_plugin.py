@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -11,14 +14,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck import Detector, MaskPipeline, ModelError, ModelNotFound
+from maskcheck import Detections, Detector, MaskPipeline, ModelError, ModelNotFound
 from maskcheck.detectors.fusion import overlap
+from maskcheck.detectors.scales import resize_for_network
+from maskcheck.runtime import OnnxSession
 from maskcheck.testing import DetectorTests
 from maskcheck_yunet import YuNetDetector
 from maskcheck_yunet.detector import PRESETS
 from maskcheck_yunet.model import VARIABLE
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+GOLDEN = Path(__file__).with_name("golden.json")
 FACE = (156, 112, 356, 326)  # in astronaut.jpg
 
 needs_model = pytest.mark.skipif(VARIABLE not in os.environ, reason=f"{VARIABLE} names no model")
@@ -34,10 +40,83 @@ def fits(found: NDArray[np.float32], wanted: tuple[float, ...]) -> float:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-class TestWithToyModel(DetectorTests):
-    @pytest.fixture
-    def detector(self, preset: str, toy_yunet: Path) -> Detector:
-        return YuNetDetector(preset, model=str(toy_yunet))
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 40), (3000, 8), (241, 317), (1500, 8000)])
+def test_any_picture_gives_boxes_inside_it_the_same_again_after_pickling(
+    toy_yunet: Path, preset: str, height: int, width: int
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    detector = YuNetDetector(preset, model=str(toy_yunet))
+
+    found = detector.detect(picture)
+    again: Detections = pickle.loads(pickle.dumps(detector)).detect(picture[::-1][::-1])
+
+    assert (found.boxes >= 0).all()
+    assert (found.boxes <= [width, height, width, height]).all()
+    assert np.array_equal(found.boxes, again.boxes)
+    assert np.array_equal(found.scores, again.scores)
+
+
+def test_a_pickle_holds_the_configuration_alone(toy_yunet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(toy_yunet))
+    detector = YuNetDetector("fast")
+    detector.warm_up()
+
+    pickled = pickle.dumps(detector)
+
+    assert str(toy_yunet).encode() not in pickled
+    assert pickle.loads(pickled) == detector
+
+
+def test_threads_that_come_at_once_share_one_session(toy_yunet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[OnnxSession] = []
+    create, both = OnnxSession._create, threading.Barrier(2)
+
+    def find_slowly(_model: str) -> Path:
+        both.wait(timeout=60)
+        return toy_yunet
+
+    def count(session: OnnxSession) -> object:
+        made.append(session)
+        return create(session)
+
+    monkeypatch.setattr("maskcheck_yunet.detector.find_model", find_slowly)
+    monkeypatch.setattr(OnnxSession, "_create", count)
+    detector = YuNetDetector("fast", device="cpu", threads=1)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(detector.propose, [np.zeros((64, 64, 3), np.uint8)] * 2))
+
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 5_000_000), (5_000_000, 1), (2000, 2000)])
+def test_what_the_network_sees_is_bounded_whatever_the_shape_and_the_scale(
+    height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def record(_detector: YuNetDetector, _image: NDArray[np.uint8], scale: float) -> Detections:
+        picture = resize_for_network(_image, scale, multiple=32, largest=12_000_000)
+        seen.append(picture.shape[0] * picture.shape[1])
+        return Detections.empty()
+
+    monkeypatch.setattr(YuNetDetector, "_detect_at", record)
+    for scale in (None, 1, 8):
+        YuNetDetector(scale=scale).propose(np.zeros((height, width, 3), np.uint8))
+
+    assert max(seen) <= 12_000_000
+
+
+@needs_model
+def test_the_published_model_finds_what_it_always_found(portrait: NDArray[np.uint8]) -> None:
+    """GOLDEN was written by ``python plugins/maskcheck-yunet/tests/golden.py``."""
+    for preset, expected in json.loads(GOLDEN.read_text()).items():
+        found = YuNetDetector(preset, device="cpu", threads=1).detect(portrait)
+        sure = found[found.scores >= 0.5]
+
+        assert sure.boxes == pytest.approx(np.array(expected["boxes"]), abs=0.5)
+        assert sure.scores == pytest.approx(np.array(expected["scores"]), abs=0.01)
+        assert sure.landmarks is not None
+        assert sure.landmarks == pytest.approx(np.array(expected["landmarks"]), abs=0.5)
 
 
 @needs_model
