@@ -283,7 +283,7 @@ def test_a_report_is_written_for_programs_and_for_people(report: Report, tmp_pat
     for said in ("no rate met it", "pip install openvino", "b.jpg is damaged", "samples: first", "12.5"):
         assert said in text
         assert said in page
-    assert "| <other> | 2 | 2 x 2 | 9.00 | too few rounds | 222.2 | 1.25x | 2.00 |" in text
+    assert "| &lt;other> | 2 | 2 x 2 | 9.00 | too few rounds | 222.2 | 1.25x | 2.00 |" in text
     # An intensity of 2 * 10^6 / 15,000 at 10 GB/s allows more than the peak of 400.
     assert "| batch 1 | 1 | 2 x 1 | 0.02 | too few rounds | 50000.0 | 1.00x | 25% |" in text
     assert "(roofline.png)" in text
