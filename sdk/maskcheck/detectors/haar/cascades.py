@@ -25,6 +25,10 @@ FILES = {
 SMALLEST_WINDOW = 20
 """Side of the smallest window of any of the cascades, in pixels; the others' are larger."""
 
+_LONGEST_KEPT = 4000
+"""Longest side of a picture, in pixels, whose cascade is used again. The buffers of a cascade have the width of the
+widest picture that it saw and the height of the highest: a tall strip and then a wide one would take gigabytes."""
+
 _STAGE_COUNT = re.compile(r"<stageNum>\s*(\d+)\s*</stageNum>")
 _STAGE_START = re.compile(r"<_>\s*<maxWeakCount>")
 
@@ -49,7 +53,7 @@ def find_windows(
     Raises:
         PluginError: The cascade cannot be loaded.
     """
-    with borrowed_cascade(name, stages) as cascade:
+    with borrowed_cascade(name, stages, longest=max(grey.shape)) as cascade:
         found = cascade.detectMultiScale(grey, scale_factor, 0, minSize=(min_size, min_size))
     boxes = np.asarray(found, np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
@@ -57,14 +61,22 @@ def find_windows(
 
 
 @contextmanager
-def borrowed_cascade(name: str, stages: int | None = None) -> Iterator[Any]:
+def borrowed_cascade(name: str, stages: int | None = None, *, longest: int = 0) -> Iterator[Any]:
     """A cascade, or its first stages, that no other thread uses meanwhile.
 
     Cascades keep scratch buffers, so that two threads in one of them crash; and they take long to load.
 
+    Args:
+        name: Name of the cascade.
+        stages: How many stages; all, by default.
+        longest: Longer side of the picture that it is for, in pixels.
+
     Raises:
         PluginError: OpenCV has no cascade classifier, or came without the file.
     """
+    if longest > _LONGEST_KEPT:
+        yield _load(name, stages)
+        return
     idle = _idle.setdefault((name, stages), [])
     try:
         cascade = idle.pop()

@@ -62,7 +62,7 @@ class PlainHaarDetector:
         if upscale != 1:
             grey = cv2.resize(grey, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_LINEAR)
         side = round(self.min_size * upscale)
-        with borrowed_cascade(self.cascade) as cascade:
+        with borrowed_cascade(self.cascade, longest=max(grey.shape)) as cascade:
             boxes, _, weights = cascade.detectMultiScale3(
                 grey, self.scale_factor, self.min_neighbors, minSize=(side, side), outputRejectLevels=True
             )
