@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(model, "cached_path", lambda: tmp_path / "cache" / "yunet.onnx")
     monkeypatch.delenv(model.VARIABLE, raising=False)
     monkeypatch.setattr(model, "SHA256", hashlib.sha256(CONTENT).hexdigest())
+    monkeypatch.setattr(model, "SIZE", len(CONTENT))
     return tmp_path / "cache"
 
 
@@ -57,6 +60,53 @@ def test_another_file_is_refused_and_not_kept(server: FileServer, cache: Path) -
 
     assert refused.value.source == server.address
     assert not any(cache.iterdir())
+
+
+def test_no_more_is_fetched_than_the_file_has(server: FileServer, cache: Path) -> None:
+    server.content = CONTENT + b"more" * 100_000
+
+    with pytest.raises(SourceError, match=f"it is larger than the {len(CONTENT)} bytes expected"):
+        model.fetch_model(server.address)
+
+    assert sum(file.stat().st_size for file in cache.iterdir()) == 0
+    server.content = CONTENT
+    assert model.fetch_model(server.address).read_bytes() == CONTENT
+
+
+def test_a_server_that_takes_for_ever_is_given_up(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(range(10**6))
+    monkeypatch.setattr(model, "monotonic", lambda: float(next(times)))  # a second for each piece
+    server.content = CONTENT
+
+    with pytest.raises(SourceError, match=r"not all of it came within 300 seconds; 48.. bytes are kept"):
+        model.fetch_model(server.address)
+
+
+def test_what_was_kept_of_a_longer_file_is_begun_anew(server: FileServer, cache: Path) -> None:
+    cache.mkdir()
+    (cache / "yunet.part").write_bytes(CONTENT + b"more")
+    server.content = CONTENT
+
+    assert model.fetch_model(server.address).read_bytes() == CONTENT
+    assert server.starts == [0]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="links are of POSIX systems")
+def test_a_link_in_the_place_of_the_file_is_not_followed(server: FileServer, cache: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    cache.mkdir()
+    (cache / "yunet.part").symlink_to(precious)
+    server.content = CONTENT
+
+    with pytest.raises(SourceError, match="a link lies where the file is to be written; remove it"):
+        model.fetch_model(server.address)
+
+    assert precious.read_text() == "kept"
+
+
+def test_the_address_names_a_commit_not_a_branch_that_moves() -> None:
+    assert re.search(r"/[0-9a-f]{40}/onnx/", model.ADDRESS)
 
 
 def test_a_server_that_does_not_answer_is_an_error_that_names_the_address() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.haar.cascades import SMALLEST_WINDOW, borrowed_cascade
+from maskcheck.detectors.scales import Scales
 from maskcheck.pictures.decoding import BGRImage
 
 # Slope and offset of the logistic curve from the weight that OpenCV gives a face to the chance that it is one. Fitted
@@ -21,7 +22,9 @@ CURVES = {
     "frontal_alt": (2.084, -222.01),
 }
 
-_ENLARGED = 24_000_000  # pixels up to which a picture is enlarged
+_LARGEST = (
+    24_000_000  # pixels that the cascade sees at most: OpenCV takes 60 bytes for each, and far more of some shapes
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class PlainHaarDetector:
         scale_factor: Ratio of successive window sizes, above 1; nearer to 1 is slower and finds more.
         min_neighbors: Overlapping hits that make a face; fewer finds more, and more that are none.
         min_size: Side of the smallest window, in pixels of the picture; 0 for the cascade's own.
-        upscale: The picture is enlarged by this factor first, to find smaller faces, but not beyond 24 megapixels.
+        upscale: The picture is enlarged by this factor first, to find smaller faces. The cascade sees 24
+            megapixels at most; a larger one is shrunk.
     """
 
     default_min_score: ClassVar[float] = 0.0
@@ -56,11 +60,12 @@ class PlainHaarDetector:
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        upscale = min(self.upscale, max(1.0, (_ENLARGED / grey.size) ** 0.5))
+        (upscale,) = Scales((self.upscale,), enlarged=_LARGEST, largest=_LARGEST).of(grey.shape[1], grey.shape[0])
         if min(grey.shape) * upscale < SMALLEST_WINDOW:
             return Detections.empty()
         if upscale != 1:
-            grey = cv2.resize(grey, None, fx=upscale, fy=upscale, interpolation=cv2.INTER_LINEAR)
+            method = cv2.INTER_LINEAR if upscale > 1 else cv2.INTER_AREA
+            grey = cv2.resize(grey, None, fx=upscale, fy=upscale, interpolation=method)
         side = round(self.min_size * upscale)
         with borrowed_cascade(self.cascade, longest=max(grey.shape)) as cascade:
             boxes, _, weights = cascade.detectMultiScale3(
