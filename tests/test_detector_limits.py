@@ -129,7 +129,7 @@ def test_a_judge_with_damaged_numbers_is_refused(monkeypatch: pytest.MonkeyPatch
         raise zlib.error("Error -3 while decompressing data")
 
     content = judge.to_bytes()
-    monkeypatch.setattr(judging.np, "load", fails)
+    monkeypatch.setattr(np, "load", fails)
     with pytest.raises(ValueError, match="expected a fitted judge: Error -3"):
         Judge.from_bytes(content)
 

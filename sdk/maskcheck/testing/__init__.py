@@ -74,10 +74,11 @@ def _noise(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _same(one: Detections, other: Detections) -> bool:
+    points, others = (np.empty(0) if this.landmarks is None else this.landmarks for this in (one, other))
     return (
         np.array_equal(one.boxes, other.boxes)
         and np.array_equal(one.scores, other.scores)
-        and np.array_equal(*(np.empty(0) if this.landmarks is None else this.landmarks for this in (one, other)))
+        and np.array_equal(points, others)
     )
 
 

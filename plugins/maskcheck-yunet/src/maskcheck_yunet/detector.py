@@ -95,7 +95,7 @@ class YuNetDetector:
     def _session(self) -> OnnxSession:
         # Threads that come at once make several of these, which is quick; all get the one that is kept, and that one
         # loads the model once. A lock would be held for ever in a child forked meanwhile.
-        made = self.__dict__.get("made_session")
+        made: OnnxSession | None = self.__dict__.get("made_session")
         if made is None:
             session = OnnxSession(find_model(self.model), device=self.device, threads=self.threads)
             made = self.__dict__.setdefault("made_session", session)

@@ -99,8 +99,14 @@ class Judge:
     def to_bytes(self) -> bytes:
         """As a file of arrays (NumPy's ``.npz``)."""
         content = io.BytesIO()
-        arrays = {"hidden": self.hidden, "score": self.score, "move": self.move, "about": np.asarray(self.about)}
-        np.savez_compressed(content, features=np.asarray(FEATURE_VERSION), **arrays)
+        np.savez_compressed(
+            content,
+            features=np.asarray(FEATURE_VERSION),
+            hidden=self.hidden,
+            score=self.score,
+            move=self.move,
+            about=np.asarray(self.about),
+        )
         return content.getvalue()
 
     @classmethod
