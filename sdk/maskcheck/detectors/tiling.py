@@ -19,7 +19,7 @@ SMALLEST_TILE = 64
 _SHARE = 0.25  # of a slice that its neighbour has too: faces up to that size are whole in one of them
 _LARGE = 0.5 * _SHARE  # of a slice: a face from that size up is looked for in the shrunken picture, too
 _TOUCH = 2.0  # pixels from the edge of a slice at which a box is taken for a cut one
-_NEAR = 0.5  # of a box's longer side: nearer to an inner edge of its slice, it may be the part of a face that is seen
+_NEAR = 1.0  # of a box's longer side: nearer to an inner edge of its slice, it may be a part of a face that is cut
 _COVERED = 0.6  # of such a box: where another slice sees so much of it in one box farther from its edges, that counts
 
 
