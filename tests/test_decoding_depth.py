@@ -105,10 +105,32 @@ def test_floating_point_colours_are_decoded(most: int, dtype: Any) -> None:
     np.testing.assert_array_equal(load_image(data).pixels, SCENE, strict=True)
 
 
-def test_floating_point_colours_as_opencv_writes_them_are_decoded() -> None:
-    data = cv2.imencode(".tiff", SCENE.astype(np.float32) / 255)[1].tobytes()
+@pytest.mark.parametrize("compression", [1, 5], ids=["none", "LZW"])
+def test_floating_point_colours_as_opencv_writes_them_are_decoded(compression: int) -> None:
+    values = SCENE.astype(np.float32) / 255
+    data = cv2.imencode(".tiff", values, [cv2.IMWRITE_TIFF_COMPRESSION, compression])[1].tobytes()
 
     np.testing.assert_array_equal(load_image(data).pixels, SCENE)
+
+
+@pytest.mark.parametrize("most", [1, 255])
+def test_floating_point_colours_in_logluv_are_decoded_up_to_its_loss(most: int) -> None:
+    """OpenCV before 4.13 writes floats like this wherever no compression is asked for."""
+    scene = SCENE.copy()
+    scene[0, 0], scene[0, 1] = 255, 0  # the loss takes these out of the range
+    values = scene.astype(np.float32) / 255 * most
+    data = cv2.imencode(".tiff", values, [cv2.IMWRITE_TIFF_COMPRESSION, 34676])[1].tobytes()
+
+    np.testing.assert_allclose(load_image(data).pixels.astype(int), scene, atol=6)
+
+
+@pytest.mark.parametrize("most", [1.5, 1000.0])
+def test_logluv_that_does_not_say_what_is_white_is_refused(most: float) -> None:
+    values = np.full((4, 4, 3), most, np.float32)
+    data = cv2.imencode(".tiff", values, [cv2.IMWRITE_TIFF_COMPRESSION, 34676])[1].tobytes()
+
+    with pytest.raises(ImageError, match=r"has floating-point pixels from .*: expected 8 or 16 bits a channel"):
+        load_image(data)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

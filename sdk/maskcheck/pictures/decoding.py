@@ -275,8 +275,11 @@ def _turned(pixels: BGRImage, orientation: int) -> BGRImage:
 
 # --- TIFF (revision 6.0)
 
-_WIDTH, _HEIGHT, _BITS, _SAMPLES, _MAX, _SAMPLE_FORMAT, _SIGNED_MAX = 256, 257, 258, 277, 281, 339, 341
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION = 256, 257, 258, 259
+_SAMPLES, _MAX, _SAMPLE_FORMAT, _SIGNED_MAX = 277, 281, 339, 341
 _FLOATS = 3
+_LOGLUV = 34676  # SGI LogLuv, 32 bits a pixel: how OpenCV before 4.13 writes floats, though the tags say integers
+_LOGLUV_LOSS = 0.02  # measured over all colours: 0.017 of white
 
 
 def _bits_in_use(image: Image.Image) -> int:
@@ -307,10 +310,11 @@ def _unopened_tiff(data: bytes, limits: DecodingLimits, source: str | None) -> P
         width, height, samples = int(tags[_WIDTH]), int(tags[_HEIGHT]), int(tags.get(_SAMPLES, 1))
         bits, formats = tuple(tags.get(_BITS, (1,))), tuple(tags.get(_SAMPLE_FORMAT, (1,)))
         largest = tags.get(_SIGNED_MAX, tags.get(_MAX))
+        logluv = tags.get(_COMPRESSION) == _LOGLUV
     except Exception:  # Pillow says what is wrong with it
         return None
-    floats = formats[0] == _FLOATS and bits[0] in (32, 64)
-    fewer = formats[0] == 1 and bits[0] == 16 and bits_in_use(largest) < 16
+    floats = logluv or (formats[0] == _FLOATS and bits[0] in (32, 64))
+    fewer = not floats and formats[0] == 1 and bits[0] == 16 and bits_in_use(largest) < 16
     if samples not in (3, 4) or len(set(bits)) > 1 or not (floats or fewer):
         return None
     _check_size(height, width, limits, source)
@@ -325,7 +329,8 @@ def _unopened_tiff(data: bytes, limits: DecodingLimits, source: str | None) -> P
             source=source,
         )
     try:
-        values, notes = to_8_bits(np.asarray(decoded[..., :3]), bits_in_use(largest) if fewer else 16)
+        in_use, loss = bits_in_use(largest) if fewer else 16, _LOGLUV_LOSS if logluv else 0.0
+        values, notes = to_8_bits(np.asarray(decoded[..., :3]), in_use, loss)
     except ImageError as error:  # of depths
         raise ImageError(f"{name} has {error}", source=source) from None
     if tiff_pages(data, 1) > 1:

@@ -10,6 +10,8 @@ floats within 0..1        255 times as much, rounded
 floats within 0..255      themselves, rounded
 others                    refused
 ========================  =======================================================================================
+
+Floats that were stored with a loss may lie a little outside of their range.
 """
 
 from __future__ import annotations
@@ -52,12 +54,13 @@ def from_16_bits(values: NDArray[np.uint16], bits: int = 16) -> tuple[NDArray[np
     return (values >> (bits - 8)).astype(np.uint8), notes
 
 
-def to_8_bits(values: NDArray[Any], bits: int = 16) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def to_8_bits(values: NDArray[Any], bits: int = 16, loss: float = 0.0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Grey levels or channels as uint8 by the table above, and notes.
 
     Args:
         values: Integers or floats, any shape, at least one value.
         bits: In use, where the file tells.
+        loss: How far floats may lie outside of their range, as a part of white.
 
     Raises:
         ImageError: The values are in no range that says what is black and what white.
@@ -65,7 +68,7 @@ def to_8_bits(values: NDArray[Any], bits: int = 16) -> tuple[NDArray[np.uint8], 
     if values.dtype == np.uint8:
         return values, ()
     if values.dtype.kind == "f":
-        return _from_floats(values), ()
+        return _from_floats(values, loss), ()
     smallest, largest = int(values.min()), int(values.max())
     if smallest < 0 or largest > 0xFFFF:
         raise ImageError(
@@ -78,12 +81,14 @@ def to_8_bits(values: NDArray[Any], bits: int = 16) -> tuple[NDArray[np.uint8], 
     return from_16_bits(values.astype(np.uint16, copy=False), bits)
 
 
-def _from_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _from_floats(values: NDArray[Any], loss: float) -> NDArray[np.uint8]:
     smallest, largest = float(values.min()), float(values.max())
-    if not (smallest >= 0 and (largest <= 1 or 2 <= largest <= 255)):  # not: NaN compares with nothing
+    white = 1 if largest <= 1 + loss else 255
+    known = smallest >= -loss * white and (white == 1 or 2 <= largest <= 255 * (1 + loss))
+    if not known:  # NaN, which compares with nothing, too
         raise ImageError(
             f"floating-point pixels from {smallest:g} to {largest:g}: expected 8 or 16 bits a channel, or values from"
             " 0 to 1 or 0 to 255; convert the picture first"
         )
-    scaled: NDArray[Any] = np.rint(values * 255 if largest <= 1 else values)
-    return scaled.astype(np.uint8)
+    scaled: NDArray[Any] = np.rint(values * 255 if white == 1 else values)
+    return np.clip(scaled, 0, 255).astype(np.uint8)
