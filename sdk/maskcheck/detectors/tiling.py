@@ -20,6 +20,7 @@ _SHARE = 0.25  # of a slice that its neighbour has too: faces up to that size ar
 _LARGE = 0.5 * _SHARE  # of a slice: a face from that size up is looked for in the shrunken picture, too
 _TOUCH = 2.0  # pixels from the edge of a slice at which a box is taken for a cut one
 _NEAR = 1.0  # of a box's longer side: nearer to an inner edge of its slice, it may be a part of a face that is cut
+_PART = 0.8  # of the area of a box that sees more: what has less is a part; what has more is merged as of one slice
 _COVERED = 0.6  # of such a box: where another slice sees so much of it in one box farther from its edges, that counts
 
 
@@ -117,6 +118,9 @@ def _seen_best(found: Detections, distances: NDArray[np.float32], origins: NDArr
     kept = np.ones(len(found), np.bool_)
     for index in np.flatnonzero(distances < _NEAR * longer):
         rivals = (origins != origins[index]) & (distances > distances[index])
-        box = found.boxes[index]
-        kept[index] = not (shared_areas(found.boxes[rivals], box) > _COVERED * np.prod(box[2:] - box[:2])).any()
+        box, others = found.boxes[index], found.boxes[rivals]
+        area = np.prod(box[2:] - box[:2])
+        covered = shared_areas(others, box) > _COVERED * area
+        larger = _PART * (others[:, 2:] - others[:, :2]).prod(axis=1) > area
+        kept[index] = not (covered & larger).any()
     return kept
