@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, PackageNotFoundError
@@ -118,6 +120,39 @@ def test_an_opencv_that_raises_anything_at_import_is_told(monkeypatch: pytest.Mo
     assert f"import failed: {error}" in finding["detail"]
 
 
+def test_a_damaged_opencv_ends_a_command_with_a_message(tmp_path: Path) -> None:
+    (tmp_path / "cv2").mkdir()  # what is left where one of two distributions is uninstalled
+    (tmp_path / "cv2" / "__init__.py").touch()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    command = [sys.executable, "-m", "maskcheck", "detect", str(tmp_path)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    assert result.returncode == 2
+    assert "OpenCV is damaged: module 'cv2' has no attribute" in result.stderr
+    assert "`maskcheck doctor` says what to do" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_error_of_another_package_is_not_laid_on_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Any:
+        return ModuleType("other").missing
+
+    monkeypatch.setattr(registry_module, "default_registry", broken)
+
+    with pytest.raises(AttributeError, match="module 'other' has no attribute"):
+        CliRunner().invoke(main, ["detectors"], catch_exceptions=False)
+
+
+def test_a_detector_that_finds_no_opencv_is_not_what_has_to_be_mended(with_detector: Callable[[Any], None]) -> None:
+    with_detector(NoOpenCV)
+
+    finding = examine()["detector strange"]
+
+    assert finding["status"] == "problem"
+    assert finding["advice"] == "mend OpenCV first, see above"
+
+
 def test_a_missing_system_library_is_not_taken_for_a_damaged_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     break_import(ImportError("libGL.so.1: cannot open shared object file"), monkeypatch)
 
@@ -210,6 +245,11 @@ class NoModel:
 class Leaves(NoModel):
     def warm_up(self) -> None:
         raise SystemExit(0)
+
+
+class NoOpenCV(NoModel):
+    def warm_up(self) -> None:
+        raise ModuleNotFoundError("No module named 'cv2.data'", name="cv2.data")
 
 
 class Speaks(NoModel):

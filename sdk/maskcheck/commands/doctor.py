@@ -13,6 +13,7 @@ import click
 
 from maskcheck._version import __version__
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
+from maskcheck.commands.group import lacks_opencv
 from maskcheck.commands.options import json_flag
 from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.cpu import affinity, cgroup_quota, cpu_features, default_thread_count, int8_features
@@ -114,10 +115,10 @@ def _healthy(findings: list[Finding]) -> bool:
     return all(finding.status != "problem" for finding in findings)
 
 
-def _problem(topic: str, error: MaskCheckError, start: str = "") -> Finding:
-    """An error as a finding: messages say what is wrong, then, behind a semicolon, what to do."""
+def _problem(topic: str, error: MaskCheckError, start: str = "", otherwise: str = "install maskcheck again") -> Finding:
+    """An error as a finding: messages say what is wrong, then, behind a semicolon, what to do; if not, `otherwise`."""
     detail, _, advice = str(error).partition(";")
-    return Finding(topic, "problem", start + detail, advice.strip() or detail)
+    return Finding(topic, "problem", start + detail, advice.strip() or otherwise)
 
 
 def _check_versions() -> Iterator[Finding]:
@@ -168,7 +169,8 @@ def _check_opencv() -> Iterator[Finding]:
         yield Finding("OpenCV", "problem", f"{names or 'no distribution'}; damaged: cv2 has no {missing[0]}", again)
         return
     if len(set(found.values())) > 1:
-        yield Finding("OpenCV", "problem", f"distributions of several versions overwrite each other: {names}", again)
+        detail = f"distributions of several versions overwrite each other: {names}; now {cv2.__version__} is loaded"
+        yield Finding("OpenCV", "problem", detail, again)
     elif len(found) > 1:
         yield Finding(
             "OpenCV",
@@ -264,7 +266,10 @@ def _check_detector(one: RegisteredDetector) -> Finding:
     try:
         warm_up_detector(create_detector(one.spec), name=one.name)
     except MaskCheckError as error:
-        return _problem(f"detector {one.name}", error, f"{source}: ")
+        otherwise = f"update {one.distribution}, or report this to those who make it"
+        if lacks_opencv(error.__cause__):
+            otherwise = "mend OpenCV first, see above"
+        return _problem(f"detector {one.name}", error, f"{source}: ", otherwise)
     return Finding(f"detector {one.name}", "ok", source)
 
 

@@ -53,7 +53,11 @@ class CommandGroup(click.Group):
         except MaskCheckError as error:
             message = str(error)
         except ImportError as error:  # numpy or OpenCV: they are required, so the installation is damaged
-            message = f"{error}; `maskcheck doctor` says what to do about it"
+            message = f"{error}; {_ASK_DOCTOR}"
+        except AttributeError as error:
+            if not lacks_opencv(error):
+                raise
+            message = f"OpenCV is damaged: {error}; {_ASK_DOCTOR}"
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of a pipe has gone, as `head` does: click ends quietly
                 raise
@@ -70,6 +74,18 @@ class CommandGroup(click.Group):
 
 
 _LINES = "\n"
+_ASK_DOCTOR = "`maskcheck doctor` says what to do about it"
+
+
+def lacks_opencv(error: BaseException | None) -> bool:
+    """Whether an error comes of an OpenCV that is missing or, as one half uninstalled, damaged."""
+    if isinstance(error, ImportError):
+        name = error.name
+    elif isinstance(error, AttributeError):
+        name = getattr(error.obj, "__name__", None)
+    else:
+        return False
+    return isinstance(name, str) and name.partition(".")[0] == "cv2"
 
 
 @contextmanager
