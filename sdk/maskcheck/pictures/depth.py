@@ -91,4 +91,4 @@ def _from_floats(values: NDArray[Any], loss: float) -> NDArray[np.uint8]:
             " 0 to 1 or 0 to 255; convert the picture first"
         )
     scaled: NDArray[Any] = np.rint(values * 255 if white == 1 else values)
-    return np.clip(scaled, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(scaled, 0, 255), np.uint8)
