@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -64,3 +65,12 @@ def bounded_memory(runtime: Any, size: int) -> dict[str, str]:
         "session.use_env_allocators": "1",
         "optimization.constant_folding_max_output_size_in_bytes": str(size // _FOLDED),
     }
+
+
+def folding_options(runtime: Any) -> dict[str, Any]:
+    """Arguments of a session that keep constants, computed while a model loads, from taking memory beside the pool.
+
+    ONNX Runtime before 1.27 has no limit for them: there, they are computed in each run, within the pool.
+    """
+    version = tuple(int(part) for part in re.findall(r"\d+", str(runtime.__version__))[:2])
+    return {"disabled_optimizers": ["ConstantFolding"]} if version < (1, 27) else {}

@@ -25,7 +25,7 @@ from maskcheck.errors import (
     RuntimeUnavailable,
 )
 from maskcheck.forking import renew_after_fork
-from maskcheck.memory_limits import bounded_memory
+from maskcheck.memory_limits import bounded_memory, folding_options
 from maskcheck.onnx_file import has_external_data
 from maskcheck.texts import shortened
 from maskcheck.time_limits import RunLimit, TimeIsOver, do_within
@@ -361,11 +361,12 @@ class OnnxSession:
             runtime.preload_dlls()  # the CUDA and cuDNN libraries that the gpu extra installs as packages
         limit = self.timeout or self.first_timeout
         options = self._options(runtime, _name(requested[0]), model)
+        folding: dict[str, Any] = {} if self.max_memory is None else folding_options(runtime)
 
         def load(providers: list[Provider]) -> Any:
             # Without the runtime's own fallback, which prints to the output that may be a program's data.
             def make() -> Any:
-                return runtime.InferenceSession(model, options, providers=providers, enable_fallback=0)
+                return runtime.InferenceSession(model, options, providers=providers, enable_fallback=0, **folding)
 
             return make() if limit is None else do_within(limit, make)
 
