@@ -102,6 +102,22 @@ def toy_model(make_toy_model: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
+def install_plugin(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Puts the source of a plugin, with the metadata of a distribution, into a folder for ``PYTHONPATH``."""
+
+    def install(name: str, source: str) -> Path:
+        site = tmp_path / "site"
+        metadata = site / f"{name}-1.dist-info"
+        metadata.mkdir(parents=True)
+        (site / f"{name}.py").write_text(source)
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (metadata / "entry_points.txt").write_text(f"[maskcheck]\n{name} = {name}\n")
+        return site
+
+    return install
+
+
+@pytest.fixture
 def halves() -> NDArray[np.uint8]:
     """A picture of 100 x 60 pixels (BGR), white on its left half and black on its right."""
     picture = np.zeros((60, 100, 3), np.uint8)

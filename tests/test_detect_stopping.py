@@ -40,17 +40,11 @@ def maskcheck_register_detectors():
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
+def site(tmp_path: Path, install_plugin: Callable[[str, str], Path]) -> Path:
     """A folder of modules with the plugin in it."""
-    folder = tmp_path / "site"
-    metadata = folder / "hanging-1.dist-info"
-    metadata.mkdir(parents=True)
-    (folder / "hanging.py").write_text(PLUGIN)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: hanging\nVersion: 1\n")
-    (metadata / "entry_points.txt").write_text("[maskcheck]\nhanging = hanging\n")
     os.mkfifo(tmp_path / "ready")
     os.mkfifo(tmp_path / "forever")
-    return folder
+    return install_plugin("hanging", PLUGIN)
 
 
 @pytest.fixture

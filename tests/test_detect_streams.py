@@ -69,13 +69,11 @@ def lines(data: bytes) -> list[dict[str, Any]]:
 
 @posix
 def test_standard_output_is_json_alone_whatever_a_plugin_prints(
-    shell: Callable[..., subprocess.CompletedProcess[bytes]], picture: Path, tmp_path: Path
+    shell: Callable[..., subprocess.CompletedProcess[bytes]],
+    picture: Path,
+    install_plugin: Callable[[str, str], Path],
 ) -> None:
-    site = tmp_path / "site"
-    (site / "loud-1.dist-info").mkdir(parents=True)
-    (site / "loud.py").write_text(PLUGIN)
-    (site / "loud-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1\n")
-    (site / "loud-1.dist-info" / "entry_points.txt").write_text("[maskcheck]\nloud = loud\n")
+    site = install_plugin("loud", PLUGIN)
 
     result = shell(f"$detect --detector loud --json - {picture}", PYTHONPATH=os.pathsep.join([str(site), *sys.path]))
 
