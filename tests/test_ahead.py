@@ -131,6 +131,53 @@ def test_whatever_a_source_raises_comes_after_what_it_gave() -> None:
     assert results == [0, 2, 4]
 
 
+def test_ctrl_c_at_any_line_ends_it_and_leaves_nothing_locked() -> None:
+    program = """
+import sys, threading
+from maskcheck import ahead
+ahead.GRACE, ahead._POLL = 0.02, 0.005
+
+def interrupted_at(wanted):
+    events, release, begun = 0, threading.Event(), threading.Event()
+
+    def work(number):
+        if number == 2:
+            begun.set()
+            release.wait(30)
+        return number
+
+    def trace(frame, event, _):
+        nonlocal events
+        if not frame.f_code.co_filename.endswith(("threading.py", "ahead.py")) or frame.f_code.co_name == "close":
+            return None
+        if event != "call" and begun.is_set():
+            events += 1
+            if events == wanted:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    results = ahead.map_ahead(work, range(4), workers=2, ahead=3)
+    sys.settrace(trace)
+    try:
+        list(results)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+        release.set()
+    return False
+
+print([wanted for wanted in range(1, 30) if not interrupted_at(wanted)])
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
 @pytest.mark.parametrize("work", ["release.wait", "time.sleep"], ids=["stuck until the end", "busy"])
 def test_a_program_that_leaves_an_iterator_open_ends_with_its_own_status(work: str) -> None:
     program = f"""

@@ -561,6 +561,23 @@ def test_ctrl_c_gives_what_is_finished_and_then_ends_though_a_detector_is_stuck(
     assert stuck_threads()
 
 
+def test_a_stop_gives_what_is_finished_and_ends_though_a_detector_is_stuck(
+    toy_model: Path, release: threading.Event
+) -> None:
+    stop = threading.Event()
+
+    def find(image: NDArray[np.uint8]) -> Detections:
+        if image[0, 0, 0] == 3:
+            stop.set()
+            release.wait(PATIENCE)
+        return detections(BOX)
+
+    pictures = (numbered(i) for i in range(99))
+    results = list(MaskPipeline(Calling(find), model=toy_model).stream(pictures, workers=1, stop=stop))
+
+    assert described(results) == [1, 1, 1]
+
+
 def test_ctrl_c_is_not_lost_though_the_classifier_is_stuck(
     toy_model: Path, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,16 +39,29 @@ def stuck_threads() -> tuple[threading.Thread, ...]:
 
 
 class Interruption:
-    """Ctrl-C, as seen by iterators that feed each other: from then on nothing is taken, and nothing waited for long."""
+    """The wish to end, as seen by iterators that feed each other: then nothing is taken, and nothing waited for long.
 
-    def __init__(self) -> None:
-        self.deadline: float | None = None
+    Args:
+        stop: Set by whoever wants the iterators to end, from any thread or a signal handler. Ctrl-C has the same
+            effect, and is raised after what is nearly finished.
+    """
+
+    def __init__(self, stop: threading.Event | None = None) -> None:
         self.error: KeyboardInterrupt | None = None
+        self._stop = stop
+        self._deadline: float | None = None
 
     def begin(self, error: KeyboardInterrupt) -> None:
         """Give what is nearly finished a last moment; all the iterators raise the error then."""
-        if self.error is None:
-            self.deadline, self.error = monotonic() + GRACE, error
+        self.error = self.error or error
+        self._deadline = self._deadline or monotonic() + GRACE
+
+    @property
+    def deadline(self) -> float | None:
+        """When the last moment ends; None if nobody wants the iterators to end."""
+        if self._deadline is None and self._stop is not None and self._stop.is_set():
+            self._deadline = monotonic() + GRACE
+        return self._deadline
 
 
 def map_ahead(
@@ -86,27 +99,26 @@ def map_ahead(
     pool = _Workers(workers)
     try:
         while not exhausted or pending:
-            if not exhausted:
-                try:
-                    pending.append(pool.submit(function, next(source)))
-                except StopIteration:
-                    exhausted = True
-                except BaseException as error:  # raised after the results of what came before
-                    exhausted = True
-                    failure = error if failure is None else failure
-                    if isinstance(error, KeyboardInterrupt):
-                        interruption.begin(error)
-            if not pending or (not exhausted and len(pending) < ahead):
-                continue
             try:
-                known = pool.wait(pending[0], timeout, interruption)
+                if not exhausted and len(pending) < ahead:
+                    try:
+                        pending.append(pool.submit(function, next(source)))
+                    except StopIteration:
+                        exhausted = True
+                    except KeyboardInterrupt:
+                        exhausted = True
+                        raise
+                    except BaseException as error:  # raised after the results of what came before
+                        exhausted = True
+                        failure = error if failure is None else failure
+                    continue
+                if not pool.wait(pending[0], timeout, interruption):
+                    break
             except KeyboardInterrupt as error:
-                if interruption.deadline is not None:  # the second time
+                if interruption.error not in (None, error):  # the second time
                     raise
                 interruption.begin(error)
                 continue
-            if not known:
-                break
             task = pending.popleft()
             yield late(task.item) if task.abandoned and late is not None else task.result()
             del task  # an item may be large
@@ -127,12 +139,15 @@ class _Task(Generic[Item, Result]):
         self.item = item
         self.given = monotonic()
         self.begun: float | None = None
-        self.done = threading.Event()
+        self.done = False
         self.abandoned = False
         self.thread: threading.Thread | None = None
         self._function = function
         self._results: list[Result] = []
         self._error: BaseException | None = None
+        # Not an Event: Ctrl-C in the middle of its Python code can leave its own lock locked, for ever.
+        self._undone = threading.Lock()
+        self._undone.acquire()
 
     def run(self) -> None:
         self.thread = threading.current_thread()
@@ -141,6 +156,16 @@ class _Task(Generic[Item, Result]):
             self._results.append(self._function(self.item))
         except BaseException as error:  # raised where the result is asked for
             self._error = error
+
+    def finish(self) -> None:
+        self.done = True
+        self._undone.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it is done, after that time at the latest; only one thread may wait."""
+        if not self.done:
+            self._undone.acquire(timeout=seconds)
+        return self.done
 
     def result(self) -> Result:
         if self.abandoned:
@@ -175,12 +200,12 @@ class _Workers:
             # What is given after Ctrl-C has been worked on before; it gets its own moment.
             end = None if interruption.deadline is None else max(interruption.deadline, task.given + GRACE)
             soonest = min(time for time in (late, end, monotonic() + _POLL) if time is not None)
-            if task.done.wait(max(soonest - monotonic(), 0)):
+            if task.wait(max(soonest - monotonic(), 0)):
                 return True
             if late is not None and monotonic() >= late and self._abandon(task):
                 return True
             if end is not None and monotonic() >= end:
-                return task.done.is_set()
+                return task.done
 
     def close(self, grace: float) -> None:
         """Drop what has not begun, and end the threads; one that is at work longer than `grace` ends by itself."""
@@ -204,8 +229,10 @@ class _Workers:
         thread = threading.Thread(target=_work, args=(self._tasks, self._finishing), name="maskcheck", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # no more threads on this system: the others do it
-            if not self._threads:
+        except RuntimeError as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # which came while it waited for the thread to begin
+                raise error.__context__ from None
+            if not self._threads:  # else there are no more threads on this system, and the others do it
                 raise
         else:
             self._threads.append(thread)
@@ -213,7 +240,7 @@ class _Workers:
     def _abandon(self, task: _Task[Item, Result]) -> bool:
         """Give up a task that is not done, and put another thread in the place of its own."""
         with self._finishing:
-            if task.done.is_set():
+            if task.done:
                 return False
             task.abandoned = True
         if task.thread in self._threads:
@@ -228,7 +255,7 @@ def _work(tasks: SimpleQueue[_Task[Any, Any] | None], finishing: threading.Lock)
     while (task := tasks.get()) is not None:
         task.run()
         with finishing:
-            task.done.set()
+            task.finish()
             if task.abandoned:
                 return
         del task  # it holds a picture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,12 +23,16 @@ from maskcheck.commands.result_files import Form, ResultWriter, open_results
 from maskcheck.commands.running_table import Progress, RunningTable, Tally
 from maskcheck.commands.stopping import Stoppable
 from maskcheck.errors import SourceError
+from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.pictures.sources import LeftOut, Source, read_piped
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
 
 _Answer: TypeAlias = tuple[Source, FrameResult, bytes | None]
 """A picture, its result, and its bytes where they cannot be read again."""
+
+_Read: TypeAlias = tuple[Source, bytes | None, SourceError | None]
+"""A picture, its bytes where they cannot be read again, and why there is none."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,8 @@ class PictureRun:
                 (source.shown for source in self._sources),
                 keep_working=bool(files),
             )
-            run = stack.enter_context(
-                Stoppable(partial(_results, self._pipeline), self._sources, on_stop=_say_stopping)
-            )
+            read = _read(self._sources, self._pipeline.limits)
+            run = stack.enter_context(Stoppable(partial(_results, self._pipeline), read, on_stop=_say_stopping))
             failure: Exception | None = None
             try:
                 for source, result, data in run:
@@ -215,18 +219,24 @@ def _described(error: OSError | ValueError) -> str:
     return str(error)
 
 
-def _results(pipeline: MaskPipeline, sources: Iterator[Source]) -> Iterator[_Answer]:
+def _read(sources: Iterable[Source], limits: DecodingLimits) -> Iterator[_Read]:
+    """Read what can be read only once, and say of what leads nowhere why."""
+    for source in sources:
+        data, error = None, source.error
+        if source.piped:
+            try:
+                data = read_piped(source, limits)
+            except SourceError as failure:
+                error = failure
+        yield source, data, error
+
+
+def _results(pipeline: MaskPipeline, read: Iterator[_Read], stop: threading.Event) -> Iterator[_Answer]:
     """A result for each source, in order; an error for what leads nowhere."""
-    waiting: deque[tuple[Source, bytes | None, SourceError | None]] = deque()
+    waiting: deque[_Read] = deque()
 
     def pictures() -> Iterator[Path | bytes]:
-        for source in sources:
-            data, error = None, source.error
-            if source.piped:
-                try:
-                    data = read_piped(source, pipeline.limits)
-                except SourceError as failure:
-                    error = failure
+        for source, data, error in read:
             waiting.append((source, data, error))
             if error is None:
                 yield source.path if data is None else data
@@ -236,7 +246,7 @@ def _results(pipeline: MaskPipeline, sources: Iterator[Source]) -> Iterator[_Ans
             source, _, error = waiting.popleft()
             yield source, FrameResult((), (0, 0), source=source.shown, error=error), None
 
-    for result in pipeline.stream(pictures()):
+    for result in pipeline.stream(pictures(), stop=stop):
         yield from failed()
         source, data, _ = waiting.popleft()
         yield source, result if data is None else replace(result, source=source.shown, frame=0), data

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -19,18 +19,18 @@ from maskcheck.errors import MaskCheckError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_SOON = 0.1  # seconds
+_PATIENCE = 2.0  # seconds after the first signal in which further ones change nothing: the end is near
 
 
 class Stoppable(Generic[Item, Result]):
-    """Results of a stream, which a signal can stop at any time, even where a thread of it hangs.
+    """Results of a stream, which a signal ends soon, even where a thread of it hangs.
 
-    While the context is open, the first SIGINT (Ctrl-C) or SIGTERM ends the supply of items, and the stream gives what
-    is nearly finished. It never interrupts whoever uses the results, as in the middle of writing one. A second signal
-    ends the stream at once, a third one the process.
+    While the context is open, the first SIGINT (Ctrl-C) or SIGTERM sets an event, and the stream gives what is nearly
+    finished. Nothing is interrupted but a wait for the next item: neither the stream, nor whoever uses its results. A
+    signal that comes two seconds later ends the process at once.
 
     Args:
-        stream: Makes the iterator of results from one of items; it knows ``KeyboardInterrupt``, as
+        stream: Makes the iterator of results from one of items and the event that ends it soon, as
             :meth:`MaskPipeline.stream` does.
         items: What to work on.
         on_stop: Called when the first signal comes, in its handler: it must not print to a buffered stream.
@@ -41,7 +41,7 @@ class Stoppable(Generic[Item, Result]):
 
     def __init__(
         self,
-        stream: Callable[[Iterator[Item]], Iterator[Result]],
+        stream: Callable[[Iterator[Item], threading.Event], Iterator[Result]],
         items: Iterable[Item],
         *,
         on_stop: Callable[[], None],
@@ -49,10 +49,9 @@ class Stoppable(Generic[Item, Result]):
         self._stream = stream
         self._items = items
         self._on_stop = on_stop
-        self._signals: list[int] = []
-        self._delivered = 0  # signals that the stream has been interrupted for
-        self._again = False  # whether the next signal is one of these once more
-        self._in_stream = False
+        self._stop = threading.Event()
+        self._first: tuple[int, float] | None = None  # the signal, and when it came
+        self._awaits_item = False
         self._previous: dict[int, Any] = {}
         self._stuck_before = frozenset(stuck_threads())
         self.hangs = False
@@ -60,9 +59,9 @@ class Stoppable(Generic[Item, Result]):
     @property
     def status(self) -> int | None:
         """The exit status that a signal asked for; None if none came."""
-        if not self._signals:
+        if self._first is None:
             return None
-        return INTERRUPTED if self._signals[0] == signal.SIGINT else TERMINATED
+        return INTERRUPTED if self._first[0] == signal.SIGINT else TERMINATED
 
     def __enter__(self) -> Stoppable[Item, Result]:
         if threading.current_thread() is threading.main_thread():  # Python allows no other to do this
@@ -78,60 +77,37 @@ class Stoppable(Generic[Item, Result]):
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def __iter__(self) -> Iterator[Result]:
-        """The results, in order; they end where the stream does, or after a signal.
+        """The results, in order; they end where the stream does, or soon after a signal.
 
         Raises:
             Exception: What the stream raised, after the results before it.
         """
-        stream = self._stream(self._supply())
         try:
-            while True:
-                try:
-                    result = self._next(stream)
-                except (StopIteration, KeyboardInterrupt):
-                    return
-                except SystemExit as error:  # a library must not end the run in silence
-                    raise MaskCheckError(f"the run was ended by SystemExit: {error}") from error
-                yield result
-        finally:
-            close = getattr(stream, "close", None)
-            if close is not None:
-                with suppress(KeyboardInterrupt):
-                    close()
-
-    def _next(self, stream: Iterator[Result]) -> Result:
-        if len(self._signals) > self._delivered:  # one came while a result was used; the stream is to know soon
-            timer = threading.Timer(_SOON, self._signal_again)
-            timer.daemon = True
-            timer.start()
-        self._in_stream = True
-        try:
-            return next(stream)
-        finally:
-            self._in_stream = False
-
-    def _signal_again(self) -> None:
-        self._again = True
-        _thread.interrupt_main()
+            yield from self._stream(self._supply(), self._stop)
+        except KeyboardInterrupt:  # while the next item was awaited
+            return
+        except SystemExit as error:  # a library must not end the run in silence
+            raise MaskCheckError(f"the run was ended by SystemExit: {error}") from error
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._again:
-            self._again = False
-        else:
-            self._signals.append(number)
-            if len(self._signals) == 1:
-                self._on_stop()
-            elif len(self._signals) > 2:
-                end_process(self.status or INTERRUPTED)
-        if self._in_stream and len(self._signals) > self._delivered:
-            self._delivered = len(self._signals)
+        if self._first is None:
+            self._first = (number, monotonic())
+            self._stop.set()
+            self._on_stop()
+        elif monotonic() > self._first[1] + _PATIENCE:
+            end_process(self.status or INTERRUPTED)
+        if self._awaits_item:  # it may never come, as from a pipe
+            self._awaits_item = False
             raise KeyboardInterrupt
 
     def _supply(self) -> Iterator[Item]:
-        for item in self._items:
-            if self._signals:
-                self._delivered = len(self._signals)
-                raise KeyboardInterrupt
+        items = iter(self._items)
+        while not self._stop.is_set():
+            self._awaits_item = True
+            item = next(items, None)
+            self._awaits_item = False
+            if item is None:
+                return
             yield item
 
 
