@@ -33,12 +33,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import MaskCheckError, MaskClassifier, __version__
-from maskcheck.binding import BOUND, BoundRunner
-from maskcheck.execution import describe_machine
-from maskcheck.model import INPUT_NAME, find_model
+from maskcheck.classifier.execution import describe_machine
+from maskcheck.classifier.model import INPUT_NAME, find_model
+from maskcheck.classifier.tuning import draw_crops
 from maskcheck.pictures.crops import Crops
-from maskcheck.runtime import CPU, CUDA, TENSORRT, OnnxSession, Precision, Provider, import_runtime
-from maskcheck.tuning import draw_crops
+from maskcheck.runtime.binding import BOUND, BoundRunner
+from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.providers import CPU, CUDA, TENSORRT, Provider
+from maskcheck.runtime.session import OnnxSession, Precision
 
 Run: TypeAlias = Callable[[Crops], NDArray[np.float32]]
 

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 
 from asyncio_host import AT_ONCE, WAITING, create_app
 from maskcheck import FrameResult, MaskPipeline
-from maskcheck.cpu import default_thread_count
+from maskcheck.runtime.cpu import default_thread_count
 from process_pool import results
 
 PICTURES = sorted(Path(__file__).parent.glob("*.jpg"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from maskcheck.ahead import map_ahead, stuck_threads
+from maskcheck.engine.ahead import map_ahead, stuck_threads
 
 PATIENCE = 30  # seconds after which something that must happen has not
 
@@ -134,7 +134,7 @@ def test_whatever_a_source_raises_comes_after_what_it_gave() -> None:
 def test_ctrl_c_at_any_line_ends_it_and_leaves_nothing_locked() -> None:
     program = """
 import sys, threading
-from maskcheck import ahead
+from maskcheck.engine import ahead
 ahead.GRACE, ahead._POLL = 0.02, 0.005
 
 def interrupted_at(wanted):
@@ -182,7 +182,7 @@ print([wanted for wanted in range(1, 30) if not interrupted_at(wanted)])
 def test_a_program_that_leaves_an_iterator_open_ends_with_its_own_status(work: str) -> None:
     program = f"""
 import sys, threading, time
-from maskcheck import ahead
+from maskcheck.engine import ahead
 ahead._LAST_GRACE = 0.3
 release = threading.Event()
 def work(number):

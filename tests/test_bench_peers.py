@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import quantization
 
 from maskcheck import Detections, MaskPipeline
-from maskcheck.classifier import MaskClassifier
+from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck_bench.outcome import Effort
 from maskcheck_bench.peers import PEERS, RECIPES
 from maskcheck_bench.peers.dequantise import dequantise, is_quantised

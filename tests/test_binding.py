@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from maskcheck import MaskClassifier, RuntimeUnavailable
-from maskcheck.binding import BoundRunner, padded
-from maskcheck.runtime import OnnxSession
-from maskcheck.time_limits import RunLimit
+from maskcheck.runtime.binding import BoundRunner, padded
+from maskcheck.runtime.session import OnnxSession
+from maskcheck.runtime.time_limits import RunLimit
 
 
 def mixed(count: int, *, seed: int = 0) -> NDArray[np.uint8]:
@@ -121,7 +121,7 @@ def test_a_bound_run_has_the_time_limit_of_its_session(toy_model: Path, monkeypa
             limits.append(seconds)
             super().__init__(seconds, options)
 
-    monkeypatch.setattr("maskcheck.runtime.RunLimit", Watched)
+    monkeypatch.setattr("maskcheck.runtime.session.RunLimit", Watched)
     runner = BoundRunner(OnnxSession(toy_model, device="cpu", first_timeout=60))
 
     for _ in range(3):
@@ -142,9 +142,9 @@ def test_a_bound_run_that_fails_is_an_error_of_the_runtime(session: OnnxSession)
 def as_gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Has the classifier treat its provider as that of a GPU; sizes of the batches that the model gets."""
     sizes: list[int] = []
-    monkeypatch.setattr("maskcheck.classifier.CPU", "another provider")
+    monkeypatch.setattr("maskcheck.classifier.mask_classifier.CPU", "another provider")
     if request.param == "bound":
-        monkeypatch.setattr("maskcheck.classifier.BOUND", ("CPUExecutionProvider",))
+        monkeypatch.setattr("maskcheck.classifier.mask_classifier.BOUND", ("CPUExecutionProvider",))
         kind: Any = BoundRunner
     else:
         kind = OnnxSession

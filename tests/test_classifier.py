@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from maskcheck import MaskClassifier, ModelError, ModelMetadataError, ModelSignatureError
-from maskcheck.runtime import CPU, OnnxSession
+from maskcheck.runtime.providers import CPU
+from maskcheck.runtime.session import OnnxSession
 
 
 def classifier_of(model: Path, **others: Any) -> MaskClassifier:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskcheck.coco import read_coco
 from maskcheck.errors import SourceError
+from maskcheck.evaluation.coco import read_coco
 
 
 @pytest.fixture

@@ -263,7 +263,7 @@ def test_doctor_finds_this_installation_healthy() -> None:
 
 def test_doctor_says_what_to_do_about_two_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     both = {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.32.0"}
-    monkeypatch.setattr("maskcheck.runtime.installed_runtimes", lambda: both)
+    monkeypatch.setattr("maskcheck.runtime.installed.installed_runtimes", lambda: both)
 
     result = run("doctor", "--json")
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from maskcheck import cpu
+from maskcheck.runtime import cpu
 
 
 def quota(tmp_path: Path, membership: str, files: dict[str, str]) -> float | None:

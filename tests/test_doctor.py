@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from maskcheck import DetectorSpec, ModelNotFound, hookimpl
+from maskcheck.classifier.model import hash_model
 from maskcheck.commands import main
 from maskcheck.detectors import registry as registry_module
 from maskcheck.detectors.registry import DetectorRegistry
-from maskcheck.distributions import installed_versions, owns_package
-from maskcheck.model import hash_model
+from maskcheck.runtime.distributions import installed_versions, owns_package
 
 Findings = dict[str, dict[str, str]]
 
@@ -43,8 +43,8 @@ def install(site: Path, name: str, version: str | None, *files: str) -> None:
 @pytest.fixture(autouse=True)
 def small_installation(monkeypatch: pytest.MonkeyPatch, toy_model: Path) -> None:
     """No plugins, as what is installed beside the SDK must not matter, and a model that loads fast."""
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_SHA256", hash_model(toy_model))
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_MODEL", toy_model)
+    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_SHA256", hash_model(toy_model))
+    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_MODEL", toy_model)
     registry = DetectorRegistry(list)
     monkeypatch.setattr(registry_module, "default_registry", lambda: registry)
 
@@ -196,7 +196,7 @@ def test_without_any_metadata_the_runtime_is_found_by_import(monkeypatch: pytest
     def none(name: str) -> Any:  # as in a frozen application
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("maskcheck.distributions.distribution", none)
+    monkeypatch.setattr("maskcheck.runtime.distributions.distribution", none)
 
     finding = examine()["ONNX Runtime"]
 
@@ -210,7 +210,7 @@ def test_what_a_distribution_does_not_tell_is_taken_for_its_own(monkeypatch: pyt
 
     assert owns_package("numpy", "numpy")
     assert not owns_package("numpy", "cv2")
-    monkeypatch.setattr("maskcheck.distributions.distribution", broken)
+    monkeypatch.setattr("maskcheck.runtime.distributions.distribution", broken)
     assert owns_package("numpy", "cv2")
 
 

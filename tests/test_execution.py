@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from maskcheck import MaskClassifier, MaskPipeline, ModelError, ModelNotFound
+from maskcheck.classifier.execution import Choice, config_file, find_choice, save_choice
 from maskcheck.commands import main
-from maskcheck.execution import Choice, config_file, find_choice, save_choice
-from maskcheck.runtime import CPU, Precision
+from maskcheck.runtime.providers import CPU
+from maskcheck.runtime.session import Precision
 
 Tune = Callable[..., Choice]
 
@@ -77,7 +78,7 @@ def test_a_precision_that_is_asked_for_runs(
 def test_without_a_tuned_choice_the_cpu_decides(
     quantized: Path, monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], expected: str
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.int8_features", lambda: features)
+    monkeypatch.setattr("maskcheck.runtime.session.int8_features", lambda: features)
 
     classifier = MaskClassifier(quantized, device="cpu")
 
@@ -89,7 +90,7 @@ def test_without_a_tuned_choice_the_cpu_decides(
 def test_a_file_that_is_not_int8_runs_as_it_is(
     make_toy_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, stored: str, features: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.int8_features", lambda: features)
+    monkeypatch.setattr("maskcheck.runtime.session.int8_features", lambda: features)
 
     classifier = MaskClassifier(make_toy_model(precision=stored), device="cpu")
 

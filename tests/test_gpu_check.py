@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from maskcheck.runtime import CPU, CUDA, OnnxSession, import_runtime
+from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.providers import CPU, CUDA
+from maskcheck.runtime.session import OnnxSession
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu_check.py"
 

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from maskcheck import MaskClassifier, ModelError, ModelInfo, ModelIntegrityError, ModelMetadataError, ModelNotFound
-from maskcheck.model import find_model, hash_model
+from maskcheck.classifier.model import find_model, hash_model
 
 INFO = ModelInfo(
     labels=("masked", "nicht maskiert", "戴错", 'with "quotes", and commas'),
@@ -166,7 +166,7 @@ def test_a_hash_is_computed_once_while_the_file_stays(
 
     monkeypatch.setattr(hashlib, "file_digest", spy)
     later = time.time() + 60  # a file that was changed just now could change again within the same tick
-    monkeypatch.setattr("maskcheck.model.time.time", lambda: later)
+    monkeypatch.setattr("maskcheck.classifier.model.time.time", lambda: later)
 
     assert hash_model(toy_model) == hash_model(toy_model)
     assert len(read) == 1
@@ -180,8 +180,10 @@ def test_a_hash_is_computed_once_while_the_file_stays(
 
 @pytest.fixture
 def embedded(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_MODEL", toy_model)
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_SHA256", hashlib.sha256(toy_model.read_bytes()).hexdigest())
+    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_MODEL", toy_model)
+    monkeypatch.setattr(
+        "maskcheck.classifier.model.EMBEDDED_SHA256", hashlib.sha256(toy_model.read_bytes()).hexdigest()
+    )
     return toy_model
 
 

@@ -197,7 +197,7 @@ def test_a_stream_gives_what_calls_give(
 def test_faces_of_several_pictures_share_a_run_of_bounded_size(
     toy_model: Path, halves: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maskcheck.runtime import OnnxSession
+    from maskcheck.runtime.session import OnnxSession
 
     sizes: list[int] = []
     run = OnnxSession.run
@@ -266,8 +266,9 @@ def test_what_a_source_gave_before_it_failed_is_not_lost(toy_model: Path, halves
 
 @pytest.mark.parametrize("number", ["batch_size", "workers"])
 def test_a_stream_without_pictures_or_workers_at_a_time_is_refused(toy_model: Path, number: str) -> None:
+    wrong: dict[str, Any] = {number: 0}
     with pytest.raises(ValueError, match=f"{number}: expected 1 or more, got 0"):
-        MaskPipeline(FixedDetector([], []), model=toy_model).stream([], **{number: 0})
+        MaskPipeline(FixedDetector([], []), model=toy_model).stream([], **wrong)
 
 
 def test_a_detector_that_fails_on_one_picture_does_not_stop_the_others(

@@ -30,8 +30,8 @@ from maskcheck import (
     PluginError,
     RuntimeUnavailable,
 )
-from maskcheck.ahead import stuck_threads
-from maskcheck.runtime import OnnxSession
+from maskcheck.engine.ahead import stuck_threads
+from maskcheck.runtime.session import OnnxSession
 
 PATIENCE = 30  # seconds after which something that must happen has not
 
@@ -123,16 +123,17 @@ def test_what_a_hosts_signal_handler_raises_is_no_fault_of_the_detector(toy_mode
 def test_an_unforeseen_failure_in_cutting_out_faces_is_the_error_of_that_picture(
     toy_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from maskcheck import classifier
 
-    cut = classifier.crop_face  # type: ignore[attr-defined]
+    from maskcheck.classifier import mask_classifier
+
+    cut = mask_classifier.crop_face  # type: ignore[attr-defined]
 
     def fail_on_two(image: NDArray[np.uint8], *args: Any, **options: Any) -> Any:
         if image[0, 0, 0] == 2:
             raise cv2.error("no such size")
         return cut(image, *args, **options)
 
-    monkeypatch.setattr(classifier, "crop_face", fail_on_two)
+    monkeypatch.setattr(mask_classifier, "crop_face", fail_on_two)
 
     results = list(MaskPipeline(Fixed(BOX), model=toy_model).stream([numbered(i) for i in range(4)]))
 

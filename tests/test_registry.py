@@ -16,7 +16,7 @@ import pytest
 from maskcheck import DetectorNotFound, DetectorOption, DetectorOptionError, DetectorSpec, PluginError
 from maskcheck.detectors.haar.detector import HaarDetector
 from maskcheck.detectors.registry import DetectorRegistry, check_options, create_detector
-from maskcheck.runtime import check_device
+from maskcheck.runtime.providers import check_device
 
 GOOD = """
     from maskcheck import Detections, DetectorSpec, hookimpl

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from maskcheck import Face, FrameResult, ImageError
-from maskcheck.coco import read_coco
 from maskcheck.commands import main
 from maskcheck.commands.result_files import Form, open_results
+from maskcheck.evaluation.coco import read_coco
 
 LABELS = ("with_mask", "without_mask", "mask_worn_incorrectly")
 

@@ -24,16 +24,9 @@ from maskcheck import (
     RuntimeNotInstalled,
     RuntimeUnavailable,
 )
-from maskcheck.runtime import (
-    CPU,
-    CUDA,
-    OnnxSession,
-    Precision,
-    Provider,
-    check_device,
-    import_runtime,
-    installed_runtimes,
-)
+from maskcheck.runtime.installed import import_runtime, installed_runtimes
+from maskcheck.runtime.providers import CPU, CUDA, Provider, check_device
+from maskcheck.runtime.session import OnnxSession, Precision
 
 TENSORRT = "TensorrtExecutionProvider"
 
@@ -372,7 +365,7 @@ def test_threads_rest_between_runs(toy_model: Path) -> None:
 def test_by_default_a_session_has_the_threads_that_the_process_may_use(
     toy_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.default_thread_count", lambda: 2)
+    monkeypatch.setattr("maskcheck.runtime.session.default_thread_count", lambda: 2)
     session = cpu_session(toy_model, threads=None)
 
     assert session.thread_count == 2
@@ -387,7 +380,7 @@ IN_FLOAT = {"session.disable_quant_qdq": "1"}
 @pytest.fixture
 def cpu_has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Gives the CPU these instructions for int8."""
-    return lambda *features: monkeypatch.setattr("maskcheck.runtime.int8_features", lambda: features)
+    return lambda *features: monkeypatch.setattr("maskcheck.runtime.session.int8_features", lambda: features)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from maskcheck import (
     ModelSignatureError,
     ModelTimeout,
 )
-from maskcheck.onnx_file import has_external_data, metadata_not_in_utf8
-from maskcheck.runtime import OnnxSession
+from maskcheck.runtime.onnx_file import has_external_data, metadata_not_in_utf8
+from maskcheck.runtime.session import OnnxSession
 
 Build = Callable[..., Path]
 
@@ -237,7 +237,7 @@ def test_names_in_a_model_do_not_reach_the_terminal_by_way_of_the_runtime(
 
 
 def test_a_model_that_never_ends_is_refused_at_its_first_run(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskcheck.execution.FIRST_TIMEOUT", 0.5)
+    monkeypatch.setattr("maskcheck.classifier.execution.FIRST_TIMEOUT", 0.5)
     nodes, weights = endless_loop()
     path = build(*nodes, weights=weights)
     classifier = MaskClassifier(path, device="cpu", threads=1)
@@ -333,7 +333,7 @@ def test_the_runtime_finds_no_other_file_even_if_it_was_overlooked(
     two_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(two_files.parent)
-    monkeypatch.setattr("maskcheck.runtime.has_external_data", lambda _: False)
+    monkeypatch.setattr("maskcheck.runtime.session.has_external_data", lambda _: False)
 
     with pytest.raises(ModelError, match="cannot load"):
         _ = MaskClassifier(two_files, device="cpu").info
@@ -408,7 +408,7 @@ def test_bytes_that_are_no_onnx_file_are_told(content: bytes) -> None:
 
 
 def test_a_file_beyond_what_onnx_can_hold_is_refused_unread(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskcheck.runtime._LARGEST_FILE", 100)
+    monkeypatch.setattr("maskcheck.runtime.session._LARGEST_FILE", 100)
 
     with pytest.raises(ModelError, match="has more than 2 GB"):
         _ = MaskClassifier(toy_model, device="cpu").info

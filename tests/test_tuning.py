@@ -12,10 +12,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from maskcheck import MaskClassifier
-from maskcheck.commands import main
-from maskcheck.execution import Choice, config_file, save_choice
-from maskcheck.runtime import CPU
-from maskcheck.tuning import (
+from maskcheck.classifier.execution import Choice, config_file, save_choice
+from maskcheck.classifier.tuning import (
     BATCH_SIZES,
     Candidate,
     Trial,
@@ -25,6 +23,8 @@ from maskcheck.tuning import (
     list_candidates,
     try_candidates,
 )
+from maskcheck.commands import main
+from maskcheck.runtime.providers import CPU
 
 
 def run(*arguments: str | Path) -> Result:
@@ -34,7 +34,7 @@ def run(*arguments: str | Path) -> Result:
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same candidates on every machine."""
-    monkeypatch.setattr("maskcheck.tuning.default_thread_count", lambda: 2)
+    monkeypatch.setattr("maskcheck.classifier.tuning.default_thread_count", lambda: 2)
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def quantized(make_toy_model: Callable[..., Path]) -> Path:
 @pytest.fixture
 def embedded(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The int8 model in the place of the embedded one."""
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_SHA256", MaskClassifier(quantized).sha256)
-    monkeypatch.setattr("maskcheck.model.EMBEDDED_MODEL", quantized)
+    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_SHA256", MaskClassifier(quantized).sha256)
+    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_MODEL", quantized)
     return quantized
 
 
@@ -80,7 +80,7 @@ def tuned_file() -> Path:
 def test_threads_are_tried_up_to_those_that_may_be_used(
     monkeypatch: pytest.MonkeyPatch, usable: int, expected: list[int]
 ) -> None:
-    monkeypatch.setattr("maskcheck.tuning.default_thread_count", lambda: usable)
+    monkeypatch.setattr("maskcheck.classifier.tuning.default_thread_count", lambda: usable)
 
     found = [one for one in list_candidates(Path("a.onnx"), [], quantized=False) if one.provider == CPU]
 

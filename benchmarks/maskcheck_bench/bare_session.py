@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from maskcheck.classifier import MaskClassifier
-from maskcheck.runtime import import_runtime
+from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.runtime.installed import import_runtime
 
 
 def open_bare_session(classifier: MaskClassifier) -> Any:

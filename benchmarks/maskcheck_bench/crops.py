@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskcheck.classifier import MaskClassifier
+from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.pictures.crops import Crops
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from maskcheck.cpu import affinity, cgroup_quota, cpu_features, cpu_name
+from maskcheck.runtime.cpu import affinity, cgroup_quota, cpu_features, cpu_name
 
 
 def describe_machine() -> dict[str, Any]:

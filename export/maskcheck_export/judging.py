@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.coco import AnnotatedPicture
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.fusion import one_each, overlap
 from maskcheck.detectors.haar.detector import face_in_window
@@ -19,8 +18,9 @@ from maskcheck.detectors.haar.plain import PlainHaarDetector
 from maskcheck.detectors.judging.appearance import FEATURES, describe
 from maskcheck.detectors.judging.judge import FURTHEST, Judge, Proposer, moved
 from maskcheck.errors import ImageError
+from maskcheck.evaluation.coco import AnnotatedPicture
+from maskcheck.evaluation.scoring import Ranking, Score, score_rankings
 from maskcheck.pictures.decoding import load_image
-from maskcheck.scoring import Ranking, Score, score_rankings
 from maskcheck_export.data.duplicates import Hashes, group_near_duplicates
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError

@@ -42,9 +42,9 @@ from maskcheck.errors import (
 )
 
 if TYPE_CHECKING:
-    from maskcheck.classifier import MaskClassifier
+    from maskcheck.classifier.mask_classifier import MaskClassifier
+    from maskcheck.classifier.model import ModelInfo
     from maskcheck.detectors.api import Detections, Detector, DetectorOption, DetectorSpec, hookimpl
-    from maskcheck.model import ModelInfo
     from maskcheck.pictures.decoding import load_image
     from maskcheck.pictures.limits import DecodingLimits
     from maskcheck.pipeline import MaskPipeline
@@ -96,9 +96,9 @@ _MODULES = {
     "DetectorSpec": "detectors.api",
     "Face": "results",
     "FrameResult": "results",
-    "MaskClassifier": "classifier",
+    "MaskClassifier": "classifier.mask_classifier",
     "MaskPipeline": "pipeline",
-    "ModelInfo": "model",
+    "ModelInfo": "classifier.model",
     "Receipt": "results",
     "Timings": "results",
     "hookimpl": "detectors.api",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maskcheck.model import EMBEDDED_MODEL
+from maskcheck.classifier.model import EMBEDDED_MODEL
 from maskcheck_export.conversion.card import write_card
 
 NOTES = Path(__file__).parents[2] / "export" / "embedded" / "card-notes.md"

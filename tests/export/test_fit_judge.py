@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from maskcheck import Detections, load_image
-from maskcheck.coco import AnnotatedPicture
 from maskcheck.detectors.fusion import overlap
 from maskcheck.detectors.judging.appearance import FEATURES
 from maskcheck.detectors.judging.judge import Judge
+from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck_export.commands import main
 from maskcheck_export.errors import DataError
 from maskcheck_export.judging import Candidates, cross_validate, fit

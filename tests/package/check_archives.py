@@ -12,7 +12,7 @@ WHEEL = (
     "maskcheck/py.typed",
     "maskcheck/_pyinstaller/hook-maskcheck.py",
     "maskcheck/detectors/haar/judge.npz",
-    "maskcheck/models/mask-inceptionv3-128-int8.onnx",
+    "maskcheck/classifier/models/mask-inceptionv3-128-int8.onnx",
     "maskcheck_export/__init__.py",
     "maskcheck_export/py.typed",
     "maskcheck_export/recipes/default.toml",
@@ -27,7 +27,7 @@ SDIST = (
     "noxfile.py",
     "README.md",
     "LICENSE",
-    "sdk/maskcheck/models/mask-inceptionv3-128-int8.onnx",
+    "sdk/maskcheck/classifier/models/mask-inceptionv3-128-int8.onnx",
     "examples/group.jpg",
     "tests/conftest.py",
 )

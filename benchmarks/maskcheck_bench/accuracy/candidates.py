@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from maskcheck import DetectorOptionError, FrameResult, MaskCheckError, MaskPipeline
-from maskcheck.runtime import Precision
+from maskcheck.runtime.session import Precision
 from maskcheck_bench.peers.race import CannotRun
 from maskcheck_bench.peers.recipe import build_with_keras, build_with_opencv
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import FrameResult, MaskCheckError, Timings
-from maskcheck.coco import AnnotatedPicture
 from maskcheck.detectors.fusion import overlap
-from maskcheck.scoring import Ranking, Score, score_rankings
+from maskcheck.evaluation.coco import AnnotatedPicture
+from maskcheck.evaluation.scoring import Ranking, Score, score_rankings
 from maskcheck_bench.accuracy.candidates import Candidate
 
 OVERLAP = 0.5

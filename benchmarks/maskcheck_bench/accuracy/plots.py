@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from maskcheck.scoring import RECALLS
+from maskcheck.evaluation.scoring import RECALLS
 
 _SIZE = (8.0, 4.5)  # inches
 _DOTS = 130  # an inch

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from maskcheck.coco import AnnotatedPicture
-from maskcheck.scoring import Score
+from maskcheck.evaluation.coco import AnnotatedPicture
+from maskcheck.evaluation.scoring import Score
 from maskcheck_bench.accuracy.candidates import REPORTED_FROM
 from maskcheck_bench.accuracy.measurement import (
     Measured,

@@ -13,11 +13,11 @@ from maskcheck.commands.console import console
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import require_extra
 from maskcheck.commands.options import session_options, tile_option
-from maskcheck.cpu import default_thread_count
 from maskcheck.errors import SourceError
+from maskcheck.runtime.cpu import default_thread_count
 
 if TYPE_CHECKING:
-    from maskcheck.coco import AnnotatedPicture
+    from maskcheck.evaluation.coco import AnnotatedPicture
 
 _TELL_EVERY = 50  # pictures
 _PEERS = ("recipe, keras", "recipe, opencv dnn")
@@ -71,7 +71,7 @@ def accuracy(
     """
     require_extra("bench", "faster_coco_eval", "matplotlib", "psutil")
 
-    from maskcheck.coco import read_coco
+    from maskcheck.evaluation.coco import read_coco
     from maskcheck_bench.accuracy.candidates import build_candidates, build_peers
     from maskcheck_bench.accuracy.measurement import run_candidates
     from maskcheck_bench.accuracy.report import describe_run, write_report

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from maskcheck.runtime import CPU, import_runtime
+from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.providers import CPU
 from maskcheck_bench.limits.graph import GraphCost
 from maskcheck_bench.limits.roofline import Limits
 from maskcheck_bench.outcome import Effort

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from maskcheck import MaskPipeline
-from maskcheck.runtime import CPU
+from maskcheck.runtime.providers import CPU
 from maskcheck_bench.outcome import Effort, Outcome, Scenario
 
 

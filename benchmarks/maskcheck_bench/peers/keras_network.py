@@ -14,9 +14,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from maskcheck.classifier import MaskClassifier
-from maskcheck.model import INPUT_NAME
-from maskcheck.runtime import import_runtime
+from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.model import INPUT_NAME
+from maskcheck.runtime.installed import import_runtime
 from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.peers.dequantise import dequantise
 from maskcheck_bench.peers.race import OWN_FLOAT32

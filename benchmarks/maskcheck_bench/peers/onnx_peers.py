@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from maskcheck import __version__
-from maskcheck.classifier import MaskClassifier
-from maskcheck.model import INPUT_NAME
+from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.model import INPUT_NAME
 from maskcheck.pictures.crops import Crops
-from maskcheck.runtime import import_runtime
+from maskcheck.runtime.installed import import_runtime
 from maskcheck_bench.bare_session import open_bare_session
 from maskcheck_bench.peers.race import OWN, OWN_FLOAT32, CannotRun, Classify, Peer, Probabilities
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import MaskPipeline
-from maskcheck.classifier import MaskClassifier
+from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import load_image
 from maskcheck_bench.crops import draw_noise

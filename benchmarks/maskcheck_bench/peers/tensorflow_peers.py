@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from maskcheck.classifier import MaskClassifier
+from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.pictures.crops import Crops
 from maskcheck_bench.peers.race import CannotRun, Classify, Peer, Probabilities
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from maskcheck import FrameResult, MaskCheckError, MaskPipeline, __version__
 from maskcheck.detectors.haar.plain import PlainHaarDetector
-from maskcheck.distributions import installed_versions
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage
+from maskcheck.runtime.distributions import installed_versions
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.peers import recipe
 from maskcheck_bench.peers.one_by_one import OneByOne

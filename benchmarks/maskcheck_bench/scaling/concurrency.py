@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from maskcheck import MaskClassifier, MaskPipeline
-from maskcheck.cpu import default_thread_count
-from maskcheck.runtime import CPU
+from maskcheck.runtime.cpu import default_thread_count
+from maskcheck.runtime.providers import CPU
 from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.outcome import Effort, Outcome
 from maskcheck_bench.scaling.pictures import read_pictures

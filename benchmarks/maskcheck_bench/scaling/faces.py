@@ -7,7 +7,7 @@ from copy import copy
 from functools import partial
 
 from maskcheck import MaskPipeline
-from maskcheck.model import INPUT_NAME
+from maskcheck.classifier.model import INPUT_NAME
 from maskcheck_bench.bare_session import open_bare_session
 from maskcheck_bench.crops import draw_noise
 from maskcheck_bench.outcome import Effort, Outcome

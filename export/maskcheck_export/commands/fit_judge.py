@@ -48,7 +48,7 @@ def fit_judge(
     of the detector, as judge.npz.
     """
     require_export()
-    from maskcheck.coco import read_coco
+    from maskcheck.evaluation.coco import read_coco
     from maskcheck.pictures.decoding import SUFFIXES
     from maskcheck_export.data.duplicates import hash_pictures
     from maskcheck_export.judging import LARGER, collect, collect_portraits, cross_validate, fit, group

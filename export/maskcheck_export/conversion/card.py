@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 
-from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, find_model, hash_model
+from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, find_model, hash_model
 from maskcheck_export.conversion.graph import graph_facts
 from maskcheck_export.files import replacing
 from maskcheck_export.markdown import table

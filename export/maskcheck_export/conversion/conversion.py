@@ -13,9 +13,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from maskcheck.classifier import MaskClassifier
-from maskcheck.distributions import installed_versions
-from maskcheck.model import ModelInfo
+from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.model import ModelInfo
+from maskcheck.runtime.distributions import installed_versions
 from maskcheck_export.conversion.card import write_card
 from maskcheck_export.conversion.graph import graph_facts, to_onnx
 from maskcheck_export.conversion.precision import CANDIDATES, Quantization, quantize, to_float16

@@ -10,7 +10,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from maskcheck.model import INPUT_NAME, OUTPUT_NAME
+from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME
 from maskcheck_export.errors import DataError
 
 OPSET = 17

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnxruntime import quantization
 
-from maskcheck.model import INPUT_NAME
+from maskcheck.classifier.model import INPUT_NAME
 from maskcheck.pictures.crops import Crops
 from maskcheck_export.conversion.graph import check
 from maskcheck_export.data.samples import Sample

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from maskcheck.classifier import MaskClassifier
+from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck_export.conversion.graph import GraphFacts, check, graph_facts
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability

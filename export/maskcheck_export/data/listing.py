@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from maskcheck.coco import ANNOTATIONS, PICTURES, read_coco
 from maskcheck.errors import SourceError
+from maskcheck.evaluation.coco import ANNOTATIONS, PICTURES, read_coco
 from maskcheck.pictures.decoding import SUFFIXES
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError

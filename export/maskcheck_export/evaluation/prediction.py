@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import MaskClassifier
+from maskcheck.classifier.model import hash_model
 from maskcheck.errors import ImageError
-from maskcheck.model import hash_model
 from maskcheck.pictures.crops import Crops, crop_face
 from maskcheck.pictures.decoding import BGRImage, load_image
 from maskcheck_export.data.samples import Sample

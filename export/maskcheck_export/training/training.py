@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.distributions import installed_versions
+from maskcheck.runtime.distributions import installed_versions
 from maskcheck_export.augmentation.anatomy import find_face
 from maskcheck_export.data.pack import pack_faces
 from maskcheck_export.data.samples import Sample, describe

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from maskcheck import Detections, Detector, MaskPipeline, ModelError, ModelNotFound
 from maskcheck.detectors.fusion import overlap
 from maskcheck.detectors.scales import resize_for_network
-from maskcheck.runtime import OnnxSession
+from maskcheck.runtime.session import OnnxSession
 from maskcheck.testing import DetectorTests
 from maskcheck_yunet import YuNetDetector
 from maskcheck_yunet.detector import PRESETS

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from maskcheck._version import __version__
+from maskcheck.classifier.execution import NO_FOLDER, config_file, find_choice
+from maskcheck.classifier.model import find_model, hash_model
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import lacks_opencv
 from maskcheck.commands.options import json_flag
 from maskcheck.commands.standard_streams import own_standard_output
-from maskcheck.cpu import affinity, cgroup_quota, cpu_features, default_thread_count, int8_features
-from maskcheck.distributions import installed_versions, owns_package
 from maskcheck.errors import MaskCheckError
-from maskcheck.execution import NO_FOLDER, config_file, find_choice
-from maskcheck.model import find_model, hash_model
-from maskcheck.runtime import OnnxSession, import_runtime, installed_runtimes
+from maskcheck.runtime.cpu import affinity, cgroup_quota, cpu_features, default_thread_count, int8_features
+from maskcheck.runtime.distributions import installed_versions, owns_package
+from maskcheck.runtime.installed import import_runtime, installed_runtimes
+from maskcheck.runtime.session import OnnxSession
 
 if TYPE_CHECKING:
     from maskcheck.detectors.registry import RegisteredDetector

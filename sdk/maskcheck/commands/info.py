@@ -28,7 +28,7 @@ _MOST_COLUMNS = 8
 @json_flag
 def info(model: Path | None, as_json: bool) -> None:
     """Show what the classifier MODEL says of itself; by default, the embedded one."""
-    from maskcheck.classifier import MaskClassifier
+    from maskcheck.classifier.mask_classifier import MaskClassifier
 
     classifier = MaskClassifier(model, device="cpu", precision="stored")  # this very file, whatever was tuned
     about = asdict(classifier.info)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast, get_args
 import click
 
 from maskcheck.pictures.sources import expand_home
-from maskcheck.runtime import Precision, check_device
+from maskcheck.runtime.providers import check_device
+from maskcheck.runtime.session import Precision
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,7 +26,7 @@ class FilePath(click.Path):
 def _check_threads(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int | None:
     if value is None:
         return None
-    from maskcheck.runtime import MOST_THREADS
+    from maskcheck.runtime.session import MOST_THREADS
 
     if value > MOST_THREADS:
         raise click.BadParameter(

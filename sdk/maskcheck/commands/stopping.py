@@ -12,8 +12,8 @@ from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
-from maskcheck.ahead import stuck_threads
 from maskcheck.commands.exits import INTERRUPTED, TERMINATED
+from maskcheck.engine.ahead import stuck_threads
 from maskcheck.errors import MaskCheckError
 
 Item = TypeVar("Item")

@@ -12,16 +12,10 @@ from typing import IO, Any
 import click
 import numpy as np
 
-from maskcheck.classifier import MaskClassifier
-from maskcheck.commands.console import console, is_terminal, plain
-from maskcheck.commands.standard_streams import own_standard_output
-from maskcheck.execution import save_choice
-from maskcheck.model import find_model
-from maskcheck.pictures.crops import Crops
-from maskcheck.pictures.sources import find_pictures
-from maskcheck.pipeline import MaskPipeline
-from maskcheck.runtime import CPU
-from maskcheck.tuning import (
+from maskcheck.classifier.execution import save_choice
+from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.model import find_model
+from maskcheck.classifier.tuning import (
     BATCH_SIZES,
     Trial,
     draw_crops,
@@ -30,6 +24,12 @@ from maskcheck.tuning import (
     list_candidates,
     try_candidates,
 )
+from maskcheck.commands.console import console, is_terminal, plain
+from maskcheck.commands.standard_streams import own_standard_output
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.sources import find_pictures
+from maskcheck.pipeline import MaskPipeline
+from maskcheck.runtime.providers import CPU
 
 _DRAWN = 256
 _SHIFTS = [(x, y) for x in (-0.1, 0, 0.1) for y in (-0.1, 0, 0.1)]

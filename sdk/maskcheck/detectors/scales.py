@@ -11,7 +11,7 @@ import numpy as np
 
 from maskcheck.detectors.api import DetectorOption
 from maskcheck.pictures.decoding import BGRImage
-from maskcheck.runtime import check_device
+from maskcheck.runtime.providers import check_device
 
 
 def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOption, ...]:

@@ -33,11 +33,11 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from maskcheck.coco import read_coco
 from maskcheck.detectors.api import Detections, Detector
 from maskcheck.detectors.fusion import overlap
+from maskcheck.evaluation.coco import read_coco
+from maskcheck.evaluation.scoring import Ranking, score_rankings
 from maskcheck.pictures.decoding import load_image
-from maskcheck.scoring import Ranking, score_rankings
 
 TEST_DATA = "MASKCHECK_TEST_DATA"
 """Environment variable: a folder of annotated pictures, for the card."""

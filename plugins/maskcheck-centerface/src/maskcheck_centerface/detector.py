@@ -13,7 +13,8 @@ from maskcheck import Detections
 from maskcheck.detectors.fusion import concatenate, merge, one_each
 from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
-from maskcheck.runtime import OnnxSession, check_device
+from maskcheck.runtime.providers import check_device
+from maskcheck.runtime.session import OnnxSession
 from maskcheck_centerface.decoding import decode
 from maskcheck_centerface.model import INPUT, find_model, free_shape
 

@@ -12,7 +12,8 @@ from maskcheck import Detections, ModelSignatureError
 from maskcheck.detectors.fusion import concatenate, merge, one_each
 from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
-from maskcheck.runtime import OnnxSession, check_device
+from maskcheck.runtime.providers import check_device
+from maskcheck.runtime.session import OnnxSession
 from maskcheck_yunet.decoding import STRIDES, decode
 from maskcheck_yunet.model import find_model
 

@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.classifier import MaskClassifier
-from maskcheck.cpu import default_thread_count
+from maskcheck.classifier.execution import Choice
+from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.model import ModelInfo
 from maskcheck.errors import MaskCheckError
-from maskcheck.execution import Choice
-from maskcheck.model import ModelInfo
 from maskcheck.pictures.crops import Crops
-from maskcheck.runtime import CPU, Precision, import_runtime
+from maskcheck.runtime.cpu import default_thread_count
+from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.providers import CPU
+from maskcheck.runtime.session import Precision
 
 BATCH_SIZES = (1, 8, 16, 32, 64)
 MOST_FLIPS = 0.01

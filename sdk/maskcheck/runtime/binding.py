@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.forking import renew_after_fork
-from maskcheck.runtime import CUDA, TENSORRT, OnnxSession, import_runtime
+from maskcheck.runtime.forking import renew_after_fork
+from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.providers import CUDA, TENSORRT
+from maskcheck.runtime.session import OnnxSession
 
 BOUND = (CUDA, TENSORRT)
 """Providers whose buffers are kept on the device, all of them CUDA's."""

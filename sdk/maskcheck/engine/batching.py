@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.classifier import MaskClassifier
+from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.results import FrameResult, Timings

@@ -1,9 +1,8 @@
-"""ONNX Runtime: which one is installed, and sessions that know where they really run."""
+"""Sessions of ONNX Runtime that know where they really run."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,31 +13,24 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.cpu import default_thread_count, int8_features
-from maskcheck.distributions import installed_versions, owns_package
 from maskcheck.errors import (
     ModelError,
     ModelTimeout,
     ProviderUnavailable,
-    RuntimeConflict,
-    RuntimeNotInstalled,
     RuntimeUnavailable,
 )
-from maskcheck.forking import renew_after_fork
-from maskcheck.memory_limits import bounded_memory, folding_options
-from maskcheck.onnx_file import has_external_data
+from maskcheck.runtime.cpu import default_thread_count, int8_features
+from maskcheck.runtime.forking import renew_after_fork
+from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.memory_limits import bounded_memory, folding_options
+from maskcheck.runtime.onnx_file import has_external_data
+from maskcheck.runtime.providers import CPU, CUDA, TENSORRT, Provider, check_device
+from maskcheck.runtime.time_limits import RunLimit, TimeIsOver, do_within
 from maskcheck.texts import shortened
-from maskcheck.time_limits import RunLimit, TimeIsOver, do_within
-
-Provider: TypeAlias = str | tuple[str, Mapping[str, Any]]
-"""Name of an ONNX Runtime execution provider, alone or with its options."""
 
 Precision: TypeAlias = Literal["auto", "stored", "int8", "float32"]
 """Arithmetic that a model runs in. An int8 file can run in float32; every other file runs as it is stored."""
 
-CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
-TENSORRT = "TensorrtExecutionProvider"
 _COREML = "CoreMLExecutionProvider"
 _DIRECTML = "DmlExecutionProvider"
 _WEBGPU = "WebGpuExecutionProvider"
@@ -61,72 +53,6 @@ _SPINNING = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration
 """Threads of a session wait for work by spinning, which pays between the operations of a run only; by default they go
 on for a while after it, and take the CPUs from the detector, the next session and the caller's own work. A runtime that
 is older than one of these settings ignores it."""
-
-# Every one of these installs the same import package, `onnxruntime`.
-_DISTRIBUTIONS = (
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-directml",
-    "onnxruntime-openvino",
-    "onnxruntime-qnn",
-    "onnxruntime-rocm",
-    "onnxruntime-migraphx",
-    "onnxruntime-training",
-    "onnxruntime-training-cpu",
-    "onnxruntime-webgpu",
-    "onnxruntime-windowsml",
-    "onnxruntime-trt-rtx",
-    "onnxruntime-cann",
-    "onnxruntime-silicon",
-)
-
-
-def installed_runtimes() -> dict[str, str]:
-    """Installed distributions that provide the import package ``onnxruntime``, with their versions."""
-    return installed_versions(*_DISTRIBUTIONS)
-
-
-def import_runtime() -> Any:
-    """The module ``onnxruntime``.
-
-    Raises:
-        RuntimeNotInstalled: There is none.
-        RuntimeConflict: Several distributions are installed, which overwrite each other's files.
-        RuntimeUnavailable: It is installed but does not import.
-    """
-    found = list(installed_runtimes())
-    if len(found) > 1:  # some come as a plugin in a package of their own, or stand in for another by name alone
-        found = [name for name in found if owns_package(name, "onnxruntime")]
-    if len(found) > 1:
-        names = " ".join(found)
-        raise RuntimeConflict(
-            f"several ONNX Runtime distributions are installed and overwrite each other: {names};"
-            f" keep one: pip uninstall -y {names}, then pip install the one that you want",
-            distributions=tuple(found),
-        )
-    try:
-        import onnxruntime as runtime  # by this statement, tools that freeze applications find it
-    except ModuleNotFoundError as error:
-        if error.name != "onnxruntime":
-            raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
-        raise RuntimeNotInstalled(
-            'no ONNX Runtime is installed; for a CPU: pip install "maskcheck[cpu]",'
-            ' for an NVIDIA GPU: pip install "maskcheck[gpu]"'
-        ) from None
-    except Exception as error:  # its own files may raise anything where half of them are another version's
-        raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
-    if not hasattr(runtime, "InferenceSession"):  # uninstalling one of two distributions leaves such a folder
-        raise RuntimeUnavailable(
-            f"onnxruntime is damaged: {runtime.__name__} has no InferenceSession;"
-            " pip uninstall all its distributions, then install one again"
-        )
-    return runtime
-
-
-def check_device(device: str) -> None:
-    """Raise ``ValueError`` if `device` is not ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise ValueError(f"device: expected auto, cpu, cuda or cuda:N (N the number of a GPU), got {device!r}")
 
 
 def check_precision(precision: str) -> None:

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.binding import BOUND, BoundRunner, padded
+from maskcheck.classifier.execution import plan_execution
+from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, hash_model
 from maskcheck.errors import ModelError, ModelMetadataError, ModelOutputError, ModelSignatureError
-from maskcheck.execution import plan_execution
-from maskcheck.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, hash_model
-from maskcheck.onnx_file import metadata_not_in_utf8
 from maskcheck.pictures.crops import Crops, crop_face
 from maskcheck.pictures.decoding import BGRImage
-from maskcheck.runtime import CPU, Precision, Provider
+from maskcheck.runtime.binding import BOUND, BoundRunner, padded
+from maskcheck.runtime.onnx_file import metadata_not_in_utf8
+from maskcheck.runtime.providers import CPU, Provider
+from maskcheck.runtime.session import Precision
 from maskcheck.texts import shortened
 
 _ROUNDING = 1e-3  # by which a row of probabilities may miss 1

@@ -20,10 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from maskcheck.cpu import cpu_features, cpu_name, int8_features
+from maskcheck.classifier.model import find_model, hash_model, is_embedded
 from maskcheck.errors import ModelError
-from maskcheck.model import find_model, hash_model, is_embedded
-from maskcheck.runtime import CPU, CUDA, MOST_THREADS, OnnxSession, Precision, Provider, installed_runtimes
+from maskcheck.runtime.cpu import cpu_features, cpu_name, int8_features
+from maskcheck.runtime.installed import installed_runtimes
+from maskcheck.runtime.providers import CPU, CUDA, Provider
+from maskcheck.runtime.session import MOST_THREADS, OnnxSession, Precision
 from maskcheck.texts import shortened
 
 DEFAULT_BATCH_SIZE = 32

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from maskcheck.errors import RuntimeUnavailable
-from maskcheck.forking import renew_after_fork
+from maskcheck.runtime.forking import renew_after_fork
 
 _FOLDED = 10  # part of the limit that one constant may take that the runtime computes while it loads a model
 

@@ -1,0 +1,1 @@
+"""Running ONNX files: which runtime is installed, sessions within limits of time and memory, CPUs and providers."""
