@@ -38,6 +38,7 @@ from maskcheck.classifier.model import INPUT_NAME, find_model
 from maskcheck.classifier.tuning import draw_crops
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.binding import BOUND, BoundRunner
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.providers import CPU, CUDA, TENSORRT, Provider
 from maskcheck.runtime.session import OnnxSession, Precision
@@ -90,7 +91,7 @@ def main(output: Path | None, float32: str | None, float16: str | None, rounds: 
 
 def _measure(float32: str | None, float16: str | None, rounds: int) -> dict[str, Any]:
     path = find_model(float32)
-    _ = OnnxSession(path, device="cuda").session  # raises, and says what to do, where CUDA is not active
+    _ = OnnxSession(path, SessionConfig(device="cuda")).session  # raises, and says what to do, where CUDA is not active
     stored = MaskClassifier(path, providers=[CPU], precision="stored")
     reference = MaskClassifier(path, providers=[CPU], precision=_in_float(stored.info.precision))
     crops = draw_crops(max(BATCH_SIZES), stored.info.input_size)
@@ -147,10 +148,10 @@ def _onnx_ways(path: Path, arithmetic: str, precision: Precision, skipped: list[
     cuda: list[Provider] = [(CUDA, _CUDA_OPTIONS), CPU]
     graph: list[Provider] = [(CUDA, {**_CUDA_OPTIONS, "enable_cuda_graph": "1"}), CPU]
     tensorrt: list[Provider] = [(TENSORRT, {"trt_fp16_enable": str(arithmetic == "float16")}), *cuda]
-    plain = OnnxSession(path, providers=cuda, precision=precision)
+    plain = OnnxSession(path, SessionConfig(providers=cuda), precision=precision)
     yield Way("plain run", arithmetic, lambda crops: plain.run({INPUT_NAME: crops})[0])
     for name, providers in (("buffers on the device", cuda), ("CUDA graph", graph), ("TensorRT", tensorrt)):
-        session = OnnxSession(path, providers=providers, precision=precision)
+        session = OnnxSession(path, SessionConfig(providers=providers), precision=precision)
         try:
             runner = BoundRunner(session)
             runner.run(draw_crops(1, session.session.get_inputs()[0].shape[1]))
@@ -232,7 +233,7 @@ def _multiply(kind: Any, provider: str, side: int, *, rounds: int = 20) -> float
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "product.onnx"
         onnx.save(model, path)
-        session = OnnxSession(path, providers=[provider]).session
+        session = OnnxSession(path, SessionConfig(providers=[provider])).session
     device = "cuda" if session.get_providers()[0] in BOUND else "cpu"
     matrix = np.random.default_rng(0).standard_normal(shape, np.float32).astype(kind)
     value = import_runtime().OrtValue.ortvalue_from_numpy(matrix, device, 0)

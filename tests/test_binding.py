@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from maskcheck import MaskClassifier, RuntimeUnavailable
 from maskcheck.runtime.binding import BoundRunner, padded
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.session import OnnxSession
 from maskcheck.runtime.time_limits import RunLimit
 
@@ -25,7 +26,7 @@ def mixed(count: int, *, seed: int = 0) -> NDArray[np.uint8]:
 
 @pytest.fixture
 def session(toy_model: Path) -> OnnxSession:
-    return OnnxSession(toy_model, device="cpu", threads=1)
+    return OnnxSession(toy_model, SessionConfig(device="cpu", threads=1))
 
 
 # --- Few sizes
@@ -122,7 +123,7 @@ def test_a_bound_run_has_the_time_limit_of_its_session(toy_model: Path, monkeypa
             super().__init__(seconds, options)
 
     monkeypatch.setattr("maskcheck.runtime.session.RunLimit", Watched)
-    runner = BoundRunner(OnnxSession(toy_model, device="cpu", first_timeout=60))
+    runner = BoundRunner(OnnxSession(toy_model, SessionConfig(device="cpu"), first_timeout=60))
 
     for _ in range(3):
         runner.run(mixed(4))
@@ -171,7 +172,7 @@ def test_a_gpu_gets_batches_of_few_sizes_and_gives_what_the_cpu_gives(
     assert as_gpu == expected
     assert probabilities.shape == (count, 2)
     if count:
-        (plain,) = OnnxSession(toy_model, device="cpu").run({"faces": crops})
+        (plain,) = OnnxSession(toy_model, SessionConfig(device="cpu")).run({"faces": crops})
         np.testing.assert_allclose(probabilities, plain, rtol=1e-6)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.providers import CPU, CUDA
 from maskcheck.runtime.session import OnnxSession
@@ -46,8 +47,8 @@ def test_it_measures_every_way_and_writes_a_report(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def on_the_cpu(path: Path, **others: Any) -> OnnxSession:
-        return OnnxSession(path, providers=[CPU], precision=others.get("precision", "auto"))
+    def on_the_cpu(path: Path, _: SessionConfig, **others: Any) -> OnnxSession:
+        return OnnxSession(path, SessionConfig(providers=[CPU]), precision=others.get("precision", "auto"))
 
     monkeypatch.setattr(script, "OnnxSession", on_the_cpu)
     monkeypatch.setattr(script, "BATCH_SIZES", (1, 4))

@@ -24,6 +24,7 @@ from maskcheck import (
     RuntimeNotInstalled,
     RuntimeUnavailable,
 )
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.installed import import_runtime, installed_runtimes
 from maskcheck.runtime.providers import CPU, CUDA, Provider, check_device
 from maskcheck.runtime.session import OnnxSession, Precision
@@ -105,8 +106,10 @@ def crops(count: int) -> dict[str, Any]:
     return {"faces": np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)}
 
 
-def cpu_session(path: Path, **others: Any) -> OnnxSession:
-    return OnnxSession(path, **{"device": "cpu", "threads": 1, **others})
+def cpu_session(
+    path: Path, *, threads: int | None = 1, providers: Sequence[Provider] | None = None, **others: Any
+) -> OnnxSession:
+    return OnnxSession(path, SessionConfig(device="cpu", providers=providers, threads=threads), **others)
 
 
 # --- Which runtime
@@ -186,7 +189,7 @@ def test_devices_that_there_are(device: str) -> None:
 @pytest.mark.parametrize("device", ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:0,1", " cpu", "cpu\n"])
 def test_another_device_is_refused_with_those_there_are(device: str, toy_model: Path) -> None:
     with pytest.raises(ValueError, match="device: expected auto, cpu, cuda or cuda:N") as refused:
-        OnnxSession(toy_model, device=device)
+        OnnxSession(toy_model, SessionConfig(device=device))
 
     assert str(refused.value).endswith(f"got {device!r}")
 
@@ -194,7 +197,7 @@ def test_another_device_is_refused_with_those_there_are(device: str, toy_model: 
 @pytest.mark.parametrize("threads", [0, -1])
 def test_fewer_than_one_thread_is_refused(threads: int, toy_model: Path) -> None:
     with pytest.raises(ValueError, match=f"threads: expected 1 or more, or None for the default, got {threads}"):
-        OnnxSession(toy_model, threads=threads)
+        OnnxSession(toy_model, SessionConfig(threads=threads))
 
 
 # --- Providers
@@ -227,7 +230,7 @@ def test_auto_runs_on_the_cpu_where_there_is_no_cuda_and_says_nothing(
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        active = OnnxSession(toy_model, device="auto").active_providers
+        active = OnnxSession(toy_model, SessionConfig(device="auto")).active_providers
 
     assert active == (CPU,)
     assert runtime.sessions[0].requested == [CPU]
@@ -240,7 +243,7 @@ def test_cuda_is_used_where_it_becomes_active(
 ) -> None:
     runtime = install([TENSORRT, CUDA, CPU])
 
-    assert OnnxSession(toy_model, device=device).active_providers == (CUDA, CPU)
+    assert OnnxSession(toy_model, SessionConfig(device=device)).active_providers == (CUDA, CPU)
 
     (name, options), fallback = runtime.sessions[0].requested
     assert (name, options["device_id"], fallback) == (CUDA, number, CPU)
@@ -253,13 +256,13 @@ def test_cuda_is_used_with_a_runtime_that_cannot_preload_its_libraries(
     install([CUDA, CPU])
     monkeypatch.delattr(FakeRuntime, "preload_dlls")  # it came with 1.21
 
-    assert OnnxSession(toy_model, device="cuda").active_providers == (CUDA, CPU)
+    assert OnnxSession(toy_model, SessionConfig(device="cuda")).active_providers == (CUDA, CPU)
 
 
 def test_cpu_never_asks_for_cuda(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
     runtime = install([CUDA, CPU])
 
-    assert OnnxSession(toy_model, device="cpu").active_providers == (CPU,)
+    assert OnnxSession(toy_model, SessionConfig(device="cpu")).active_providers == (CPU,)
     assert runtime.steps == ["InferenceSession"]
 
 
@@ -267,7 +270,7 @@ def test_auto_warns_once_and_runs_on_the_cpu_where_cuda_does_not_become_active(
     install: Callable[..., FakeRuntime], toy_model: Path
 ) -> None:
     install([CUDA, CPU], activates=[CPU])
-    session = OnnxSession(toy_model, device="auto")
+    session = OnnxSession(toy_model, SessionConfig(device="auto"))
 
     with pytest.warns(RuntimeWarning) as said:
         active = [session.active_providers for _ in range(2)]
@@ -284,7 +287,7 @@ def test_cuda_is_never_silently_replaced_when_it_was_asked_for(
     install: Callable[..., FakeRuntime], toy_model: Path, device: str, offers: list[str]
 ) -> None:
     install(offers, activates=[CPU])
-    session = OnnxSession(toy_model, device=device)
+    session = OnnxSession(toy_model, SessionConfig(device=device))
 
     for _ in range(2):  # the failed session is not kept either
         with pytest.raises(ProviderUnavailable, match=f"{CUDA} was asked for, but active are only {CPU}") as refused:
@@ -296,7 +299,7 @@ def test_cuda_is_never_silently_replaced_when_it_was_asked_for(
 
 
 def test_a_provider_that_the_installed_runtime_does_not_have_is_refused(toy_model: Path) -> None:
-    session = OnnxSession(toy_model, providers=["NoSuchExecutionProvider", CPU])
+    session = OnnxSession(toy_model, SessionConfig(providers=["NoSuchExecutionProvider", CPU]))
 
     with pytest.raises(ProviderUnavailable, match="NoSuchExecutionProvider was asked for") as refused:
         _ = session.session
@@ -312,7 +315,7 @@ def test_a_provider_asked_for_that_does_not_become_active_is_refused(
     install([TENSORRT, CUDA, CPU], activates=[CUDA, CPU])
 
     with pytest.raises(ProviderUnavailable, match=f"{TENSORRT} was asked for") as refused:
-        _ = OnnxSession(toy_model, providers=[(TENSORRT, {"device_id": 1}), CUDA]).session
+        _ = OnnxSession(toy_model, SessionConfig(providers=[(TENSORRT, {"device_id": 1}), CUDA])).session
 
     assert refused.value.requested == (TENSORRT, CUDA)
     assert refused.value.active == (CUDA,)
@@ -322,7 +325,7 @@ def test_an_empty_list_of_providers_is_refused(install: Callable[..., FakeRuntim
     runtime = install([CPU])
 
     with pytest.raises(ProviderUnavailable):
-        _ = OnnxSession(toy_model, providers=[]).session
+        _ = OnnxSession(toy_model, SessionConfig(providers=[])).session
 
     assert runtime.sessions == []
 
@@ -333,7 +336,7 @@ def test_providers_go_to_the_runtime_with_their_options_instead_of_the_device(
     runtime = install([TENSORRT, CPU])
     providers: list[Provider] = [(TENSORRT, {"trt_fp16_enable": True}), CPU]
 
-    assert OnnxSession(toy_model, device="cpu", providers=providers).active_providers == (TENSORRT, CPU)
+    assert OnnxSession(toy_model, SessionConfig(device="cpu", providers=providers)).active_providers == (TENSORRT, CPU)
     assert runtime.sessions[0].requested == providers
 
 
@@ -419,7 +422,7 @@ def test_of_the_other_providers_only_cuda_and_coreml_compute_int8_in_float(
 ) -> None:
     runtime = install([provider, CPU])
 
-    _ = OnnxSession(toy_model, providers=[provider, CPU]).session
+    _ = OnnxSession(toy_model, SessionConfig(providers=[provider, CPU])).session
 
     assert entries_of(runtime.sessions[-1]) == AT_REST | entries
 
@@ -429,7 +432,7 @@ def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
 ) -> None:
     runtime = install([CUDA, CPU], activates=[CPU])
     cpu_has("AVX-VNNI")
-    session = OnnxSession(toy_model, device="auto")
+    session = OnnxSession(toy_model, SessionConfig(device="auto"))
 
     with pytest.warns(RuntimeWarning, match="running on CPU") as said:
         _ = session.session
@@ -450,7 +453,7 @@ def test_a_provider_that_is_not_required_is_passed_over_with_one_warning(
     install: Callable[..., FakeRuntime], toy_model: Path, offers: list[str]
 ) -> None:
     install(offers, activates=[CPU])
-    session = OnnxSession(toy_model, providers=[TENSORRT, CPU], required=False)
+    session = OnnxSession(toy_model, SessionConfig(providers=[TENSORRT, CPU]), required=False)
 
     with pytest.warns(RuntimeWarning, match=f"{TENSORRT} was asked for.*running on {CPU}") as said:
         assert session.active_providers == (CPU,)
@@ -498,7 +501,8 @@ def test_a_session_that_was_used_can_be_pickled(toy_model: Path) -> None:
 
     copy = pickle.loads(pickle.dumps(session))
 
-    assert (copy.path, copy.device, copy.providers, copy.threads) == (toy_model, "cpu", ((CPU, {}),), 2)
+    assert copy.path == toy_model
+    assert copy.config == SessionConfig("cpu", ((CPU, {}),), 2)
     assert (copy.required, copy.precision) == (False, "float32")
     assert copy.session is not session.session
     assert np.array_equal(copy.run(crops(4)), before)
@@ -653,7 +657,7 @@ def test_the_streams_of_the_process_are_never_replaced(
 
     runtime.before_session = look
     with pytest.raises(ProviderUnavailable):
-        _ = OnnxSession(toy_model, device="cuda").session
+        _ = OnnxSession(toy_model, SessionConfig(device="cuda")).session
 
     assert seen == [streams]
     assert capsys.readouterr().out == "what the host prints meanwhile\n"
@@ -666,12 +670,12 @@ def test_a_provider_that_cannot_be_made_is_told_from_a_broken_file(
     runtime.broken = {TENSORRT: "unknown option trt_colour"}
 
     with pytest.raises(ProviderUnavailable, match=r"active are only CPU.*\(unknown option trt_colour\)"):
-        _ = OnnxSession(toy_model, providers=[(TENSORRT, {"trt_colour": "red"})]).session
+        _ = OnnxSession(toy_model, SessionConfig(providers=[(TENSORRT, {"trt_colour": "red"})])).session
     with pytest.warns(RuntimeWarning, match="unknown option trt_colour.*running on CPU"):
-        assert OnnxSession(toy_model, providers=[TENSORRT], required=False).active_providers == (CPU,)
+        assert OnnxSession(toy_model, SessionConfig(providers=[TENSORRT]), required=False).active_providers == (CPU,)
     runtime.broken[CPU] = "no graph"
     with pytest.raises(ModelError, match=r"cannot load .*unknown option"):
-        _ = OnnxSession(toy_model, providers=[TENSORRT]).session
+        _ = OnnxSession(toy_model, SessionConfig(providers=[TENSORRT])).session
 
 
 def test_a_provider_that_fails_later_is_not_replaced_in_silence(
@@ -679,7 +683,7 @@ def test_a_provider_that_fails_later_is_not_replaced_in_silence(
 ) -> None:
     install([CUDA, CPU])
 
-    assert not OnnxSession(toy_model, device="cuda").session.may_fall_back
+    assert not OnnxSession(toy_model, SessionConfig(device="cuda")).session.may_fall_back
 
 
 @pytest.mark.parametrize(
@@ -701,7 +705,7 @@ def test_providers_that_cannot_run_twice_at_a_time_are_not_asked_to(
             seen.append(len(inside))
             inside.pop()
 
-    sessions = [OnnxSession(toy_model, providers=[provider, CPU]) for _ in range(2)]
+    sessions = [OnnxSession(toy_model, SessionConfig(providers=[provider, CPU])) for _ in range(2)]
     for session in sessions:
         _ = session.session
     with ThreadPoolExecutor(2) as pool:
@@ -713,14 +717,14 @@ def test_providers_that_cannot_run_twice_at_a_time_are_not_asked_to(
 def test_directml_gets_the_options_that_it_demands(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
     runtime = install(["DmlExecutionProvider", CPU])
 
-    _ = OnnxSession(toy_model, providers=["DmlExecutionProvider", CPU]).session
+    _ = OnnxSession(toy_model, SessionConfig(providers=["DmlExecutionProvider", CPU])).session
 
     assert runtime.sessions[0].options.enable_mem_pattern is False
 
 
 def test_more_threads_than_can_be_started_are_refused_and_the_limit_says_why(toy_model: Path) -> None:
     with pytest.raises(ValueError, match="threads: expected at most 512, got 100000; a session starts them all"):
-        OnnxSession(toy_model, threads=100_000)
+        OnnxSession(toy_model, SessionConfig(threads=100_000))
 
 
 def test_a_run_that_fails_is_an_error_of_the_runtime(toy_model: Path) -> None:

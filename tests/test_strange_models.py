@@ -22,6 +22,7 @@ from maskcheck import (
     ModelSignatureError,
     ModelTimeout,
 )
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.onnx_file import has_external_data, metadata_not_in_utf8
 from maskcheck.runtime.session import OnnxSession
 
@@ -261,12 +262,12 @@ def test_by_default_a_file_of_the_callers_has_a_minute_and_the_embedded_one_no_l
 
 def test_later_runs_have_a_limit_only_where_it_is_asked_for(toy_model: Path) -> None:
     crops = {"faces": flat(*range(64))}
-    session = OnnxSession(toy_model, device="cpu", first_timeout=60)
+    session = OnnxSession(toy_model, SessionConfig(device="cpu"), first_timeout=60)
     assert (session._limit(1), session._limit(32), session._limit(64)) == (60, 60, 120)
     session.run(crops)
     assert session._limit(64) is None
 
-    session = OnnxSession(toy_model, device="cpu", timeout=5, first_timeout=60)
+    session = OnnxSession(toy_model, SessionConfig(device="cpu"), timeout=5, first_timeout=60)
     session.run(crops)
     assert session._limit(64) == 5
 

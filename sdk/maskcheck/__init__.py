@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from maskcheck.classifier.mask_classifier import MaskClassifier
     from maskcheck.classifier.model import ModelInfo
     from maskcheck.detectors.api import Detections, Detector, DetectorOption, DetectorSpec, hookimpl
+    from maskcheck.frames import Frame
     from maskcheck.pictures.decoding import load_image
     from maskcheck.pictures.limits import DecodingLimits
     from maskcheck.pipeline import MaskPipeline
@@ -59,6 +60,7 @@ __all__ = [
     "DetectorOptionError",
     "DetectorSpec",
     "Face",
+    "Frame",
     "FrameResult",
     "ImageError",
     "ImageTooLarge",
@@ -95,6 +97,7 @@ _MODULES = {
     "DetectorOption": "detectors.api",
     "DetectorSpec": "detectors.api",
     "Face": "results",
+    "Frame": "frames",
     "FrameResult": "results",
     "MaskClassifier": "classifier.mask_classifier",
     "MaskPipeline": "pipeline",

@@ -22,10 +22,11 @@ from typing import Any, get_args
 
 from maskcheck.classifier.model import find_model, hash_model, is_embedded
 from maskcheck.errors import ModelError
+from maskcheck.runtime.config import MOST_THREADS, SessionConfig
 from maskcheck.runtime.cpu import cpu_features, cpu_name, int8_features
 from maskcheck.runtime.installed import installed_runtimes
 from maskcheck.runtime.providers import CPU, CUDA, Provider
-from maskcheck.runtime.session import MOST_THREADS, OnnxSession, Precision
+from maskcheck.runtime.session import OnnxSession, Precision
 from maskcheck.texts import shortened
 
 DEFAULT_BATCH_SIZE = 32
@@ -127,7 +128,9 @@ def plan_execution(
         "first_timeout": None if embedded else FIRST_TIMEOUT,
         "trusted": embedded,  # its hash is checked before it is loaded
     }
-    asked = OnnxSession(path, device=device, providers=providers, threads=threads, precision=precision, **limits)
+    asked = OnnxSession(
+        path, SessionConfig(device=device, providers=providers, threads=threads), precision=precision, **limits
+    )
     found: Choice | None = None
     if device == "auto" and precision == "auto" and providers is None:
         found, problem = find_choice(path)
@@ -135,15 +138,12 @@ def plan_execution(
             warnings.warn(problem, RuntimeWarning, stacklevel=3)
     if found is None:
         return Execution(asked, batch_size or DEFAULT_BATCH_SIZE, tuned=False)
-    tuned = OnnxSession(
-        path,
+    chosen = SessionConfig(
         device="cpu" if found.provider == CPU else "auto",
         providers=None if found.provider in (CPU, CUDA) else [found.provider, CPU],
-        required=False,
         threads=threads or found.threads,
-        precision=found.precision,
-        **limits,
     )
+    tuned = OnnxSession(path, chosen, required=False, precision=found.precision, **limits)
     return Execution(tuned, batch_size or found.batch_size, tuned=True)
 
 

@@ -19,6 +19,7 @@ from maskcheck.commands.group import lacks_opencv
 from maskcheck.commands.options import json_flag
 from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.errors import MaskCheckError
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.cpu import affinity, cgroup_quota, cpu_features, default_thread_count, int8_features
 from maskcheck.runtime.distributions import installed_versions, owns_package
 from maskcheck.runtime.installed import import_runtime, installed_runtimes
@@ -144,7 +145,7 @@ def _check_runtime() -> Iterator[Finding]:
 def _check_provider(provider: str) -> Finding:
     # What was compiled in and what loads are two things: only a session tells.
     try:
-        active = OnnxSession(find_model(None), providers=[provider], trusted=True).active_providers
+        active = OnnxSession(find_model(None), SessionConfig(providers=[provider]), trusted=True).active_providers
     except MaskCheckError as error:
         return Finding(provider, "note", f"compiled in, but does not load: {error}")
     return Finding(provider, "ok", f"loads; a session has {', '.join(active)}")

@@ -26,7 +26,7 @@ class FilePath(click.Path):
 def _check_threads(_ctx: click.Context, _param: click.Parameter, value: int | None) -> int | None:
     if value is None:
         return None
-    from maskcheck.runtime.session import MOST_THREADS
+    from maskcheck.runtime.config import MOST_THREADS
 
     if value > MOST_THREADS:
         raise click.BadParameter(

@@ -19,12 +19,13 @@ from maskcheck.errors import (
     ProviderUnavailable,
     RuntimeUnavailable,
 )
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.cpu import default_thread_count, int8_features
 from maskcheck.runtime.forking import renew_after_fork
 from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.memory_limits import bounded_memory, folding_options
 from maskcheck.runtime.onnx_file import has_external_data
-from maskcheck.runtime.providers import CPU, CUDA, TENSORRT, Provider, check_device
+from maskcheck.runtime.providers import CPU, CUDA, TENSORRT, Provider
 from maskcheck.runtime.time_limits import RunLimit, TimeIsOver, do_within
 from maskcheck.texts import shortened
 
@@ -34,9 +35,6 @@ Precision: TypeAlias = Literal["auto", "stored", "int8", "float32"]
 _COREML = "CoreMLExecutionProvider"
 _DIRECTML = "DmlExecutionProvider"
 _WEBGPU = "WebGpuExecutionProvider"
-
-MOST_THREADS = 512
-"""Most threads that a session is made with: it starts them all, which takes seconds for hundreds and minutes beyond."""
 
 _IN_FLOAT = (CUDA, _COREML)
 """Providers, beside CPUs without instructions for it, on which an int8 file is computed in float: CUDA is slower at
@@ -55,6 +53,9 @@ on for a while after it, and take the CPUs from the detector, the next session a
 is older than one of these settings ignores it."""
 
 
+_DEFAULT_CONFIG = SessionConfig()
+
+
 def check_precision(precision: str) -> None:
     """Raise ``ValueError`` if `precision` is not one of :data:`Precision`."""
     if precision not in get_args(Precision):
@@ -71,10 +72,8 @@ class OnnxSession:
 
     Args:
         path: The ONNX file.
-        device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
-        providers: Execution providers in order of preference, instead of `device`. The first must become active.
+        config: Device or providers, and threads. The first of the providers must become active.
         required: With False, a first provider that does not become active is passed over with one warning.
-        threads: Threads for one operator; by default, the CPUs that the process may use.
         precision: ``float32`` computes an int8 file in float; ``stored`` and ``int8`` run the file as it is. ``auto``
             computes in float where int8 is slow, saturates or is not there: on CUDA and CoreML, and on CPUs without
             instructions for it.
@@ -90,11 +89,9 @@ class OnnxSession:
     def __init__(
         self,
         path: Path,
+        config: SessionConfig = _DEFAULT_CONFIG,
         *,
-        device: str = "auto",
-        providers: Sequence[Provider] | None = None,
         required: bool = True,
-        threads: int | None = None,
         precision: Precision = "auto",
         prepare: Callable[[bytes], bytes] | None = None,
         timeout: float | None = None,
@@ -102,24 +99,12 @@ class OnnxSession:
         max_memory: int | None = None,
         trusted: bool = False,
     ) -> None:
-        check_device(device)
         check_precision(precision)
-        if isinstance(providers, str):
-            raise ValueError(f"providers: expected a list of names, got the text {providers!r}")
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads: expected 1 or more, or None for the default, got {shortened(threads)}")
-        if threads is not None and threads > MOST_THREADS:
-            raise ValueError(
-                f"threads: expected at most {MOST_THREADS}, got {shortened(threads)};"
-                " a session starts them all at once, and more than there are CPUs make it slower"
-            )
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout: expected seconds above 0, or None for the default, got {timeout}")
         self.path = path
-        self.device = device
-        self.providers = None if providers is None else tuple(providers)
+        self.config = config
         self.required = required
-        self.threads = threads
         self.precision: Precision = precision
         self.prepare = prepare
         self.timeout = timeout
@@ -180,7 +165,7 @@ class OnnxSession:
     @property
     def thread_count(self) -> int:
         """Threads that one operator uses."""
-        return self.threads or default_thread_count()
+        return self.config.threads or default_thread_count()
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Run the model; all its outputs, in the file's order.
@@ -337,19 +322,19 @@ class OnnxSession:
     def _request(self, runtime: Any) -> tuple[list[Provider], bool]:
         """Providers to ask for, and whether the first of them is a must."""
         available = runtime.get_available_providers()
-        if self.providers is not None:
-            requested, demanded = list(self.providers), self.required
+        if self.config.providers is not None:
+            requested, demanded = list(self.config.providers), self.required
             if not demanded:  # the runtime would warn of what it does not have in words of its own
                 kept = [one for one in requested if _name(one) in available]
                 self._check(requested, demanded, [*map(_name, kept), CPU])
                 requested = kept or [CPU]
-        elif self.device == "cpu" or (self.device == "auto" and CUDA not in available):
+        elif self.config.device == "cpu" or (self.config.device == "auto" and CUDA not in available):
             requested, demanded = [CPU], True
         else:
-            number = self.device.partition(":")[2] or "0"
+            number = self.config.device.partition(":")[2] or "0"
             # Exhaustive search, the default, costs hundreds of milliseconds for each new shape.
             cuda = (CUDA, {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC"})
-            requested, demanded = [cuda, CPU], self.device != "auto"
+            requested, demanded = [cuda, CPU], self.config.device != "auto"
         if not requested or (demanded and _name(requested[0]) not in available):
             self._check(requested, demanded, available)
         return requested, demanded
@@ -370,10 +355,8 @@ class OnnxSession:
 
 _CONFIGURATION = (
     "path",
-    "device",
-    "providers",
+    "config",
     "required",
-    "threads",
     "precision",
     "prepare",
     "timeout",

@@ -13,6 +13,7 @@ from maskcheck import Detections
 from maskcheck.detectors.fusion import concatenate, merge, one_each
 from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.providers import check_device
 from maskcheck.runtime.session import OnnxSession
 from maskcheck_centerface.decoding import decode
@@ -116,7 +117,9 @@ class CenterFaceDetector:
         # loads the model once. A lock would be held for ever in a child forked meanwhile.
         made: OnnxSession | None = self.__dict__.get("made_session")
         if made is None:
-            session = OnnxSession(find_model(), device=self.device, threads=self.threads, prepare=free_shape)
+            session = OnnxSession(
+                find_model(), SessionConfig(device=self.device, threads=self.threads), prepare=free_shape
+            )
             made = self.__dict__.setdefault("made_session", session)
         return made
 

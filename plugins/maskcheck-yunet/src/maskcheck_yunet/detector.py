@@ -12,6 +12,7 @@ from maskcheck import Detections, ModelSignatureError
 from maskcheck.detectors.fusion import concatenate, merge, one_each
 from maskcheck.detectors.judging.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.providers import check_device
 from maskcheck.runtime.session import OnnxSession
 from maskcheck_yunet.decoding import STRIDES, decode
@@ -98,7 +99,7 @@ class YuNetDetector:
         # loads the model once. A lock would be held for ever in a child forked meanwhile.
         made: OnnxSession | None = self.__dict__.get("made_session")
         if made is None:
-            session = OnnxSession(find_model(self.model), device=self.device, threads=self.threads)
+            session = OnnxSession(find_model(self.model), SessionConfig(device=self.device, threads=self.threads))
             made = self.__dict__.setdefault("made_session", session)
         return made
 
