@@ -32,6 +32,9 @@ API_VERSIONS = frozenset({1})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a name may be: a colon would be that of ``distribution:name``, and brackets speak to terminals."""
 
+_ROUNDING = 1e-3
+"""By which a row of probabilities may miss 1."""
+
 OptionValue: TypeAlias = int | float | str | bool
 
 _hookspec = pluggy.HookspecMarker(PROJECT)
@@ -48,6 +51,8 @@ class Detections:
             pipeline lies inside the picture; :meth:`clipped` cuts it to that.
         scores: float32 (N,), in [0, 1], rising with certainty.
         landmarks: float32 (N, K, 2), x and y of K points of each face in pixels, or None.
+        probabilities: float32 (N, C), of each of the C labels that the detector's attribute ``labels`` names; each row
+            adds up to 1. None for a detector that finds faces and leaves the labels to a classifier.
 
     Raises:
         ValueError: Another shape or dtype, or values that are not finite or out of range.
@@ -56,6 +61,7 @@ class Detections:
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     landmarks: NDArray[np.float32] | None = None
+    probabilities: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.scores) if np.ndim(self.scores) == 1 else "N"
@@ -63,6 +69,9 @@ class Detections:
         _expect("scores", self.scores, (count,))
         if self.landmarks is not None:
             _expect("landmarks", self.landmarks, (count, "K", 2))
+        if self.probabilities is not None:
+            _expect("probabilities", self.probabilities, (count, "C"))
+            _expect_probabilities(self.probabilities)
         if len(self.scores) and not (self.scores.min() >= 0 and self.scores.max() <= 1):
             raise ValueError(f"scores: expected [0, 1], got {self.scores.min()} to {self.scores.max()}")
         if (self.boxes[:, 2:] < self.boxes[:, :2]).any():
@@ -79,7 +88,8 @@ class Detections:
     def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
         """Some of the faces: a mask, indices or a slice, as of an array."""
         landmarks = None if self.landmarks is None else self.landmarks[chosen]
-        return Detections(self.boxes[chosen], self.scores[chosen], landmarks)
+        probabilities = None if self.probabilities is None else self.probabilities[chosen]
+        return Detections(self.boxes[chosen], self.scores[chosen], landmarks, probabilities)
 
     def mapped(self, scale: tuple[float, float] = (1, 1), offset: tuple[float, float] = (0, 0)) -> Detections:
         """The same faces in another picture of which this one is a scaled copy or a part.
@@ -93,6 +103,7 @@ class Detections:
             self.boxes * np.tile(factors, 2) + np.tile(start, 2),
             self.scores,
             None if self.landmarks is None else self.landmarks * factors + start,
+            self.probabilities,
         )
 
     def clipped(self, width: int, height: int) -> Detections:
@@ -104,7 +115,7 @@ class Detections:
         """
         boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
         inside = np.logical_and.reduce(boxes[:, :2] < boxes[:, 2:], axis=1)
-        return Detections(boxes, self.scores, self.landmarks)[inside]
+        return Detections(boxes, self.scores, self.landmarks, self.probabilities)[inside]
 
 
 def _expect(name: str, array: Any, shape: tuple[int | str, ...]) -> None:
@@ -118,6 +129,17 @@ def _expect(name: str, array: Any, shape: tuple[int | str, ...]) -> None:
         raise ValueError(f"{name}: {wanted}, got {array.dtype} of shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+
+
+def _expect_probabilities(rows: NDArray[np.float32]) -> None:
+    if len(rows) == 0:
+        return
+    sums = rows.sum(axis=1)
+    if rows.min() < 0 or rows.max() > 1 or np.abs(sums - 1).max() > _ROUNDING:
+        raise ValueError(
+            f"probabilities: expected numbers in [0, 1] that add up to 1 in every row, got numbers from {rows.min():g}"
+            f" to {rows.max():g} that add up to {sums.min():g} to {sums.max():g}"
+        )
 
 
 @runtime_checkable
