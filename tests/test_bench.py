@@ -11,14 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from maskcheck import MaskPipeline
-from maskcheck_bench.children import ProcessFailed
 from maskcheck_bench.commands import main
-from maskcheck_bench.limits.roofline import Limits
-from maskcheck_bench.outcome import Effort, Load, Outcome
-from maskcheck_bench.processes import Job, run_in_turns
-from maskcheck_bench.rendering import folder as rendering
-from maskcheck_bench.report import Report, make_report, read_report
-from maskcheck_bench.timing import Timing, join, measure, percentile
+from maskcheck_bench.measuring.child_process import ProcessFailed
+from maskcheck_bench.measuring.outcome import Effort, Load, Outcome
+from maskcheck_bench.measuring.timing import Timing, join, measure, percentile
+from maskcheck_bench.reporting import folder as rendering
+from maskcheck_bench.reporting.run_report import Report, make_report, read_report
+from maskcheck_bench.running.scenario_process import Job, run_in_turns
+from maskcheck_bench.scenarios.limits.roofline import Limits
 
 
 def invoke(*arguments: object) -> Result:

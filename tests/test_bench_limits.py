@@ -14,13 +14,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from maskcheck import MaskClassifier, MaskPipeline
-from maskcheck_bench.limits.graph import GraphCost, count_multiply_adds, graph_cost
-from maskcheck_bench.limits.peaks import BANDWIDTH, FLOAT32, GEMM_OPERATIONS, INT8, STREAM_BYTES, find_limits
-from maskcheck_bench.limits.plot import plot_roofline
-from maskcheck_bench.limits.roofline import Limits
-from maskcheck_bench.limits.scenarios import LIMITS
-from maskcheck_bench.outcome import Effort
-from maskcheck_bench.timing import Timing
+from maskcheck_bench.measuring.outcome import Effort
+from maskcheck_bench.measuring.timing import Timing
+from maskcheck_bench.scenarios.limits.graph import GraphCost, count_multiply_adds, graph_cost
+from maskcheck_bench.scenarios.limits.peaks import BANDWIDTH, FLOAT32, GEMM_OPERATIONS, INT8, STREAM_BYTES, find_limits
+from maskcheck_bench.scenarios.limits.roofline import Limits
+from maskcheck_bench.scenarios.limits.roofline_plot import plot_roofline
+from maskcheck_bench.scenarios.limits.scenario import LIMITS
 
 FLOAT, UINT8, INT8_, INT32 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32
 LIMITS_OF_TESTS = Limits(

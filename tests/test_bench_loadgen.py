@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("mlperf_loadgen", reason="MLPerf's load generator is not built for every system")
 
-from maskcheck_bench.loadgen import STREAMS, Subject, put_under_load
+from maskcheck_bench.measuring.mlperf_load import STREAMS, Subject, put_under_load
 
 
 class Counter:

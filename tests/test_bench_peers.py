@@ -19,12 +19,12 @@ from onnxruntime import quantization
 
 from maskcheck import Detections, MaskPipeline
 from maskcheck.classifier.mask_classifier import MaskClassifier
-from maskcheck_bench.outcome import Effort
-from maskcheck_bench.peers import PEERS, RECIPES
-from maskcheck_bench.peers.dequantise import dequantise, is_quantised
-from maskcheck_bench.peers.one_by_one import OneByOne
-from maskcheck_bench.peers.race import CannotRun, Peer, missing, race
-from maskcheck_bench.peers.whole_task import Way, do_whole_task
+from maskcheck_bench.measuring.outcome import Effort
+from maskcheck_bench.scenarios.peers import PEERS, RECIPES
+from maskcheck_bench.scenarios.peers.dequantise import dequantise, is_quantised
+from maskcheck_bench.scenarios.peers.one_by_one import OneByOne
+from maskcheck_bench.scenarios.peers.race import CannotRun, Peer, missing, race
+from maskcheck_bench.scenarios.peers.whole_task import Way, do_whole_task
 
 EFFORT = Effort(rounds=2, warmup=0)
 
@@ -44,7 +44,7 @@ def _threads_of_opencv() -> Iterator[None]:
 
 def test_peers_are_listed_without_their_libraries() -> None:
     code = (
-        "import sys, maskcheck_bench.peers;"
+        "import sys, maskcheck_bench.scenarios.peers;"
         "print([name for name in ('tensorflow', 'keras', 'openvino', 'onnx', 'ai_edge_litert') if name in sys.modules])"
     )
 
@@ -311,10 +311,10 @@ def test_a_way_that_is_not_installed_or_cannot_run_is_skipped(pipeline: MaskPipe
 
 def test_the_recipes_own_weights_label_a_bare_and_a_masked_face(portrait: Path, masked_portrait: Path) -> None:
     pytest.importorskip("tensorflow")
-    from maskcheck_bench.peers import recipe
+    from maskcheck_bench.scenarios.peers import face_mask_detector
 
     try:
-        builders = [build(1) for build in (recipe.build_with_keras, recipe.build_with_opencv)]
+        builders = [build(1) for build in (face_mask_detector.build_with_keras, face_mask_detector.build_with_opencv)]
     except CannotRun as reason:
         pytest.skip(str(reason))
 

@@ -10,17 +10,17 @@ import pytest
 from numpy.typing import NDArray
 
 from maskcheck import Detections, ImageError, MaskPipeline
-from maskcheck_bench.children import ProcessFailed
-from maskcheck_bench.outcome import Effort
-from maskcheck_bench.scaling import pictures as scaling_pictures
-from maskcheck_bench.scaling import sizes
-from maskcheck_bench.scaling.figures import growth, quarter_means, ratio_in_turns
-from maskcheck_bench.scaling.memory import VARIABLE, sample_memory
-from maskcheck_bench.scaling.pictures import draw_boxes, mosaic, read_for_stream, read_pictures, resize_to
-from maskcheck_bench.scaling.scenarios import SCALING
-from maskcheck_bench.scaling.turns import Work, counts_up_to, measure_in_turns
-from maskcheck_bench.scaling.workers import CAN_PIN, WorkerFailed, start_workers
-from maskcheck_bench.timing import Timing, rounds_within
+from maskcheck_bench.measuring.child_process import ProcessFailed
+from maskcheck_bench.measuring.outcome import Effort
+from maskcheck_bench.measuring.timing import Timing, rounds_within
+from maskcheck_bench.measuring.turns import Work, counts_up_to, measure_in_turns
+from maskcheck_bench.scenarios.scaling import pictures as scaling_pictures
+from maskcheck_bench.scenarios.scaling import sizes
+from maskcheck_bench.scenarios.scaling.figures import growth, quarter_means, ratio_in_turns
+from maskcheck_bench.scenarios.scaling.memory import VARIABLE, sample_memory
+from maskcheck_bench.scenarios.scaling.pictures import draw_boxes, mosaic, read_for_stream, read_pictures, resize_to
+from maskcheck_bench.scenarios.scaling.scenarios import SCALING
+from maskcheck_bench.scenarios.scaling.workers import CAN_PIN, WorkerFailed, start_workers
 
 ONCE = Effort(rounds=1, warmup=0, seconds=0.1)
 

@@ -14,7 +14,7 @@ from maskcheck import FrameResult, MaskCheckError, Timings
 from maskcheck.detectors.fusion import overlap
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck.evaluation.scoring import Ranking, Score, score_rankings
-from maskcheck_bench.accuracy.candidates import Candidate
+from maskcheck_bench.accuracy.compared_pipelines import Candidate
 
 OVERLAP = 0.5
 WARM_UP = 3

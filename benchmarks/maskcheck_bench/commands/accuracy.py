@@ -72,9 +72,9 @@ def accuracy(
     require_extra("bench", "faster_coco_eval", "matplotlib", "psutil")
 
     from maskcheck.evaluation.coco import read_coco
-    from maskcheck_bench.accuracy.candidates import build_candidates, build_peers
+    from maskcheck_bench.accuracy.accuracy_report import describe_run, write_report
+    from maskcheck_bench.accuracy.compared_pipelines import build_candidates, build_peers
     from maskcheck_bench.accuracy.measurement import run_candidates
-    from maskcheck_bench.accuracy.report import describe_run, write_report
 
     annotated = read_coco(data)
     pictures = _choose(annotated.pictures, only)

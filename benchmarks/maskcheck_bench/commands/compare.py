@@ -15,7 +15,7 @@ from maskcheck.commands.group import require_extra
 from maskcheck.commands.options import json_flag
 
 if TYPE_CHECKING:
-    from maskcheck_bench.comparison import Comparison
+    from maskcheck_bench.reporting.run_comparison import Comparison
 
 
 @click.command()
@@ -38,9 +38,9 @@ def compare(ctx: click.Context, /, before: Path, after: Path, tolerance: float, 
     """
     require_extra("bench", "psutil", "scipy")
 
-    from maskcheck_bench.comparison import check_comparable
-    from maskcheck_bench.comparison import compare as compare_reports
-    from maskcheck_bench.report import read_report
+    from maskcheck_bench.reporting.run_comparison import check_comparable
+    from maskcheck_bench.reporting.run_comparison import compare as compare_reports
+    from maskcheck_bench.reporting.run_report import read_report
 
     first, second = read_report(before), read_report(after)
     if not force:

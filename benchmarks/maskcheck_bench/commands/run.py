@@ -17,9 +17,9 @@ from maskcheck.commands.options import detector_options, session_options
 from maskcheck.errors import SourceError
 
 if TYPE_CHECKING:
-    from maskcheck_bench.processes import Job
-    from maskcheck_bench.report import Report
-    from maskcheck_bench.suites import Suite
+    from maskcheck_bench.reporting.run_report import Report
+    from maskcheck_bench.running.scenario_process import Job
+    from maskcheck_bench.running.suites import Suite
 
 _EXAMPLES = "examples"
 
@@ -78,11 +78,11 @@ def run(
 
     from maskcheck.pictures.sources import find_pictures
     from maskcheck.pipeline import MaskPipeline
-    from maskcheck_bench.processes import run_in_turns
-    from maskcheck_bench.rendering.folder import write_report
-    from maskcheck_bench.report import make_report
-    from maskcheck_bench.scenarios import SCENARIOS
-    from maskcheck_bench.suites import SUITES
+    from maskcheck_bench.reporting.folder import write_report
+    from maskcheck_bench.reporting.run_report import make_report
+    from maskcheck_bench.running.scenario_process import run_in_turns
+    from maskcheck_bench.running.suites import SUITES
+    from maskcheck_bench.scenarios.catalogue import SCENARIOS
 
     if list_only:
         for name in SCENARIOS:
@@ -127,7 +127,7 @@ def run(
 
 def _plan(suite: Suite, options: dict[str, Any], files: list[str]) -> list[Job]:
     """The jobs in turns, A B A B, so that noise of the machine meets all alike."""
-    from maskcheck_bench.processes import Job
+    from maskcheck_bench.running.scenario_process import Job
 
     return [
         Job(name, options, files, suite.effort)

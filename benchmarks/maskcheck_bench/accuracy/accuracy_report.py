@@ -1,0 +1,225 @@
+"""The report of an accuracy run: JSON for programs, Markdown and plots for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from maskcheck.evaluation.coco import AnnotatedPicture
+from maskcheck.evaluation.scoring import Score
+from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_precision_recall
+from maskcheck_bench.accuracy.compared_pipelines import REPORTED_FROM
+from maskcheck_bench.accuracy.measurement import (
+    Measured,
+    Operation,
+    match,
+    operate,
+    score_detector,
+    score_labels,
+)
+from maskcheck_bench.measuring.machine import describe_machine
+from maskcheck_bench.reporting.markdown import table
+
+SCHEMA = "maskcheck-accuracy/2"
+INCORRECT = "mask_worn_incorrectly"
+JSON, MARKDOWN = "accuracy.json", "accuracy.md"
+CURVES, TIMES, SPEEDS = "precision-recall.png", "ap-against-time.png", "map-against-speed.png"
+
+
+def describe_run(
+    measured: Sequence[Measured], pictures: Sequence[AnnotatedPicture], *, data: str, skipped: Sequence[str]
+) -> dict[str, Any]:
+    """Everything that was measured, as JSON-ready values; figures that there are no faces for are None.
+
+    Args:
+        measured: One for each candidate, over the same pictures.
+        pictures: The annotated pictures.
+        data: Where they come from, in words.
+        skipped: What of the data could not be used.
+    """
+    faces = Counter(label for picture in pictures for label in picture.labels)
+    return {
+        "schema": SCHEMA,
+        "machine": describe_machine(),
+        "data": {
+            "source": data,
+            "pictures": len(pictures),
+            "faces": dict(sorted(faces.items())),
+            "skipped": list(skipped),
+        },
+        "candidates": [_describe(one, pictures) for one in measured],
+    }
+
+
+def _describe(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> dict[str, Any]:
+    annotated = {label for picture in pictures for label in picture.labels}
+    known = [label for label in measured.candidate.labels if label in annotated]
+    sets = [known] + ([[label for label in known if label != INCORRECT]] if INCORRECT in known else [])
+    matches, detector = match(measured, pictures), score_detector(measured, pictures)
+    return {
+        "name": measured.candidate.name,
+        "receipt": dict(measured.candidate.receipt),
+        "detector": _scores(detector),
+        "pipeline": [_describe_labels(score_labels(measured, pictures, labels)) for labels in sets if labels],
+        "shown": _shown(operate(matches, measured.candidate.min_score)),
+        "best": _shown(operate(matches, detector["all"].best_min_score)),
+        "detect_ms": _times([one.detect for one in measured.timings]),
+        "total_ms": _times([one.total for one in measured.timings]),
+        "failed": [f"{one.source}: {one.error}" for one in measured.results if one.error is not None],
+    }
+
+
+def _shown(operation: Operation) -> dict[str, float | None]:
+    return {
+        "min_score": _figure(operation.min_score),
+        "precision": _figure(operation.precision),
+        "recall": _figure(operation.recall),
+        "label_accuracy": _figure(operation.labelled),
+    }
+
+
+def _describe_labels(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
+    sizes = next(iter(scores.values()))
+    means = {}
+    for size in sizes:
+        values = [one[size].ap50 for one in scores.values() if one[size].faces]
+        means[size] = _figure(float(np.mean(values)) if values else math.nan)
+    return {"labels": {label: _scores(one) for label, one in scores.items()}, "map50": means}
+
+
+def _scores(scores: dict[str, Score]) -> dict[str, Any]:
+    return {
+        size: {
+            "faces": score.faces,
+            "ap50": _figure(score.ap50),
+            "recall": _figure(score.recall),
+            "precision": [_figure(value) for value in score.precision.tolist()] if size == "all" else None,
+        }
+        for size, score in scores.items()
+    }
+
+
+def _times(milliseconds: Sequence[float]) -> dict[str, float | None]:
+    times = np.array(milliseconds)
+    return {
+        "mean": _figure(float(times.mean()) if len(times) else math.nan),
+        "median": _figure(float(np.median(times)) if len(times) else math.nan),
+    }
+
+
+def _figure(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 5)
+
+
+def write_report(report: dict[str, Any], folder: Path) -> None:
+    """Write ``accuracy.json``, ``accuracy.md`` and the plots that it shows into a folder, made if missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / JSON).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    plot_precision_recall(report, folder / CURVES)
+    plot_against_time(report, folder / TIMES)
+    plot_against_speed(report, folder / SPEEDS)
+    (folder / MARKDOWN).write_text("\n".join(_markdown(report)) + "\n", encoding="utf-8")
+
+
+def _markdown(report: dict[str, Any]) -> list[str]:
+    data, machine = report["data"], report["machine"]
+    faces = ", ".join(f"{count} {label}" for label, count in data["faces"].items())
+    first = report["candidates"][0]
+    fastest = min((one["detect_ms"]["median"] or math.inf) for one in report["candidates"])
+    lines = [
+        "# Accuracy",
+        "",
+        f"{data['pictures']} pictures of {data['source']}, {sum(data['faces'].values())} faces ({faces}).",
+        "A face is found where a box overlaps its own by half (intersection over union); average precision (AP50) by",
+        f"COCO's rules, sizes by the shorter side. Classifier {first['receipt']['model']}; {machine['cpu']},",
+        f"{machine['usable_cpus']} CPUs, candidates in turns on each picture. Faces are ranked from a detection score",
+        f"of {REPORTED_FROM:g} on.",
+        "",
+        "## Detectors",
+        "",
+        *table(
+            ["detector", "AP50", "AP50 >= 24 px", "recall", "recall >= 24 px", "ms a picture", "x fastest"],
+            [
+                [
+                    one["name"],
+                    _text(one["detector"]["all"]["ap50"]),
+                    _text(one["detector"][">= 24 px"]["ap50"]),
+                    _text(one["detector"]["all"]["recall"]),
+                    _text(one["detector"][">= 24 px"]["recall"]),
+                    "-" if one["detect_ms"]["median"] is None else f"{one['detect_ms']['median']:.1f}",
+                    "-" if one["detect_ms"]["median"] is None else f"{one['detect_ms']['median'] / fastest:.2f}",
+                ]
+                for one in report["candidates"]
+            ],
+        ),
+        "",
+        f"![Precision against recall of each detector]({CURVES})",
+        "",
+        f"![AP50 of each detector against its time]({TIMES})",
+        "",
+        "Recall by size of face:",
+        "",
+        *_recalls(report),
+        "",
+        "## Whole pipeline",
+        "",
+        "Each found face ranks under each label with its detection score times the label's probability. Pictures a",
+        "second: from file to result, one after the other, faces from the detector's own least score on.",
+        "",
+        *_pipelines(report),
+        "",
+        f"![mAP50 of each pipeline against its speed]({SPEEDS})",
+        "",
+        "## As shown to a user",
+        "",
+        "At each detector's own least score, and at the best one: where the harmonic mean of precision and recall (F1)",
+        "is greatest.",
+        "",
+        *table(
+            ["detector", "least score", "precision", "recall", "labels right", "best score", "precision", "recall"],
+            [
+                [one["name"]]
+                + [_text(one["shown"][figure]) for figure in ("min_score", "precision", "recall", "label_accuracy")]
+                + [_text(one["best"][figure]) for figure in ("min_score", "precision", "recall")]
+                for one in report["candidates"]
+            ],
+        ),
+    ]
+    failed = [f"{one['name']}: {line}" for one in report["candidates"] for line in one["failed"]]
+    for title, notes in (("Failed", failed), ("Skipped", data["skipped"])):
+        lines += ["", f"## {title}", "", *(f"- {note}" for note in notes)] if notes else []
+    return lines
+
+
+def _recalls(report: dict[str, Any]) -> list[str]:
+    sizes = [size for size in report["candidates"][0]["detector"] if size != "all"]
+    faces = {size: report["candidates"][0]["detector"][size]["faces"] for size in sizes}
+    return table(
+        ["detector", *(f"{size} ({faces[size]})" for size in sizes)],
+        [[one["name"], *(_text(one["detector"][size]["recall"]) for size in sizes)] for one in report["candidates"]],
+    )
+
+
+def _pipelines(report: dict[str, Any]) -> list[str]:
+    rows = [
+        [
+            one["name"],
+            ", ".join(f"{label} {_text(scores['all']['ap50'])}" for label, scores in figures["labels"].items()),
+            _text(figures["map50"]["all"]),
+            _text(figures["map50"][">= 24 px"]),
+            "-" if one["total_ms"]["mean"] is None else f"{1000 / one['total_ms']['mean']:.1f}",
+        ]
+        for one in report["candidates"]
+        for figures in one["pipeline"]
+    ]
+    return table(["detector", "AP50 of each label", "mAP50", "mAP50 >= 24 px", "pictures/s"], rows)
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""What every measurement uses: clocks, efforts, outcomes, child processes, the machine."""

@@ -1,0 +1,42 @@
+"""A report as one page of HTML that needs nothing beside it, no network either."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from maskcheck_bench.reporting.charts import draw_chart
+from maskcheck_bench.reporting.run_report import Report
+from maskcheck_bench.reporting.sections import Section, describe_sections
+from maskcheck_bench.reporting.text import ROOFLINE
+
+_CONFIGURATION = {"displayModeBar": False, "responsive": True}
+
+
+def render_page(report: Report, folder: Path) -> str:
+    """The report as HTML, charts and their library in it.
+
+    Args:
+        report: The report.
+        folder: Where the picture of the roofline lies, if the report has one.
+    """
+    sections = [(section, _show(section, folder)) for section in describe_sections(report)]
+    source = files("maskcheck_bench.reporting").joinpath("page.html.j2").read_text(encoding="utf-8")
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
+    return str(template.render(report=report, sections=sections, plotly=get_plotlyjs()))
+
+
+def _show(section: Section, folder: Path) -> str:
+    """A section's chart or picture, as HTML."""
+    if section.timings:
+        return str(draw_chart(section.timings).to_html(full_html=False, include_plotlyjs=False, config=_CONFIGURATION))
+    if section.roofline:
+        picture = b64encode((folder / ROOFLINE).read_bytes()).decode()
+        return (
+            f'<img alt="Roofline: operations a second against operations a byte" src="data:image/png;base64,{picture}">'
+        )
+    return ""

