@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from maskcheck import MaskPipeline
 from maskcheck_bench.commands import main
 from maskcheck_bench.measuring.child_process import ProcessFailed
-from maskcheck_bench.measuring.outcome import Effort, Load, Outcome
+from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.outcome import LoadResult, Outcome
 from maskcheck_bench.measuring.timing import Timing, join, measure, percentile
 from maskcheck_bench.reporting import folder as rendering
 from maskcheck_bench.reporting.run_report import Report, make_report, read_report
@@ -32,7 +33,7 @@ def timing(*processes: tuple[float, ...], name: str = "x", items: int = 1, group
 def test_the_work_is_done_for_every_round_and_only_the_measured_are_kept() -> None:
     calls: list[int] = []
 
-    measured = measure("count", lambda: calls.append(1), items=3, rounds=4, warmup=2)
+    measured = measure("count", lambda: calls.append(1), Effort(rounds=4, warmup=2), items=3)
 
     assert len(calls) == 6
     assert [len(process) for process in measured.processes] == [4]
@@ -42,7 +43,7 @@ def test_the_work_is_done_for_every_round_and_only_the_measured_are_kept() -> No
 def test_no_round_begins_after_the_time_is_over() -> None:
     calls: list[int] = []
 
-    measured = measure("count", lambda: calls.append(1), items=1, rounds=4, warmup=3, seconds=0)
+    measured = measure("count", lambda: calls.append(1), Effort(rounds=4, warmup=3, timing_seconds=0), items=1)
 
     assert len(calls) == 2
     assert [len(process) for process in measured.processes] == [1]
@@ -56,9 +57,9 @@ def test_throughput_is_items_by_the_median_round() -> None:
     assert report["items_per_second"] == 50
 
 
-@pytest.mark.parametrize(("share", "count", "told"), [(0.9, 30, False), (0.9, 60, True), (0.99, 300, False)])
-def test_a_percentile_is_told_only_where_there_are_rounds_enough(share: float, count: int, told: bool) -> None:
-    assert (percentile(np.arange(1.0, count + 1), share) is not None) == told
+@pytest.mark.parametrize(("share", "count", "given"), [(0.9, 30, False), (0.9, 60, True), (0.99, 300, False)])
+def test_a_percentile_is_given_only_with_enough_rounds(share: float, count: int, given: bool) -> None:
+    assert (percentile(np.arange(1.0, count + 1), share) is not None) == given
 
 
 def test_the_interval_of_a_percentile_holds_it_about_nineteen_times_in_twenty() -> None:
@@ -66,7 +67,7 @@ def test_the_interval_of_a_percentile_holds_it_about_nineteen_times_in_twenty() 
     truth = -np.log(0.1)  # of the exponential distribution
     intervals = [percentile(np.sort(rng.exponential(size=200)), 0.9) for _ in range(500)]
 
-    held = np.mean([one["low"] <= truth <= one["high"] for one in intervals if one])
+    held = np.mean([interval["low"] <= truth <= interval["high"] for interval in intervals if interval])
 
     assert 0.93 < held < 0.99  # ranks are whole, so that it is rather too wide than too narrow
 
@@ -237,8 +238,8 @@ def test_reports_that_cannot_be_compared_are_refused(write_report: Callable[...,
     for file, problem in (
         (single, "--processes"),
         (foreign, "'maskcheck-bench/1'"),
-        (other, "the noise cannot be told"),
-        (cut, "is no report"),
+        (other, "noise is unknown"),
+        (cut, "is not a report"),
         (tmp_path / "absent.json", "absent.json"),
     ):
         result = invoke("compare", good, file)
@@ -267,7 +268,7 @@ def report() -> Report:
         },
         effort=Effort(),
         timings=(alone, *peers, *curve),
-        loads=(Load("classifier", "Server", "rate", "samples/s", None, 5, 1.0, {"50.00": 2.5}, False),),
+        loads=(LoadResult("classifier", "Server", "rate", "samples/s", None, 5, 1.0, {"50.00": 2.5}, False),),
         facts={"limits": limits.to_facts(), "memory": {"samples": {"first": 12.5}}},
         skipped={"openvino": "pip install openvino"},
         failed=("b.jpg is damaged",),

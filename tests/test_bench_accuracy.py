@@ -156,13 +156,13 @@ def test_only_the_named_pictures_are_measured(run: Callable[..., Result], data: 
     assert report["data"]["faces"] == {"bright": 1}
 
 
-def test_names_that_the_data_do_not_hold_are_refused(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+def test_names_that_are_not_in_the_data_are_refused(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
     (tmp_path / "test.txt").write_text("b.png\nz.png\n")
 
     result = run(data, "--only", tmp_path / "test.txt")
 
     assert result.exit_code == 2
-    assert "names 1 pictures that the data do not hold, such as z.png" in result.output
+    assert "names 1 pictures that are not in the data, such as z.png" in result.output
 
 
 def test_a_picture_on_which_the_detector_fails_is_reported_and_the_others_go_on(

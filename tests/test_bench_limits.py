@@ -14,13 +14,14 @@ import pytest
 from onnx import TensorProto, helper
 
 from maskcheck import MaskClassifier, MaskPipeline
-from maskcheck_bench.measuring.outcome import Effort
+from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.timing import Timing
-from maskcheck_bench.scenarios.limits.graph import GraphCost, count_multiply_adds, graph_cost
-from maskcheck_bench.scenarios.limits.peaks import BANDWIDTH, FLOAT32, GEMM_OPERATIONS, INT8, STREAM_BYTES, find_limits
+from maskcheck_bench.scenarios.limits.graph import GraphCost, graph_cost
+from maskcheck_bench.scenarios.limits.peaks import BANDWIDTH, FLOAT32, INT8, SIDE, STREAM_BYTES, find_limits
+from maskcheck_bench.scenarios.limits.products import product_operations
 from maskcheck_bench.scenarios.limits.roofline import Limits
 from maskcheck_bench.scenarios.limits.roofline_plot import plot_roofline
-from maskcheck_bench.scenarios.limits.scenario import LIMITS
+from maskcheck_bench.scenarios.limits.scenario import measure_limits
 
 FLOAT, UINT8, INT8_, INT32 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32
 LIMITS_OF_TESTS = Limits(
@@ -110,7 +111,7 @@ def test_multiply_adds_of_one_sample(
 ) -> None:
     needed = {name: value for name, value in ONE.items() if name in node.input}
 
-    assert count_multiply_adds(make_model([node], (kind, shape), {"w": weights, **needed})) == multiply_adds
+    assert graph_cost(make_model([node], (kind, shape), {"w": weights, **needed})).multiply_adds == multiply_adds
 
 
 def test_a_graph_that_shows_int8_as_float_moves_bytes() -> None:
@@ -141,7 +142,7 @@ def test_a_graph_whose_shapes_cannot_be_told_is_refused() -> None:
     )
 
     with pytest.raises(ValueError, match=r"MatMul .*: the shape of h does not follow"):
-        count_multiply_adds(model)
+        graph_cost(model)
 
 
 def test_limits_follow_from_the_best_round_and_the_faster_form_of_int8() -> None:
@@ -154,8 +155,8 @@ def test_limits_follow_from_the_best_round_and_the_faster_form_of_int8() -> None
 
     limits = find_limits(timings, GraphCost(5, 6, 7), precision="int8", threads=3)
 
-    assert limits.peak_float32_gflops == pytest.approx(GEMM_OPERATIONS / 0.1 / 1e9, rel=1e-3)
-    assert limits.peak_int8_gops == pytest.approx(GEMM_OPERATIONS / 0.02 / 1e9, rel=1e-3)
+    assert limits.peak_float32_gflops == pytest.approx(product_operations(SIDE) / 0.1 / 1e9, rel=1e-3)
+    assert limits.peak_int8_gops == pytest.approx(product_operations(SIDE) / 0.02 / 1e9, rel=1e-3)
     assert limits.bandwidth_gb_s == pytest.approx(STREAM_BYTES / 0.02 / 1e9, rel=1e-3)
     assert (limits.multiply_adds, limits.weights_bytes, limits.activations_bytes, limits.threads) == (5, 6, 7, 3)
     assert Limits.from_facts(limits.to_facts()) == limits
@@ -201,7 +202,7 @@ def test_the_roofline_is_drawn(faces: tuple[int, ...], tmp_path: Path) -> None:
 def test_the_scenario_measures_peaks_and_counts_the_model(toy_model: Path) -> None:
     pipeline = MaskPipeline(model=toy_model, threads=1)
 
-    outcome = LIMITS["limits"](pipeline, (), Effort(rounds=1, warmup=0))
+    outcome = measure_limits(pipeline, (), Effort(rounds=1, warmup=0))
 
     limits = Limits.from_facts(outcome.facts)
     assert limits.multiply_adds == 2  # of the toy's product of brightness and two weights
@@ -215,10 +216,10 @@ def test_limits_are_skipped_where_they_cannot_be_measured(toy_model: Path, monke
 
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "onnx", None)
-        missing = LIMITS["limits"](pipeline, (), Effort())
+        missing = measure_limits(pipeline, (), Effort())
     providers: Any = property(lambda _: ("CUDAExecutionProvider", "CPUExecutionProvider"))
     monkeypatch.setattr(MaskClassifier, "providers", providers)
-    elsewhere = LIMITS["limits"](pipeline, (), Effort())
+    elsewhere = measure_limits(pipeline, (), Effort())
 
     assert "pip install" in missing.skipped
     assert "CUDAExecutionProvider" in elsewhere.skipped

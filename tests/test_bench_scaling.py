@@ -11,15 +11,14 @@ from numpy.typing import NDArray
 
 from maskcheck import Detections, ImageError, MaskPipeline
 from maskcheck_bench.measuring.child_process import ProcessFailed
-from maskcheck_bench.measuring.outcome import Effort
-from maskcheck_bench.measuring.timing import Timing, rounds_within
-from maskcheck_bench.measuring.turns import Work, counts_up_to, measure_in_turns
+from maskcheck_bench.measuring.effort import Effort, rounds_within
+from maskcheck_bench.measuring.timing import Timing
+from maskcheck_bench.measuring.turns import Work, counts_up_to, measure_in_turns, ratio_in_turns
+from maskcheck_bench.scenarios.catalogue import SCENARIOS
 from maskcheck_bench.scenarios.scaling import pictures as scaling_pictures
 from maskcheck_bench.scenarios.scaling import sizes
-from maskcheck_bench.scenarios.scaling.figures import growth, quarter_means, ratio_in_turns
-from maskcheck_bench.scenarios.scaling.memory import VARIABLE, sample_memory
+from maskcheck_bench.scenarios.scaling.memory import VARIABLE, sample_memory, second_and_last_quarter
 from maskcheck_bench.scenarios.scaling.pictures import draw_boxes, mosaic, read_for_stream, read_pictures, resize_to
-from maskcheck_bench.scenarios.scaling.scenarios import SCALING
 from maskcheck_bench.scenarios.scaling.workers import CAN_PIN, WorkerFailed, start_workers
 
 ONCE = Effort(rounds=1, warmup=0, seconds=0.1)
@@ -69,13 +68,7 @@ def test_a_ratio_of_different_rounds_is_refused() -> None:
 def test_growth_compares_the_last_quarter_with_the_second() -> None:
     samples = [0.0, 50.0, 100.0, 100.0, 200.0, 300.0, 101.0, 103.0]
 
-    assert quarter_means(samples) == (25, 100, 250, 102)
-    assert growth(samples) == pytest.approx(1.02)
-
-
-def test_growth_of_a_few_samples_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected 4 or more, got 3"):
-        growth([1.0, 2.0, 3.0])
+    assert second_and_last_quarter(samples) == (100, 102)
 
 
 @pytest.mark.parametrize(("most", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
@@ -177,7 +170,7 @@ def test_a_curve_has_a_time_at_every_place(
 ) -> None:
     monkeypatch.setattr(sizes, "MEGAPIXELS", (0.1, 0.2))
 
-    outcome = SCALING[scenario](pipeline, pictures, ONCE)
+    outcome = SCENARIOS[scenario](pipeline, pictures, ONCE)
 
     assert {one.x for one in outcome.timings} == xs
     (curve,) = {(one.group, one.name) for one in outcome.timings}
@@ -185,10 +178,10 @@ def test_a_curve_has_a_time_at_every_place(
 
 
 def test_threads_and_processes_go_from_one_to_all_that_may_be_used(pipeline: MaskPipeline, pictures: list[str]) -> None:
-    threads = SCALING["threads"](pipeline, pictures, ONCE)
+    threads = SCENARIOS["threads"](pipeline, pictures, ONCE)
     assert [one.x for one in threads.timings] == counts_up_to(int(threads.timings[-1].x or 0))
 
-    processes = SCALING["processes"](pipeline, pictures, ONCE)
+    processes = SCENARIOS["processes"](pipeline, pictures, ONCE)
     if CAN_PIN:
         most = len(os.sched_getaffinity(0))
         assert [(one.x, one.items) for one in processes.timings] == [(n, 2 * n) for n in counts_up_to(most)]
@@ -197,7 +190,7 @@ def test_threads_and_processes_go_from_one_to_all_that_may_be_used(pipeline: Mas
 
 
 def test_classify_is_compared_with_the_same_faces_in_a_session(pipeline: MaskPipeline, pictures: list[str]) -> None:
-    outcome = SCALING["classify against the session"](pipeline, pictures, ONCE)
+    outcome = SCENARIOS["classify against the session"](pipeline, pictures, ONCE)
 
     assert [(one.name, one.items) for one in outcome.timings] == [("classify", 64), ("session alone", 64)]
     classified, alone = (one.processes[0][0] for one in outcome.timings)
@@ -205,14 +198,14 @@ def test_classify_is_compared_with_the_same_faces_in_a_session(pipeline: MaskPip
 
 
 def test_a_stream_is_compared_with_its_detector(pipeline: MaskPipeline, pictures: list[str]) -> None:
-    outcome = SCALING["stream against its detector"](pipeline, pictures, ONCE)
+    outcome = SCENARIOS["stream against its detector"](pipeline, pictures, ONCE)
 
     streamed, detected = (one.processes[0][0] for one in outcome.timings)
     assert outcome.facts["time_by_that_of_the_detector"] == pytest.approx(streamed / detected, abs=1e-3)
 
 
 def test_a_stream_on_one_cpu_is_compared_with_one_on_all(pipeline: MaskPipeline, pictures: list[str]) -> None:
-    outcome = SCALING["stream on one CPU and on all"](pipeline, pictures, ONCE)
+    outcome = SCENARIOS["stream on one CPU and on all"](pipeline, pictures, ONCE)
 
     if outcome.skipped:
         assert not CAN_PIN or len(os.sched_getaffinity(0)) == 1
@@ -227,12 +220,19 @@ def test_memory_is_looked_at_over_as_many_pictures_as_asked_for(
     pipeline = MaskPipeline(NoFaces(), model=toy_model)
     monkeypatch.setenv(VARIABLE, "80")
 
-    facts = SCALING["memory"](pipeline, pictures, ONCE).facts
+    facts = SCENARIOS["memory"](pipeline, pictures, ONCE).facts
 
     assert facts["pictures"] == 80
     assert len(facts["samples_mib"]) == 40
     assert facts["growth"] == pytest.approx(facts["last_quarter_mib"] / facts["second_quarter_mib"], abs=1e-3)
     assert facts["high_water_mib"] >= max(facts["samples_mib"])
+
+
+def test_a_long_run_of_a_few_pictures_is_refused(pipeline: MaskPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "3")
+
+    with pytest.raises(ValueError, match="LONG_RUN: expected 4 pictures or more, got 3"):
+        SCENARIOS["memory"](pipeline, [], ONCE)
 
 
 def test_memory_that_is_kept_shows(toy_model: Path, halves: NDArray[np.uint8]) -> None:
@@ -251,7 +251,7 @@ def test_memory_that_is_kept_shows(toy_model: Path, halves: NDArray[np.uint8]) -
 
 
 def test_a_cold_start_is_timed_whole_and_step_by_step(pipeline: MaskPipeline, pictures: list[str]) -> None:
-    outcome = SCALING["cold start"](pipeline, pictures, ONCE)
+    outcome = SCENARIOS["cold start"](pipeline, pictures, ONCE)
 
     assert [(one.group, one.name) for one in outcome.timings] == [
         ("cold start", "python"),
@@ -270,7 +270,7 @@ def test_a_cold_start_is_timed_whole_and_step_by_step(pipeline: MaskPipeline, pi
 
 def test_a_cold_start_that_fails_says_why(toy_model: Path, pictures: list[str]) -> None:
     with pytest.raises(ProcessFailed, match="no detector 'NoFaces'"):
-        SCALING["cold start"](MaskPipeline(NoFaces(), model=toy_model), pictures, ONCE)
+        SCENARIOS["cold start"](MaskPipeline(NoFaces(), model=toy_model), pictures, ONCE)
 
 
 @pytest.mark.skipif(not CAN_PIN, reason="keeps processes to some CPUs")

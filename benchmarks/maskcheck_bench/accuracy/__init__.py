@@ -1,1 +1,1 @@
-"""How many faces are found and labelled right, on annotated pictures."""
+"""How many faces of annotated pictures are detected and labelled right."""

@@ -23,10 +23,10 @@ def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
     """Precision against recall of every detector, all faces."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
-    for one in report["candidates"]:
-        score = one["detector"]["all"]
+    for candidate in report["candidates"]:
+        score = candidate["detector"]["all"]
         if score["ap50"] is not None:
-            axes.plot(RECALLS, score["precision"], label=f"{one['name']}: AP50 {score['ap50']:.3f}")
+            axes.plot(RECALLS, score["precision"], label=f"{candidate['name']}: AP50 {score['ap50']:.3f}")
     axes.set(xlabel="recall (share of all faces)", ylabel="precision (share of boxes)", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", loc="lower left")
@@ -34,23 +34,23 @@ def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
 
 
 def plot_against_time(report: dict[str, Any], path: Path) -> None:
-    """AP50 of every detector against its time; the classifier's precision makes no difference there."""
+    """AP50 of every detector against its time; the classifier's precision does not matter here."""
     points = {
-        one["name"]: (one["detect_ms"]["median"], one["detector"]["all"]["ap50"])
-        for one in report["candidates"]
-        if one["name"] == _family(one["name"])
+        candidate["name"]: (candidate["detect_ms"]["median"], candidate["detector"]["all"]["ap50"])
+        for candidate in report["candidates"]
+        if candidate["name"] == _family(candidate["name"])
     }
     _plot_trade_off(points, "median time of the detector (ms a picture)", "AP50 of the detector", path)
 
 
 def plot_against_speed(report: dict[str, Any], path: Path) -> None:
-    """mAP50 of every whole pipeline, over the labels that all have, against its speed."""
+    """mAP50 of every whole pipeline, over the labels that all of them know, against its speed."""
     points = {
-        one["name"]: (
-            one["total_ms"]["mean"] and 1000 / one["total_ms"]["mean"],
-            one["pipeline"][-1]["map50"]["all"] if one["pipeline"] else None,
+        candidate["name"]: (
+            candidate["total_ms"]["mean"] and 1000 / candidate["total_ms"]["mean"],
+            candidate["pipeline"][-1]["map50"]["all"] if candidate["pipeline"] else None,
         )
-        for one in report["candidates"]
+        for candidate in report["candidates"]
     }
     _plot_trade_off(points, "pictures a second (whole pipeline, file to result)", "mAP50 of the whole pipeline", path)
 
@@ -58,14 +58,14 @@ def plot_against_speed(report: dict[str, Any], path: Path) -> None:
 def _plot_trade_off(
     points: Mapping[str, tuple[float | None, float | None]], xlabel: str, ylabel: str, path: Path
 ) -> None:
-    """Detectors differ in colour, presets in shape, and the classifier's precisions in line and filling."""
+    """A colour for each detector, a shape for each preset, line and filling for the classifier's precision."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     lines: dict[str, list[tuple[float, float, str]]] = {}
     for name, (x, y) in points.items():
         if x is not None and y is not None:
-            found = re.search(r" preset=(\w+)", name)
-            line, preset = (name.replace(found[0], ""), found[1]) if found else (name, "")
+            match = re.search(r" preset=(\w+)", name)
+            line, preset = (name.replace(match[0], ""), match[1]) if match else (name, "")
             lines.setdefault(line, []).append((x, y, preset))
     families = list(dict.fromkeys(_family(name) for name in lines))
     presets = list(dict.fromkeys(preset for members in lines.values() for _, _, preset in members if preset))

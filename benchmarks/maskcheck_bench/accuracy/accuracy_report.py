@@ -14,7 +14,7 @@ import numpy as np
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck.evaluation.scoring import Score
 from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_precision_recall
-from maskcheck_bench.accuracy.compared_pipelines import REPORTED_FROM
+from maskcheck_bench.accuracy.compared_pipelines import RANKED_FROM
 from maskcheck_bench.accuracy.measurement import (
     Measured,
     Operation,
@@ -35,13 +35,13 @@ CURVES, TIMES, SPEEDS = "precision-recall.png", "ap-against-time.png", "map-agai
 def describe_run(
     measured: Sequence[Measured], pictures: Sequence[AnnotatedPicture], *, data: str, skipped: Sequence[str]
 ) -> dict[str, Any]:
-    """Everything that was measured, as JSON-ready values; figures that there are no faces for are None.
+    """All measurements as JSON-ready values; figures without faces to measure them on are None.
 
     Args:
-        measured: One for each candidate, over the same pictures.
+        measured: Results of each pipeline on the same pictures.
         pictures: The annotated pictures.
-        data: Where they come from, in words.
-        skipped: What of the data could not be used.
+        data: Where the pictures come from, for people.
+        skipped: Parts of the data that could not be used.
     """
     faces = Counter(label for picture in pictures for label in picture.labels)
     return {
@@ -53,25 +53,25 @@ def describe_run(
             "faces": dict(sorted(faces.items())),
             "skipped": list(skipped),
         },
-        "candidates": [_describe(one, pictures) for one in measured],
+        "candidates": [_describe(pipeline, pictures) for pipeline in measured],
     }
 
 
 def _describe(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> dict[str, Any]:
     annotated = {label for picture in pictures for label in picture.labels}
-    known = [label for label in measured.candidate.labels if label in annotated]
+    known = [label for label in measured.pipeline.labels if label in annotated]
     sets = [known] + ([[label for label in known if label != INCORRECT]] if INCORRECT in known else [])
     matches, detector = match(measured, pictures), score_detector(measured, pictures)
     return {
-        "name": measured.candidate.name,
-        "receipt": dict(measured.candidate.receipt),
+        "name": measured.pipeline.name,
+        "receipt": dict(measured.pipeline.receipt),
         "detector": _scores(detector),
         "pipeline": [_describe_labels(score_labels(measured, pictures, labels)) for labels in sets if labels],
-        "shown": _shown(operate(matches, measured.candidate.min_score)),
+        "shown": _shown(operate(matches, measured.pipeline.min_score)),
         "best": _shown(operate(matches, detector["all"].best_min_score)),
-        "detect_ms": _times([one.detect for one in measured.timings]),
-        "total_ms": _times([one.total for one in measured.timings]),
-        "failed": [f"{one.source}: {one.error}" for one in measured.results if one.error is not None],
+        "detect_ms": _times([timings.detect for timings in measured.timings]),
+        "total_ms": _times([timings.total for timings in measured.timings]),
+        "failed": [f"{result.source}: {result.error}" for result in measured.results if result.error is not None],
     }
 
 
@@ -88,9 +88,9 @@ def _describe_labels(scores: dict[str, dict[str, Score]]) -> dict[str, Any]:
     sizes = next(iter(scores.values()))
     means = {}
     for size in sizes:
-        values = [one[size].ap50 for one in scores.values() if one[size].faces]
+        values = [by_size[size].ap50 for by_size in scores.values() if by_size[size].faces]
         means[size] = _figure(float(np.mean(values)) if values else math.nan)
-    return {"labels": {label: _scores(one) for label, one in scores.items()}, "map50": means}
+    return {"labels": {label: _scores(by_size) for label, by_size in scores.items()}, "map50": means}
 
 
 def _scores(scores: dict[str, Score]) -> dict[str, Any]:
@@ -131,15 +131,15 @@ def _markdown(report: dict[str, Any]) -> list[str]:
     data, machine = report["data"], report["machine"]
     faces = ", ".join(f"{count} {label}" for label, count in data["faces"].items())
     first = report["candidates"][0]
-    fastest = min((one["detect_ms"]["median"] or math.inf) for one in report["candidates"])
+    fastest = min((candidate["detect_ms"]["median"] or math.inf) for candidate in report["candidates"])
     lines = [
         "# Accuracy",
         "",
         f"{data['pictures']} pictures of {data['source']}, {sum(data['faces'].values())} faces ({faces}).",
-        "A face is found where a box overlaps its own by half (intersection over union); average precision (AP50) by",
-        f"COCO's rules, sizes by the shorter side. Classifier {first['receipt']['model']}; {machine['cpu']},",
-        f"{machine['usable_cpus']} CPUs, candidates in turns on each picture. Faces are ranked from a detection score",
-        f"of {REPORTED_FROM:g} on.",
+        "A box fits a face if they overlap by half (intersection over union). Average precision (AP50) follows COCO's",
+        f"rules; the size of a face is its shorter side. Classifier {first['receipt']['model']}; {machine['cpu']},",
+        f"{machine['usable_cpus']} CPUs, detectors in turns on each picture. Faces are ranked from a detection score",
+        f"of {RANKED_FROM:g} on.",
         "",
         "## Detectors",
         "",
@@ -147,15 +147,14 @@ def _markdown(report: dict[str, Any]) -> list[str]:
             ["detector", "AP50", "AP50 >= 24 px", "recall", "recall >= 24 px", "ms a picture", "x fastest"],
             [
                 [
-                    one["name"],
-                    _text(one["detector"]["all"]["ap50"]),
-                    _text(one["detector"][">= 24 px"]["ap50"]),
-                    _text(one["detector"]["all"]["recall"]),
-                    _text(one["detector"][">= 24 px"]["recall"]),
-                    "-" if one["detect_ms"]["median"] is None else f"{one['detect_ms']['median']:.1f}",
-                    "-" if one["detect_ms"]["median"] is None else f"{one['detect_ms']['median'] / fastest:.2f}",
+                    candidate["name"],
+                    _text(candidate["detector"]["all"]["ap50"]),
+                    _text(candidate["detector"][">= 24 px"]["ap50"]),
+                    _text(candidate["detector"]["all"]["recall"]),
+                    _text(candidate["detector"][">= 24 px"]["recall"]),
+                    *_detector_times(candidate["detect_ms"]["median"], fastest),
                 ]
-                for one in report["candidates"]
+                for candidate in report["candidates"]
             ],
         ),
         "",
@@ -169,8 +168,8 @@ def _markdown(report: dict[str, Any]) -> list[str]:
         "",
         "## Whole pipeline",
         "",
-        "Each found face ranks under each label with its detection score times the label's probability. Pictures a",
-        "second: from file to result, one after the other, faces from the detector's own least score on.",
+        "Each detected face is ranked under each label by its detection score times the label's probability. Pictures",
+        "per second: from file to result, one after the other, with the detector's own minimum score.",
         "",
         *_pipelines(report),
         "",
@@ -178,23 +177,27 @@ def _markdown(report: dict[str, Any]) -> list[str]:
         "",
         "## As shown to a user",
         "",
-        "At each detector's own least score, and at the best one: where the harmonic mean of precision and recall (F1)",
-        "is greatest.",
+        "With each detector's own minimum score, and with the best one, at which the harmonic mean of precision and",
+        "recall (F1) is highest.",
         "",
         *table(
-            ["detector", "least score", "precision", "recall", "labels right", "best score", "precision", "recall"],
+            ["detector", "minimum score", "precision", "recall", "labels right", "best score", "precision", "recall"],
             [
-                [one["name"]]
-                + [_text(one["shown"][figure]) for figure in ("min_score", "precision", "recall", "label_accuracy")]
-                + [_text(one["best"][figure]) for figure in ("min_score", "precision", "recall")]
-                for one in report["candidates"]
+                [candidate["name"]]
+                + [_text(candidate["shown"][name]) for name in ("min_score", "precision", "recall", "label_accuracy")]
+                + [_text(candidate["best"][name]) for name in ("min_score", "precision", "recall")]
+                for candidate in report["candidates"]
             ],
         ),
     ]
-    failed = [f"{one['name']}: {line}" for one in report["candidates"] for line in one["failed"]]
+    failed = [f"{candidate['name']}: {line}" for candidate in report["candidates"] for line in candidate["failed"]]
     for title, notes in (("Failed", failed), ("Skipped", data["skipped"])):
         lines += ["", f"## {title}", "", *(f"- {note}" for note in notes)] if notes else []
     return lines
+
+
+def _detector_times(median: float | None, fastest: float) -> tuple[str, str]:
+    return ("-", "-") if median is None else (f"{median:.1f}", f"{median / fastest:.2f}")
 
 
 def _recalls(report: dict[str, Any]) -> list[str]:
@@ -202,21 +205,24 @@ def _recalls(report: dict[str, Any]) -> list[str]:
     faces = {size: report["candidates"][0]["detector"][size]["faces"] for size in sizes}
     return table(
         ["detector", *(f"{size} ({faces[size]})" for size in sizes)],
-        [[one["name"], *(_text(one["detector"][size]["recall"]) for size in sizes)] for one in report["candidates"]],
+        [
+            [candidate["name"], *(_text(candidate["detector"][size]["recall"]) for size in sizes)]
+            for candidate in report["candidates"]
+        ],
     )
 
 
 def _pipelines(report: dict[str, Any]) -> list[str]:
     rows = [
         [
-            one["name"],
+            candidate["name"],
             ", ".join(f"{label} {_text(scores['all']['ap50'])}" for label, scores in figures["labels"].items()),
             _text(figures["map50"]["all"]),
             _text(figures["map50"][">= 24 px"]),
-            "-" if one["total_ms"]["mean"] is None else f"{1000 / one['total_ms']['mean']:.1f}",
+            "-" if candidate["total_ms"]["mean"] is None else f"{1000 / candidate['total_ms']['mean']:.1f}",
         ]
-        for one in report["candidates"]
-        for figures in one["pipeline"]
+        for candidate in report["candidates"]
+        for figures in candidate["pipeline"]
     ]
     return table(["detector", "AP50 of each label", "mAP50", "mAP50 >= 24 px", "pictures/s"], rows)
 

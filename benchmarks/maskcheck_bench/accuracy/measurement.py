@@ -1,4 +1,4 @@
-"""Runs candidates over annotated pictures and scores what they find."""
+"""Runs pipelines over annotated pictures and scores their results."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from maskcheck import FrameResult, MaskCheckError, Timings
 from maskcheck.detectors.fusion import overlap
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck.evaluation.scoring import Ranking, Score, score_rankings
-from maskcheck_bench.accuracy.compared_pipelines import Candidate
+from maskcheck_bench.accuracy.compared_pipelines import ComparedPipeline
 
 OVERLAP = 0.5
+"""Intersection over union from which a box fits a face."""
 WARM_UP = 3
-"""Pictures that each candidate sees before the first measured one."""
+"""Runs of each pipeline on the first picture before it is measured."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What one candidate did on all pictures.
+    """Results of a pipeline on all pictures.
 
     Attributes:
-        candidate: Which.
-        results: In the order of the pictures; one with an error for a picture on which it failed.
-        timings: Of each picture that did not fail, as a user would see it.
+        pipeline: The pipeline.
+        results: In the order of the pictures; a picture that failed has a result with an error.
+        timings: Of each picture that did not fail, with the faces that a user sees.
     """
 
-    candidate: Candidate
+    pipeline: ComparedPipeline
     results: list[FrameResult] = field(default_factory=list)
     timings: list[Timings] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Which found boxes are annotated faces, by falling detection score.
+    """Which detected boxes are annotated faces, in the order of their detection scores, highest first.
 
     Attributes:
-        faces: How many are annotated.
+        faces: Number of annotated faces.
         scores: float64 (N,): detection scores.
-        right: bool (N,): the box fits a face that no surer box fits.
-        known: bool (N,): it does, and the model knows the face's label.
-        labelled: bool (N,): it does, and the label is right.
+        right: bool (N,): the box fits a face, and no box with a higher score fits the same face.
+        known: bool (N,): the same, and the model knows the face's label.
+        labelled: bool (N,): the same, and the label is right.
     """
 
     faces: int
@@ -57,14 +58,14 @@ class Matches:
 
 @dataclass(frozen=True, eq=False)
 class Operation:
-    """What a user sees at some least score.
+    """What a user sees if only boxes from some detection score on are shown.
 
     Attributes:
         min_score: That score.
-        precision: Share of the shown boxes that are faces; NaN if none is shown.
-        recall: Share of the faces that are shown; NaN if there are none.
-        labelled: Share of the shown faces whose label is right; NaN if there is none. A face whose label the model does
-            not know is not counted.
+        precision: Share of the shown boxes that are faces; NaN if no box is shown.
+        recall: Share of the faces that are shown; NaN without faces.
+        labelled: Share of the shown faces whose label is right; NaN without shown faces. Faces whose label the model
+            does not know do not count.
     """
 
     min_score: float
@@ -73,35 +74,35 @@ class Operation:
     labelled: float
 
 
-def run_candidates(candidates: Sequence[Candidate], pictures: Iterable[AnnotatedPicture]) -> list[Measured]:
-    """Run every candidate on every picture, in turns, so that noise of the machine meets all alike."""
-    measured = [Measured(candidate) for candidate in candidates]
+def run_pipelines(pipelines: Sequence[ComparedPipeline], pictures: Iterable[AnnotatedPicture]) -> list[Measured]:
+    """Run every pipeline on every picture, in turns, so that noise of the machine affects all alike."""
+    all_measured = [Measured(pipeline) for pipeline in pipelines]
     warm = False
     for picture in pictures:
         if not warm:
-            _warm_up(candidates, picture)
+            _warm_up(pipelines, picture)
             warm = True
-        for one in measured:
+        for measured in all_measured:
             try:
-                shown = one.candidate.show(picture.path)
-                result = one.candidate.rank(picture.path)
+                shown = measured.pipeline.show(picture.path)
+                result = measured.pipeline.rank(picture.path)
             except MaskCheckError as error:
-                one.results.append(FrameResult((), (0, 0), source=str(picture.path), error=error))
+                measured.results.append(FrameResult((), (0, 0), source=str(picture.path), error=error))
             else:
-                one.results.append(result)
-                one.timings.append(shown.timings)
-    return measured
+                measured.results.append(result)
+                measured.timings.append(shown.timings)
+    return all_measured
 
 
-def _warm_up(candidates: Sequence[Candidate], picture: AnnotatedPicture) -> None:
-    for candidate in candidates:
+def _warm_up(pipelines: Sequence[ComparedPipeline], picture: AnnotatedPicture) -> None:
+    for pipeline in pipelines:
         for _ in range(WARM_UP):
-            with suppress(MaskCheckError):  # a failure shows when it is measured
-                candidate.show(picture.path)
+            with suppress(MaskCheckError):  # the measurement reports a failure
+                pipeline.show(picture.path)
 
 
 def score_detector(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> dict[str, Score]:
-    """The detector alone: every face counts, whatever its label."""
+    """Scores of the detector alone: every face counts, whatever its label."""
     return score_rankings(
         [
             Ranking(picture.boxes, np.zeros(len(picture.boxes), np.bool_), boxes(result), detection_scores(result))
@@ -113,10 +114,10 @@ def score_detector(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> 
 def score_labels(
     measured: Measured, pictures: Sequence[AnnotatedPicture], labels: Sequence[str]
 ) -> dict[str, dict[str, Score]]:
-    """The whole pipeline, label by label.
+    """Scores of the whole pipeline, label by label.
 
-    Every found face enters the ranking of every label, with its detection score times the label's probability.
-    Annotated faces of labels that are not among `labels` are ignored: finding them is neither right nor wrong.
+    Every detected face enters the ranking of every label, with its detection score times the label's probability.
+    Annotated faces with labels that are not in `labels` are ignored: detecting them is neither right nor wrong.
     """
     return {label: score_rankings(list(_rankings(measured, pictures, label, labels))) for label in labels}
 
@@ -125,8 +126,8 @@ def _rankings(
     measured: Measured, pictures: Sequence[AnnotatedPicture], label: str, labels: Sequence[str]
 ) -> Iterator[Ranking]:
     for picture, result in zip(pictures, measured.results, strict=True):
-        own = np.array([one == label for one in picture.labels], np.bool_)
-        foreign = np.array([one not in labels for one in picture.labels], np.bool_)
+        own = np.array([name == label for name in picture.labels], np.bool_)
+        foreign = np.array([name not in labels for name in picture.labels], np.bool_)
         counted = own | foreign
         probabilities = np.array([face.probabilities.get(label, 0.0) for face in result], np.float64)
         scores = detection_scores(result) * probabilities
@@ -134,16 +135,16 @@ def _rankings(
 
 
 def match(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> Matches:
-    """Match the found boxes to the annotated faces as COCO does: each box, the surest first, to one face."""
+    """Match boxes to annotated faces as COCO does: in the order of their scores, each box takes a single face."""
     rows = []
     for picture, result in zip(pictures, measured.results, strict=True):
         free = np.ones(len(picture.boxes), np.bool_)
         fits = overlap(boxes(result).astype(np.float32), picture.boxes.astype(np.float32))
-        for face, row in zip(result, fits, strict=True):  # by falling score
-            candidates = np.flatnonzero(free & (row >= OVERLAP))
+        for face, row in zip(result, fits, strict=True):  # highest score first
+            fitting = np.flatnonzero(free & (row >= OVERLAP))
             right = known = labelled = False
-            if len(candidates):
-                best = candidates[row[candidates].argmax()]
+            if len(fitting):
+                best = fitting[row[fitting].argmax()]
                 free[best] = False
                 right = True
                 known = picture.labels[best] in face.probabilities
@@ -156,7 +157,7 @@ def match(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> Matches:
 
 
 def operate(matches: Matches, min_score: float) -> Operation:
-    """What is shown at a least score."""
+    """What is shown from a detection score on."""
     shown = int((matches.scores >= min_score).sum())
     right, known = int(matches.right[:shown].sum()), int(matches.known[:shown].sum())
     return Operation(
@@ -168,10 +169,10 @@ def operate(matches: Matches, min_score: float) -> Operation:
 
 
 def boxes(result: FrameResult) -> NDArray[np.float64]:
-    """float64 (N, 4): the found boxes."""
+    """float64 (N, 4): the boxes of the faces."""
     return np.array([face.box for face in result], np.float64).reshape(-1, 4)
 
 
 def detection_scores(result: FrameResult) -> NDArray[np.float64]:
-    """float64 (N,): how sure the detector is of each."""
+    """float64 (N,): the detection scores of the faces."""
     return np.array([face.detection_score or 0.0 for face in result], np.float64)

@@ -1,4 +1,4 @@
-"""The command ``maskcheck-bench``: how fast and how right it is on this machine."""
+"""The command ``maskcheck-bench``: speed and accuracy on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from maskcheck_bench.commands.run import run
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="maskcheck")
 def main() -> None:
-    """Measure how fast maskcheck is on this machine, and how right."""
+    """Measure speed and accuracy of maskcheck on this machine."""
 
 
 for _command in (run, accuracy, compare):

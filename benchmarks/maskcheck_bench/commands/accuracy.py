@@ -1,4 +1,4 @@
-"""``maskcheck-bench accuracy``: how many faces are found and labelled right."""
+"""``maskcheck-bench accuracy``: how many faces are detected and labelled right."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from maskcheck.runtime.cpu import default_thread_count
 if TYPE_CHECKING:
     from maskcheck.evaluation.coco import AnnotatedPicture
 
-_TELL_EVERY = 50  # pictures
+_REPORT_EVERY = 50  # pictures
 _PEERS = ("recipe, keras", "recipe, opencv dnn")
 
 
@@ -32,21 +32,21 @@ _PEERS = ("recipe, keras", "recipe, opencv dnn")
     metavar="'NAME [OPTION=VALUE ...]'",
     default=("haar",),
     show_default=True,
-    help="Detector and its options, and precision=... for the classifier; repeat to compare several in one run.",
+    help="Detector and its options, and precision=... for the classifier; repeat to compare several.",
 )
 @click.option(
     "--peer",
     "peers",
     multiple=True,
     type=click.Choice(_PEERS),
-    help="A whole program to compare with, of the package face-mask-detector; repeat.",
+    help="A program of the package face-mask-detector to compare with; repeat for both.",
 )
 @tile_option
 @session_options
 @click.option(
     "--only",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Measure only the pictures whose file names are in this file, one a line: those kept out of a training.",
+    help="Measure only the pictures whose names are the lines of this file, such as those kept out of a training.",
 )
 @click.option(
     "--output",
@@ -65,7 +65,7 @@ def accuracy(
     providers: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Measure detectors, and the whole pipeline with each, on annotated pictures.
+    """Measure detectors, and the whole pipeline with each of them, on annotated pictures.
 
     DATA is a folder in COCO form: annotations.json, and the pictures in images/. Exit status 1 if a picture failed.
     """
@@ -73,20 +73,20 @@ def accuracy(
 
     from maskcheck.evaluation.coco import read_coco
     from maskcheck_bench.accuracy.accuracy_report import describe_run, write_report
-    from maskcheck_bench.accuracy.compared_pipelines import build_candidates, build_peers
-    from maskcheck_bench.accuracy.measurement import run_candidates
+    from maskcheck_bench.accuracy.compared_pipelines import build_peers, build_pipelines
+    from maskcheck_bench.accuracy.measurement import run_pipelines
 
     annotated = read_coco(data)
     pictures = _choose(annotated.pictures, only)
-    candidates = build_candidates(detectors, providers=providers or None, **options)
-    candidates += build_peers(peers, options["threads"] or default_thread_count())
-    measured = run_candidates(candidates, _track(pictures))
+    pipelines = build_pipelines(detectors, providers=providers or None, **options)
+    pipelines += build_peers(peers, options["threads"] or default_thread_count())
+    measured = run_pipelines(pipelines, _track(pictures))
     source = data.name + (f", those that {only.name} names" if only else "")
     report = describe_run(measured, pictures, data=source, skipped=annotated.skipped)
     if output:
         write_report(report, output)
     _print(report, output)
-    ctx.exit(SOMETHING_FAILED if any(one["failed"] for one in report["candidates"]) else SUCCESS)
+    ctx.exit(SOMETHING_FAILED if any(candidate["failed"] for candidate in report["candidates"]) else SUCCESS)
 
 
 def _choose(pictures: Sequence[AnnotatedPicture], only: Path | None) -> list[AnnotatedPicture]:
@@ -98,7 +98,7 @@ def _choose(pictures: Sequence[AnnotatedPicture], only: Path | None) -> list[Ann
         missing = sorted(wanted - {picture.path.name for picture in chosen})
         if missing:
             raise SourceError(
-                f"{only} names {len(missing)} pictures that the data do not hold, such as {missing[0]}",
+                f"{only} names {len(missing)} pictures that are not in the data, such as {missing[0]}",
                 source=str(only),
             )
     if not chosen:
@@ -108,16 +108,16 @@ def _choose(pictures: Sequence[AnnotatedPicture], only: Path | None) -> list[Ann
 
 def _track(pictures: Sequence[AnnotatedPicture]) -> Iterable[AnnotatedPicture]:
     if not sys.stderr.isatty():
-        return _tell(pictures)
+        return _report_progress(pictures)
     from rich.progress import track
 
     return track(pictures, "Pictures", console=console(stderr=True), transient=True)
 
 
-def _tell(pictures: Sequence[AnnotatedPicture]) -> Iterator[AnnotatedPicture]:
-    """Say how far it is, for a log."""
+def _report_progress(pictures: Sequence[AnnotatedPicture]) -> Iterator[AnnotatedPicture]:
+    """Write lines on the progress, for a log."""
     for number, picture in enumerate(pictures, 1):
-        if number % _TELL_EVERY == 0:
+        if number % _REPORT_EVERY == 0:
             click.echo(f"picture {number} of {len(pictures)}", err=True)
         yield picture
 
@@ -129,13 +129,13 @@ def _print(report: dict[str, Any], output: Path | None) -> None:
     table = Table("detector", "AP50", ">= 24 px", "recall", "ms", "mAP50", ">= 24 px", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    for one in report["candidates"]:
-        detector, pipeline = one["detector"], one["pipeline"][-1] if one["pipeline"] else None
+    for candidate in report["candidates"]:
+        detector, pipeline = candidate["detector"], candidate["pipeline"][-1] if candidate["pipeline"] else None
         means = [pipeline["map50"][size] for size in ("all", ">= 24 px")] if pipeline else [None, None]
         figures = [detector["all"]["ap50"], detector[">= 24 px"]["ap50"], detector["all"]["recall"]]
-        time = one["detect_ms"]["median"]
+        time = candidate["detect_ms"]["median"]
         row = [*map(_text, figures), "-" if time is None else f"{time:.1f}", *map(_text, means)]
-        table.add_row(escape(one["name"]), *row)
+        table.add_row(escape(candidate["name"]), *row)
     out = console()
     out.print(table)
     data = report["data"]
@@ -144,9 +144,9 @@ def _print(report: dict[str, Any], output: Path | None) -> None:
         f"{data['pictures']} pictures, {sum(data['faces'].values())} faces; mAP50 of the whole pipeline over"
         f" {', '.join(labels)}" + (f"; report in {output}" if output else "")
     )
-    for one in report["candidates"]:
-        for failure in one["failed"]:
-            out.print(f"[red]failed: {escape(one['name'])}: {escape(failure)}[/red]")
+    for candidate in report["candidates"]:
+        for failure in candidate["failed"]:
+            out.print(f"[red]failed: {escape(candidate['name'])}: {escape(failure)}[/red]")
 
 
 def _text(value: float | None) -> str:

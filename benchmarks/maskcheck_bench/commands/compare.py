@@ -1,4 +1,4 @@
-"""``maskcheck-bench compare``: whether one report is slower than another."""
+"""``maskcheck-bench compare``: whether a report is slower than an earlier report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maskcheck.commands.group import require_extra
 from maskcheck.commands.options import json_flag
 
 if TYPE_CHECKING:
-    from maskcheck_bench.reporting.run_comparison import Comparison
+    from maskcheck_bench.reporting.run_comparison import TimingComparison
 
 
 @click.command()
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Change that does not count, as a share.",
 )
-@click.option("--force", is_flag=True, help="Compare reports of different machines or models, too.")
+@click.option("--force", is_flag=True, help="Compare reports of different machines or models all the same.")
 @json_flag
 @click.pass_context
 def compare(ctx: click.Context, /, before: Path, after: Path, tolerance: float, force: bool, as_json: bool) -> None:
-    """Compare two reports of `maskcheck-bench run`, each of several processes.
+    """Compare two reports of `maskcheck-bench run`, both with several processes.
 
-    Exit status 1 if something in AFTER is slower than in BEFORE by more than the tolerance and the noise.
+    Exit status 1 if something in AFTER is slower than in BEFORE, by more than the tolerance and the noise.
     """
     require_extra("bench", "psutil", "scipy")
 
@@ -45,23 +45,23 @@ def compare(ctx: click.Context, /, before: Path, after: Path, tolerance: float, 
     first, second = read_report(before), read_report(after)
     if not force:
         check_comparable(first, second)
-    compared = compare_reports(first, second, tolerance=tolerance)
+    comparisons = compare_reports(first, second, tolerance=tolerance)
     if as_json:
-        found = [{**asdict(one), "slower": one.slower, "faster": one.faster} for one in compared]
-        click.echo(json.dumps(found, indent=2))
+        values = [asdict(each) | {"slower": each.slower, "faster": each.faster} for each in comparisons]
+        click.echo(json.dumps(values, indent=2))
     else:
-        _print(compared)
-    ctx.exit(SOMETHING_FAILED if any(one.slower for one in compared) else SUCCESS)
+        _print(comparisons)
+    ctx.exit(SOMETHING_FAILED if any(each.slower for each in comparisons) else SUCCESS)
 
 
-def _print(compared: list[Comparison]) -> None:
+def _print(comparisons: list[TimingComparison]) -> None:
     from rich.table import Table
 
     table = Table("what", "before ms", "after ms", "ratio", "95 % interval", "", box=None, pad_edge=False)
     for column in table.columns[1:5]:
         column.justify = "right"
-    for one in compared:
-        verdict = "[red]slower[/red]" if one.slower else "[green]faster[/green]" if one.faster else "within the noise"
-        interval = f"{one.low:.3f} to {one.high:.3f}"
-        table.add_row(one.name, f"{one.before:.2f}", f"{one.after:.2f}", f"{one.ratio:.3f}", interval, verdict)
+    for each in comparisons:
+        verdict = "[red]slower[/red]" if each.slower else "[green]faster[/green]" if each.faster else "within the noise"
+        interval = f"{each.low:.3f} to {each.high:.3f}"
+        table.add_row(each.name, f"{each.before:.2f}", f"{each.after:.2f}", f"{each.ratio:.3f}", interval, verdict)
     console().print(table)

@@ -1,4 +1,4 @@
-"""``maskcheck-bench run``: how fast classifier and pipeline are on this machine."""
+"""``maskcheck-bench run``: speed of the classifier and of the pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from maskcheck.errors import SourceError
 if TYPE_CHECKING:
     from maskcheck_bench.reporting.run_report import Report
     from maskcheck_bench.running.scenario_process import Job
-    from maskcheck_bench.running.suites import Suite
 
 _EXAMPLES = "examples"
 
@@ -32,20 +31,22 @@ _EXAMPLES = "examples"
     type=click.Choice(["quick", "default", "full"]),
     default="default",
     show_default=True,
-    help="Scenarios and effort: a smoke test, all within ten minutes, or all for an hour.",
+    help="A smoke test, all scenarios within ten minutes, or all scenarios for an hour.",
 )
-@click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Only this one; repeat for several.")
-@click.option("--list", "list_only", is_flag=True, help="List the scenarios and leave.")
+@click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Run this scenario only; repeatable.")
+@click.option("--list", "list_only", is_flag=True, help="List the names of all scenarios and exit.")
 @detector_options
 @session_options
-@click.option("--rounds", type=click.IntRange(1), help="Measured rounds in a process, instead of the suite's.")
-@click.option("--warmup", type=click.IntRange(0), help="Rounds before, not measured.")
-@click.option("--processes", type=click.IntRange(1), help="Processes that repeat each of the scenarios that compare.")
-@click.option("--seconds", type=click.FloatRange(0.1), help="Least duration of each of MLPerf's scenarios.")
+@click.option("--rounds", type=click.IntRange(1), help="Measured rounds in each process.")
+@click.option("--warmup", type=click.IntRange(0), help="Rounds before them, which are not measured.")
+@click.option("--processes", type=click.IntRange(1), help="Processes for each scenario that `compare` can compare.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Shortest duration of each MLPerf scenario.")
 @click.option(
-    "--face-target-ms", type=click.FloatRange(0.1), help="Latency that 99 % of a server's queries of a face must keep."
+    "--face-target-ms",
+    type=click.FloatRange(0.1),
+    help="Latency target of MLPerf's server for a face.",
 )
-@click.option("--picture-target-ms", type=click.FloatRange(0.1), help="The same for queries of a picture.")
+@click.option("--picture-target-ms", type=click.FloatRange(0.1), help="Latency target of that server for a picture.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -69,10 +70,10 @@ def run(
     providers: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Measure the classifier alone, and the pipeline on PICTURES (files, folders, patterns; default: examples).
+    """Measure the classifier, and the pipeline on PICTURES (files, folders, patterns; default: examples).
 
-    Each scenario runs in a process of its own; those that reports are compared by in several, in turns. A percentile is
-    told only where there are rounds enough. Exit status 1 if something failed.
+    Each scenario runs in its own process, or in several that take turns, so that reports can be compared. A percentile
+    is shown only if there are enough rounds for it. Exit status 1 if something failed.
     """
     require_extra("bench", "jinja2", "plotly", "psutil")
 
@@ -101,7 +102,7 @@ def run(
     }
     effort = replace(suite.effort, **{name: value for name, value in given.items() if value is not None})
     if rounds is not None:
-        effort = replace(effort, timing_seconds=None)  # who asks for so many gets them
+        effort = replace(effort, timing_seconds=None)  # all rounds that were asked for
     suite = replace(
         suite,
         scenarios=scenarios or suite.scenarios,
@@ -116,25 +117,12 @@ def run(
     missing = [str(source.error) for source in sources if source.error is not None]
     if not files:
         raise SourceError("; ".join(missing), source=" ".join(pictures or (_EXAMPLES,)))
-    jobs = _plan(suite, options, files)
-    outcomes = run_in_turns(_track(jobs))
+    outcomes = run_in_turns(_track(suite.plan(options, files)))
     report = make_report(pipeline, suite.effort, outcomes, missing)
     if output:
         write_report(report, output)
     _print(report, output)
     ctx.exit(SOMETHING_FAILED if report.failed else SUCCESS)
-
-
-def _plan(suite: Suite, options: dict[str, Any], files: list[str]) -> list[Job]:
-    """The jobs in turns, A B A B, so that noise of the machine meets all alike."""
-    from maskcheck_bench.running.scenario_process import Job
-
-    return [
-        Job(name, options, files, suite.effort)
-        for turn in range(suite.processes)
-        for name in suite.scenarios
-        if turn < suite.processes_of(name)
-    ]
 
 
 def _track(jobs: list[Job]) -> Iterable[Job]:
@@ -152,26 +140,27 @@ def _print(report: Report, output: Path | None) -> None:
     table = Table("what", "items", "rounds", "median ms", "min", "max", "p90", "items/s", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    figures = [one.to_dict() for one in report.timings]
-    for one in figures:
-        p90 = "-" if one["p90_ms"] is None else f"{one['p90_ms']['value']:.2f}"
-        times = [f"{one[key]:.2f}" for key in ("median_ms", "min_ms", "max_ms")]
-        at = "" if one["x"] is None else f" {one['x']:g}"
-        name = f"{one['group']}: {one['name']}{at}"
-        table.add_row(name, str(one["items"]), str(one["rounds"]), *times, p90, f"{one['items_per_second']:.1f}")
+    timings = [timing.to_dict() for timing in report.timings]
+    for timing in timings:
+        p90 = "-" if timing["p90_ms"] is None else f"{timing['p90_ms']['value']:.2f}"
+        times = [f"{timing[key]:.2f}" for key in ("median_ms", "min_ms", "max_ms")]
+        x = "" if timing["x"] is None else f" {timing['x']:g}"
+        counts = (str(timing["items"]), str(timing["rounds"]))
+        table.add_row(
+            f"{timing['group']}: {timing['name']}{x}", *counts, *times, p90, f"{timing['items_per_second']:.1f}"
+        )
     receipt, out = report.receipt, console()
     out.print(table)
     for load in report.loads:
-        value = "no rate met it" if load.value is None else f"{load.value:g} {load.unit}"
-        out.print(f"{load.subject}, {load.scenario}: {load.metric}: {value} ({load.queries} queries)")
+        out.print(f"{load.subject}, {load.scenario}: {load.metric}: {load.value_text} ({load.queries} queries)")
     out.print(
         f"{receipt['model']} ({receipt['precision']}), {', '.join(receipt['providers'])}, {receipt['threads']} threads,"
         f" detector {receipt['detector']}; CPUs {report.machine['busy_percent_before']:.0f} % busy before"
         + (f"; report in {output}" if output else "")
     )
-    for one in figures:
-        for note in one["notes"]:
-            out.print(f"[yellow]{one['group']}: {one['name']}: {note}[/yellow]")
+    for timing in timings:
+        for note in timing["notes"]:
+            out.print(f"[yellow]{timing['group']}: {timing['name']}: {note}[/yellow]")
     for scenario, reason in report.skipped.items():
         out.print(f"[yellow]skipped: {scenario}: {escape(reason)}[/yellow]")
     for failure in report.failed:

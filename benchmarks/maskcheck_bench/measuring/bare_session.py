@@ -9,7 +9,7 @@ from maskcheck.runtime.installed import import_runtime
 
 
 def open_bare_session(classifier: MaskClassifier) -> Any:
-    """A session on a classifier's model, with its providers and threads, and the runtime's defaults for all else."""
+    """An ``InferenceSession`` with a classifier's model, providers and threads, and the runtime's other defaults."""
     runtime = import_runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = classifier.threads, 1

@@ -1,4 +1,4 @@
-"""Child processes, run to their end."""
+"""Child processes."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Mapping, Sequence
 
 from maskcheck import MaskCheckError
 
-_LAST_WORDS = 3  # lines of a process that failed
+_LAST_LINES = 3  # of standard error, for the message about a process that failed
 
 
 class ProcessFailed(MaskCheckError):
-    """A process ended without doing what it was to do."""
+    """A process ended before its work was done."""
 
 
-def run_child(command: Sequence[str], what: str, environment: Mapping[str, str] | None = None) -> str:
-    """Run a process and wait for its end.
+def run_child(command: Sequence[str], purpose: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run a process and wait until it ends.
 
     Args:
-        command: Its words.
-        what: What it does, for the message of an error.
+        command: Program and arguments.
+        purpose: What it does, for the message of an error.
         environment: Its variables, instead of those of this process.
 
     Returns:
         What it wrote to standard output.
 
     Raises:
-        ProcessFailed: It ended with another status than 0; the message has the last lines of its standard error.
+        ProcessFailed: Its exit status is not 0; the message holds the last lines of its standard error.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
     )
-    if done.returncode != 0:
-        words = "; ".join(done.stderr.strip().splitlines()[-_LAST_WORDS:])
-        raise ProcessFailed(f"{what}: its process ended with status {done.returncode}: {words}")
-    return done.stdout
+    if process.returncode != 0:
+        lines = "; ".join(process.stderr.strip().splitlines()[-_LAST_LINES:])
+        raise ProcessFailed(f"{purpose}: its process ended with status {process.returncode}: {lines}")
+    return process.stdout

@@ -1,4 +1,4 @@
-"""The machine that a measurement was made on."""
+"""The machine that measures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from maskcheck.runtime.cpu import affinity, cgroup_quota, cpu_features, cpu_name
 
 
 def describe_machine() -> dict[str, Any]:
-    """CPU, what of it may be used, memory and system; and how busy it was before the measurement."""
+    """System, CPU, the part of it that this process may use, memory, and how busy the CPUs are now; JSON-ready."""
     frequency = psutil.cpu_freq()
     return {
         "system": platform.platform(),
@@ -32,5 +32,5 @@ def describe_machine() -> dict[str, Any]:
 def _first_line(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError:  # another system, or a machine that does not tell
+    except OSError:  # not Linux, or the file does not exist
         return None

@@ -1,7 +1,7 @@
 """The scenarios of MLPerf Inference, issued and measured by its own load generator.
 
 Reddi et al., "MLPerf Inference Benchmark", 2020 (arXiv:1911.02549), section 3; the generator and its rules:
-https://github.com/mlcommons/inference. Runs here are shorter than the rules ask for, and say so.
+https://github.com/mlcommons/inference. Runs here are shorter than the rules ask for, and the report says so.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import mlperf_loadgen as loadgen
 
-from maskcheck_bench.measuring.outcome import Load
+from maskcheck_bench.measuring.outcome import LoadResult
 
 STREAMS = 8
-"""Samples of a query of MultiStream."""
+"""Samples in a query of MultiStream."""
 
 RULES_SECONDS = 600
 """Shortest run that the rules allow."""
 
-_SEARCH_STEPS = 6  # of the bisection of the server's rate
+_SEARCH_STEPS = 6  # of the search for the server's rate
 _SLOWEST = 0.05  # lowest rate of the server that is tried, as a share of the offline throughput
-_NANOSECONDS = 1e6  # a millisecond
+_NANOSECONDS = 1e6  # in a millisecond
+
+_Log: TypeAlias = dict[str, Any]  # what the generator wrote about a run
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class Subject:
 
     Attributes:
         name: What it is.
-        run: Does the samples of the given numbers, together.
-        samples: How many there are.
-        batch_size: Most samples that are done together.
+        run: Processes the samples with the given numbers together.
+        samples: How many samples there are.
+        batch_size: Most samples that are processed together.
     """
 
     name: str
@@ -49,12 +51,12 @@ class Subject:
     batch_size: int
 
 
-def put_under_load(subject: Subject, *, seconds: float, target_ms: float) -> Iterator[Load]:
+def put_under_load(subject: Subject, *, seconds: float, target_ms: float) -> Iterator[LoadResult]:
     """Run all four scenarios.
 
     Args:
         subject: What is put under load.
-        seconds: Least duration of each run.
+        seconds: Shortest duration of each run.
         target_ms: Latency that 99 % of the server's queries must not exceed.
 
     Raises:
@@ -63,33 +65,33 @@ def put_under_load(subject: Subject, *, seconds: float, target_ms: float) -> Ite
     rate = _rough_rate(subject)
     single = _settings("SingleStream", seconds)
     single.single_stream_expected_latency_ns = int(1e9 / rate)
-    yield _load(subject, "SingleStream", "p90 latency", "90.00", _run(subject, single), seconds)
+    yield _judge_latency(subject, "SingleStream", "p90 latency", "90.00", _run(subject, single), seconds)
 
     multi = _settings("MultiStream", seconds)
     multi.multi_stream_samples_per_query = STREAMS
     multi.multi_stream_expected_latency_ns = int(STREAMS * 1e9 / rate)
-    yield _load(subject, "MultiStream", f"p99 latency of {STREAMS}", "99.00", _run(subject, multi), seconds)
+    yield _judge_latency(subject, "MultiStream", f"p99 latency of {STREAMS}", "99.00", _run(subject, multi), seconds)
 
     offline = _settings("Offline", seconds)
     offline.offline_expected_qps = rate
-    found = _run(subject, offline)
-    throughput = float(found["result_samples_per_second"])
-    yield Load(
+    log = _run(subject, offline)
+    throughput = float(log["result_samples_per_second"])
+    yield LoadResult(
         subject.name,
         "Offline",
         "throughput",
         "samples/s",
         round(throughput, 2),
-        int(found["result_query_count"]),
+        int(log["result_query_count"]),
         seconds,
         {},
-        found["result_validity"] == "VALID" and seconds >= RULES_SECONDS,
+        log["result_validity"] == "VALID" and seconds >= RULES_SECONDS,
     )
     yield _serve(subject, throughput, seconds, target_ms)
 
 
-def _serve(subject: Subject, throughput: float, seconds: float, target_ms: float) -> Load:
-    """The highest rate of queries, arriving at random, that keeps the target; found by bisection."""
+def _serve(subject: Subject, throughput: float, seconds: float, target_ms: float) -> LoadResult:
+    """The highest rate of queries, which arrive at random, that keeps the target; by bisection."""
     metric = f"rate with p99 <= {target_ms:g} ms"
     low, high = throughput * _SLOWEST, throughput
     best, queries = None, 0
@@ -98,17 +100,19 @@ def _serve(subject: Subject, throughput: float, seconds: float, target_ms: float
         settings = _settings("Server", seconds)
         settings.server_target_qps = rate
         settings.server_target_latency_ns = int(target_ms * _NANOSECONDS)
-        found = _run(subject, settings, at_once=False)
-        queries += int(found["result_query_count"])
-        if _latencies(found)["99.00"] <= target_ms:
-            low, best = rate, found
-        elif best is None:  # not even the lowest
-            return Load(subject.name, "Server", metric, "samples/s", None, queries, seconds, _latencies(found), False)
+        log = _run(subject, settings, at_once=False)
+        queries += int(log["result_query_count"])
+        if _latencies(log)["99.00"] <= target_ms:
+            low, best = rate, log
+        elif best is None:  # even the lowest rate is too high
+            return LoadResult(
+                subject.name, "Server", metric, "samples/s", None, queries, seconds, _latencies(log), False
+            )
         else:
             high = rate
         rate = (low + high) / 2
     assert best is not None
-    return Load(
+    return LoadResult(
         subject.name,
         "Server",
         metric,
@@ -121,23 +125,25 @@ def _serve(subject: Subject, throughput: float, seconds: float, target_ms: float
     )
 
 
-def _load(subject: Subject, scenario: str, metric: str, percentile: str, found: dict[str, Any], seconds: float) -> Load:
-    latencies = _latencies(found)
-    return Load(
+def _judge_latency(
+    subject: Subject, scenario: str, metric: str, percentile: str, log: _Log, seconds: float
+) -> LoadResult:
+    latencies = _latencies(log)
+    return LoadResult(
         subject.name,
         scenario,
         metric,
         "ms",
         latencies[percentile],
-        int(found["result_query_count"]),
+        int(log["result_query_count"]),
         seconds,
         latencies,
-        bool(found["early_stopping_met"]) and seconds >= RULES_SECONDS,
+        bool(log["early_stopping_met"]) and seconds >= RULES_SECONDS,
     )
 
 
 def _rough_rate(subject: Subject) -> float:
-    """Samples a second, in batches: what the generator wants to know before."""
+    """Samples a second, in batches; the generator needs an estimate before it starts."""
     numbers = [number % subject.samples for number in range(subject.batch_size)]
     subject.run(numbers)
     started = perf_counter()
@@ -154,8 +160,8 @@ def _settings(scenario: str, seconds: float) -> Any:
     return settings
 
 
-def _run(subject: Subject, settings: Any, *, at_once: bool = True) -> dict[str, Any]:
-    """Run one scenario; what the generator's log says of it."""
+def _run(subject: Subject, settings: Any, *, at_once: bool = True) -> _Log:
+    """Run one scenario."""
     with TemporaryDirectory(prefix="maskcheck-bench-") as folder, _system(subject, at_once) as system:
         logs = loadgen.LogSettings()
         logs.log_output.outdir = folder
@@ -177,7 +183,8 @@ def _system(subject: Subject, at_once: bool) -> Iterator[int]:
 
     Args:
         subject: The subject.
-        at_once: Work in the generator's thread; else in one of ours, on all that waits, up to a batch.
+        at_once: Process a query in the generator's thread; otherwise in a thread of ours, together with all queries
+            that wait, up to a batch.
     """
     answers = _Answers(subject)
     waiting: queue.SimpleQueue[list[tuple[int, int]] | None] = queue.SimpleQueue()
@@ -213,7 +220,7 @@ def _system(subject: Subject, at_once: bool) -> Iterator[int]:
 
 
 class _Answers:
-    """Does samples and tells the generator; an exception must not reach its threads, which would end the process."""
+    """Processes samples and reports to the generator; an exception in its threads would end the process."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
@@ -231,12 +238,12 @@ class _Answers:
             loadgen.QuerySamplesComplete([loadgen.QuerySampleResponse(number, 0, 0) for number, _ in part])
 
 
-def _latencies(found: dict[str, Any]) -> dict[str, float]:
+def _latencies(log: _Log) -> dict[str, float]:
     """Milliseconds of a query at each percentile that was measured."""
-    per_query = "_percentile_per_query_latency_ns" if "result_50.00_percentile_per_query_latency_ns" in found else None
+    per_query = "_percentile_per_query_latency_ns" if "result_50.00_percentile_per_query_latency_ns" in log else None
     suffix = per_query or "_percentile_latency_ns"
     return {
         key.removeprefix("result_").removesuffix(suffix): round(value / _NANOSECONDS, 3)
-        for key, value in found.items()
+        for key, value in log.items()
         if key.startswith("result_") and key.endswith(suffix) and key.count("per_query") == suffix.count("per_query")
     }

@@ -1,55 +1,31 @@
-"""What a scenario is: a function that measures something, with some effort, and tells an outcome."""
+"""A scenario is a function that measures something and returns an outcome."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
-from maskcheck import MaskPipeline
+from maskcheck import FrameResult, MaskPipeline
+from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.timing import Timing
 
 
 @dataclass(frozen=True)
-class Effort:
-    """How long to measure.
+class LoadResult:
+    """What the load generator of MLPerf measured in one of its scenarios.
 
     Attributes:
-        rounds: Measured rounds of each timing in a process.
-        warmup: Rounds before them.
-        seconds: Least duration of each scenario of MLPerf.
-        face_target_ms: Latency that 99 % of a server's queries to the classifier must not exceed.
-        picture_target_ms: The same of its queries to the pipeline.
-        timing_seconds: No further round of a timing begins after so long; None for no such limit.
-    """
-
-    rounds: int = 20
-    warmup: int = 3
-    seconds: float = 2.0
-    face_target_ms: float = 50.0
-    picture_target_ms: float = 1000.0
-    timing_seconds: float | None = None
-
-    @property
-    def of_a_timing(self) -> dict[str, Any]:
-        """Arguments of :func:`maskcheck_bench.measuring.timing.measure`."""
-        return {"rounds": self.rounds, "warmup": self.warmup, "seconds": self.timing_seconds}
-
-
-@dataclass(frozen=True)
-class Load:
-    """A subject under one scenario of MLPerf.
-
-    Attributes:
-        subject: What it was.
+        subject: What was under load.
         scenario: SingleStream, MultiStream, Server or Offline.
-        metric: What the scenario is judged by.
+        metric: The figure that counts in this scenario.
         unit: ``ms`` or ``samples/s``.
-        value: The figure; None if no rate met the server's target.
+        value: That figure; None if no rate met the server's target.
         queries: Queries that were answered.
-        seconds: Least duration that was asked for.
-        latencies_ms: Latency of a query at each percentile; empty for Offline, which is one query.
-        by_the_rules: Long enough for MLPerf's rules, and by its own count of queries enough for the percentile.
+        seconds: Shortest duration that was asked for.
+        latencies_ms: Latency of a query at each percentile; empty for Offline, which is a single query.
+        by_the_rules: The run was long enough for MLPerf's rules, and had enough queries for the percentile.
     """
 
     subject: str
@@ -62,42 +38,48 @@ class Load:
     latencies_ms: Mapping[str, float]
     by_the_rules: bool
 
+    @property
+    def value_text(self) -> str:
+        """The value with its unit."""
+        return "no rate met it" if self.value is None else f"{self.value:g} {self.unit}"
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What a scenario measured.
 
     Attributes:
-        timings: Of each thing that it does.
-        facts: What else there is to say of it, as JSON-ready values.
-        loads: What the load generator measured.
-        skipped: Why it could not run here, and what to install; empty if it ran.
+        timings: One or more for each thing that it does.
+        facts: Its other results, as JSON-ready values.
+        loads: Results of the load generator.
+        skipped: Why it cannot run here, and what to install; empty if it ran.
     """
 
     timings: tuple[Timing, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    loads: tuple[Load, ...] = ()
+    loads: tuple[LoadResult, ...] = ()
     skipped: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        return {
-            "timings": [one.to_dict() for one in self.timings],
-            "facts": dict(self.facts),
-            "loads": [asdict(one) for one in self.loads],
-            "skipped": self.skipped,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Outcome:
-        """Read what :meth:`to_dict` gave."""
-        return cls(
-            tuple(Timing.from_dict(one) for one in values["timings"]),
-            values["facts"],
-            tuple(Load(**one) for one in values["loads"]),
-            values["skipped"],
-        )
 
 
 Scenario = Callable[[MaskPipeline, Sequence[str], Effort], Outcome]
 """Measures with a pipeline that was not used yet, on picture files."""
+
+
+def count_results(results: Sequence[FrameResult]) -> dict[str, Any]:
+    """Facts about pictures that were processed: how many, their faces, and what failed."""
+    return {
+        "pictures": len(results),
+        "faces": sum(len(result) for result in results),
+        "failed": [str(result.error) for result in results if result.error is not None],
+    }
+
+
+def describe_missing(packages: Mapping[str, str]) -> str:
+    """Which packages are not installed, and how to install them; empty if all are there.
+
+    Args:
+        packages: Names to import, and what to install for each.
+    """
+    absent = [package for module, package in packages.items() if find_spec(module) is None]
+    verb = "is" if len(absent) == 1 else "are"
+    return f"{' and '.join(absent)} {verb} not installed: pip install {' '.join(absent)}" if absent else ""

@@ -1,9 +1,9 @@
-"""Repeated timing of one piece of work, and what may be said of it."""
+"""Repeated timing of one piece of work, and the figures that follow from it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import get_clock_info, perf_counter
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_CONFIDENT = 1.96  # standard deviations that hold 95 % of a normal distribution
-_TICKS = 100  # of the clock, that a measurement should last at least
-_BUSY = 1.1  # ratio of the slowest process to the fastest, above which something else was running
+from maskcheck_bench.measuring.effort import Effort, rounds_within
+
+_TICKS = 100  # of the clock: a measurement should last at least so many
+_BUSY = 1.1  # slowest process / fastest process; above it, something else was running
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Timing:
     Attributes:
         name: What was done.
         items: Pictures or faces in one round.
-        warmup: Rounds before the first measured one, in each process.
-        processes: Milliseconds of each measured round, in order, of each process that did the work.
-        group: Timings of one group are looked at side by side.
-        x: Where in its group's chart it stands: the number of threads, say; None where the group is no curve.
+        warmup: Rounds before the first measured round, in each process.
+        processes: For each process that did the work, the milliseconds of each measured round, in order.
+        group: Timings of one group are compared side by side.
+        x: The place in the group's chart, such as the number of threads; None where the group is not a curve.
     """
 
     name: str
@@ -38,12 +39,12 @@ class Timing:
 
     @property
     def key(self) -> tuple[str, str, float | None]:
-        """What tells it from other timings of a report."""
+        """Identifies the timing in a report."""
         return self.group, self.name, self.x
 
     @property
     def medians(self) -> NDArray[np.float64]:
-        """Milliseconds of the median round of each process."""
+        """Milliseconds of the median round of each process: float64 (processes,)."""
         return np.array([np.median(times) for times in self.processes])
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,20 +66,20 @@ class Timing:
             "p99_ms": percentile(times, 0.99),
             "items_per_second": round(self.items / median * 1000, 2),
             "spread_of_processes": round(float(medians.max() / medians.min()), 3),
-            "notes": list(self._notes(median)),
-            "processes_ms": [[round(one, 4) for one in process] for process in self.processes],
+            "notes": self._notes(median),
+            "processes_ms": [[round(time, 4) for time in process] for process in self.processes],
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Timing:
-        """Read what :meth:`to_dict` gave.
+        """Read the result of :meth:`to_dict`.
 
         Raises:
-            KeyError, TypeError, ValueError: It is something else.
+            KeyError, TypeError, ValueError: The values have another form.
         """
-        processes = tuple(tuple(float(one) for one in process) for process in values["processes_ms"])
+        processes = tuple(tuple(float(time) for time in process) for process in values["processes_ms"])
         if not processes or not all(processes):
-            raise ValueError("processes_ms: expected one time or more of each process")
+            raise ValueError("processes_ms: expected one time or more for each process")
         x = None if values["x"] is None else float(values["x"])
         return cls(str(values["name"]), int(values["items"]), int(values["warmup"]), processes, str(values["group"]), x)
 
@@ -96,73 +97,53 @@ class Timing:
 
 
 def percentile(times: Sequence[float] | NDArray[np.float64], share: float) -> dict[str, float] | None:
-    """A percentile and its 95 % confidence interval, from order statistics; None if there are too few times for it.
-
-    The interval's ranks are those of the normal approximation of the binomial distribution (Conover, "Practical
-    Nonparametric Statistics", 1999, section 3.2); it is told only if both ranks are among the measured.
+    """A percentile and its 95 % confidence interval; None if there are too few times for the interval.
 
     Args:
-        times: Milliseconds, rising.
-        share: 0.9 for the time that 90 % do not exceed.
+        times: Milliseconds.
+        share: 0.9 for the time that 90 % of the rounds do not exceed.
     """
-    count = len(times)
-    margin = _CONFIDENT * (count * share * (1 - share)) ** 0.5
-    low, high = int(np.floor(count * share - margin)), int(np.ceil(count * share + margin))
-    if low < 1 or high > count:
+    from scipy.stats import quantile_test  # slow to import: not in the processes that measure
+
+    interval = quantile_test(times, p=share).confidence_interval(0.95)
+    if math.isnan(interval.low) or math.isnan(interval.high):
         return None
-    value = float(np.percentile(times, 100 * share))
-    return {"value": round(value, 3), "low": round(float(times[low - 1]), 3), "high": round(float(times[high - 1]), 3)}
+    figures = {"value": np.percentile(times, 100 * share), "low": interval.low, "high": interval.high}
+    return {name: round(float(figure), 3) for name, figure in figures.items()}
 
 
-def measure(
-    name: str,
-    work: Callable[[], object],
-    *,
-    items: int,
-    rounds: int,
-    warmup: int,
-    seconds: float | None = None,
-    group: str = "",
-    x: float | None = None,
-) -> Timing:
-    """Do some work `warmup` times, then `rounds` times with a clock, in this process; fewer where that takes too long.
+def measure(name: str, work: Callable[[], object], effort: Effort, *, items: int, group: str = "") -> Timing:
+    """Do some work again and again in this process, first without a clock, then with one.
+
+    The warm-up gets a quarter of the time that the effort allows for the measured rounds.
 
     Args:
-        name: What it is.
-        work: What to do.
+        name: As in :class:`Timing`.
+        work: One round.
+        effort: Rounds, warm-up and time limit.
         items: Pictures or faces in one round.
-        rounds: Measured rounds, 1 or more.
-        warmup: Rounds before them, which are not measured.
-        seconds: After so long, no further round begins; the warm-up has a quarter of it. None for no limit.
         group: As in :class:`Timing`.
-        x: As in :class:`Timing`.
     """
-    limit = math.inf if seconds is None else seconds
-    warmed = 0
-    for _ in rounds_within(warmup, limit / 4):
+    limit = math.inf if effort.timing_seconds is None else effort.timing_seconds
+    warmup = 0
+    for _ in rounds_within(effort.warmup, limit / 4):
         work()
-        warmed += 1
-    times = []
-    for _ in rounds_within(rounds, limit):
-        started = perf_counter()
-        work()
-        times.append((perf_counter() - started) * 1000)
-    return Timing(name, items, warmed, (tuple(times),), group, x)
+        warmup += 1
+    times = [time_once(work) for _ in rounds_within(effort.rounds, limit)]
+    return Timing(name, items, warmup, (tuple(times),), group)
 
 
-def rounds_within(rounds: int, seconds: float) -> Iterator[int]:
-    """Numbers of rounds, from 1; after the first, none begins once the time is over."""
+def time_once(work: Callable[[], object]) -> float:
+    """Milliseconds that some work takes."""
     started = perf_counter()
-    for number in range(1, rounds + 1):
-        if number > 1 and perf_counter() - started > seconds:
-            return
-        yield number
+    work()
+    return (perf_counter() - started) * 1000
 
 
-def join(timings: Sequence[Timing]) -> list[Timing]:
-    """Timings of one thing, from several processes, made one; in the order in which the things first come."""
+def join(timings: Iterable[Timing]) -> list[Timing]:
+    """Merge timings of the same work in several processes, in the order in which each first appears."""
     joined: dict[tuple[str, str, float | None], Timing] = {}
-    for one in timings:
-        before = joined.get(one.key)
-        joined[one.key] = one if before is None else replace(before, processes=before.processes + one.processes)
+    for timing in timings:
+        first = joined.get(timing.key)
+        joined[timing.key] = replace(first, processes=first.processes + timing.processes) if first else timing
     return list(joined.values())

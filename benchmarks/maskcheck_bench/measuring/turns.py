@@ -1,25 +1,26 @@
-"""Several works measured round by round, in turns, so that noise of the machine meets all alike."""
+"""Several pieces of work measured in turns, round by round, so that noise of the machine affects all alike."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
-from maskcheck_bench.measuring.outcome import Effort
-from maskcheck_bench.measuring.timing import Timing, rounds_within
+import numpy as np
+
+from maskcheck_bench.measuring.effort import Effort, rounds_within
+from maskcheck_bench.measuring.timing import Timing, time_once
 
 PATIENCE = 4
-"""Time of a scenario's measured rounds, as a multiple of the effort's seconds; the warm-up has a quarter of it."""
+"""Time for all measured rounds, as a multiple of the effort's seconds; the warm-up gets a quarter of it."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """One of the works.
+    """One piece of work.
 
     Attributes:
         name: As in :class:`Timing`.
-        run: What to do.
+        run: One round.
         items: Pictures or faces in one round.
         x: As in :class:`Timing`.
     """
@@ -31,14 +32,14 @@ class Work:
 
 
 def measure_in_turns(works: Sequence[Work], effort: Effort, *, group: str, settle: bool = False) -> tuple[Timing, ...]:
-    """Do every work once a round, with a clock; all have the same number of rounds, in which they can be paired.
+    """Do every work once in each round; all get the same number of rounds, so that rounds can be compared in pairs.
 
     Args:
         works: What to do.
-        effort: Rounds and warm-up; fewer rounds where they would take too long.
+        effort: Rounds and warm-up; fewer rounds where they take too long.
         group: As in :class:`Timing`.
-        settle: Do each work without a clock first, every time: threads that another work's session left spinning have
-            gone to sleep by then.
+        settle: Do each work once without a clock right before it is timed: by then, threads that another work's session
+            left spinning are asleep.
     """
     warmup = 0
     for _ in rounds_within(effort.warmup, PATIENCE * effort.seconds / 4):
@@ -50,13 +51,27 @@ def measure_in_turns(works: Sequence[Work], effort: Effort, *, group: str, settl
         for work, measured in zip(works, times, strict=True):
             if settle:
                 work.run()
-            started = perf_counter()
-            work.run()
-            measured.append((perf_counter() - started) * 1000)
+            measured.append(time_once(work.run))
     return tuple(
         Timing(work.name, work.items, warmup, (tuple(measured),), group, work.x)
         for work, measured in zip(works, times, strict=True)
     )
+
+
+def ratio_in_turns(first: Timing, second: Timing) -> float:
+    """Time an item takes in the first timing, divided by that in the second: the median over their paired rounds.
+
+    Noise that lasts longer than a round affects both timings of a pair and cancels out.
+
+    Raises:
+        ValueError: They have different numbers of rounds.
+    """
+    ratios = [
+        first_time / second_time
+        for first_process, second_process in zip(first.processes, second.processes, strict=True)
+        for first_time, second_time in zip(first_process, second_process, strict=True)
+    ]
+    return float(np.median(ratios)) * second.items / first.items
 
 
 def counts_up_to(most: int) -> list[int]:

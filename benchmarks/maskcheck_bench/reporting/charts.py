@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from maskcheck_bench.measuring.timing import Timing
-from maskcheck_bench.scenarios.catalogue import STAGES
+from maskcheck_bench.scenarios.pipeline_times import STAGES
 
 _HEIGHT_OF_BAR, _HEIGHT_OF_FRAME, _HEIGHT_OF_CURVE = 34, 110, 380  # pixels
 _COLOUR = "#2a6f97"
@@ -24,31 +24,32 @@ _LAYOUT = {
 
 
 def draw_chart(timings: Sequence[Timing]) -> go.Figure:
-    """A chart of one group: a curve over what varies, or a bar for each timing."""
-    if any(one.x is not None for one in timings):
+    """The chart of a group: curves if its timings have an `x`, or a bar for each timing."""
+    if any(timing.x is not None for timing in timings):
         return _draw_curves(timings)
     if timings[0].group == STAGES:  # they add up to the time of the whole
-        return _draw_bars(timings, [one.medians / one.items for one in timings], "milliseconds an item")
-    return _draw_bars(timings, [_rates(one) for one in timings], "items a second")
+        return _draw_bars(timings, [timing.medians / timing.items for timing in timings], "milliseconds an item")
+    return _draw_bars(timings, [_rates(timing) for timing in timings], "items a second")
 
 
 def _draw_bars(timings: Sequence[Timing], values: Sequence[Any], unit: str) -> go.Figure:
-    middles = np.array([float(np.median(one)) for one in values])
+    middles = np.array([float(np.median(processes)) for processes in values])
+    highest = np.array([float(processes.max()) for processes in values])
     bars = go.Bar(
-        y=[f"{one.name} " for one in timings],
+        y=[f"{timing.name} " for timing in timings],
         x=middles,
         orientation="h",
         marker_color=_COLOUR,
         error_x={
             "type": "data",
-            "array": [float(one.max()) for one in values] - middles,
-            "arrayminus": middles - [float(one.min()) for one in values],
+            "array": highest - middles,
+            "arrayminus": middles - [float(processes.min()) for processes in values],
         },
     )
     figure = go.Figure(bars, _LAYOUT)
     figure.add_scatter(  # to the right of the error bar, which would cross a label of the bar itself
         y=bars.y,
-        x=[float(one.max()) for one in values],
+        x=highest,
         mode="text",
         text=[f" {middle:.4g}" for middle in middles],
         textposition="middle right",
@@ -62,12 +63,13 @@ def _draw_bars(timings: Sequence[Timing], values: Sequence[Any], unit: str) -> g
 
 def _draw_curves(timings: Sequence[Timing]) -> go.Figure:
     figure = go.Figure(layout=_LAYOUT)
-    names = list(dict.fromkeys(one.name for one in timings))
+    names = list(dict.fromkeys(timing.name for timing in timings))
     for name in names:
-        points = sorted((one for one in timings if one.name == name and one.x is not None), key=lambda one: one.x or 0)
+        points = [timing for timing in timings if timing.name == name and timing.x is not None]
+        points.sort(key=lambda point: point.x or 0)
         figure.add_scatter(
-            x=[one.x for one in points],
-            y=[float(np.median(_rates(one))) for one in points],
+            x=[point.x for point in points],
+            y=[float(np.median(_rates(point))) for point in points],
             name=name,
             mode="lines+markers",
             **({"line_color": _COLOUR} if len(names) == 1 else {}),

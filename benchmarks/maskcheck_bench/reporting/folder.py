@@ -1,4 +1,4 @@
-"""A report in its three forms."""
+"""Writes a report in its three forms."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from maskcheck_bench.reporting.page import render_page
 from maskcheck_bench.reporting.run_report import Report
 from maskcheck_bench.reporting.sections import limits_of
 from maskcheck_bench.reporting.text import ROOFLINE, render_text
-from maskcheck_bench.scenarios.catalogue import CLASSIFIER
 from maskcheck_bench.scenarios.limits.roofline_plot import plot_roofline
+from maskcheck_bench.scenarios.pipeline_times import CLASSIFIER
 
 JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 
@@ -18,10 +18,10 @@ JSON, MARKDOWN, HTML = "report.json", "report.md", "report.html"
 def write_report(report: Report, folder: Path) -> None:
     """Write ``report.json``, ``report.md`` and ``report.html`` into a folder, made if missing.
 
-    Where the machine's limits were measured, the picture of the roofline lies beside them, and is in the page.
+    If the report has the machine's limits, the picture of the roofline is written, too, and shown in the page.
 
     Raises:
-        OSError: It cannot be written to.
+        OSError: The folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")

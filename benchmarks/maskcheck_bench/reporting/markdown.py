@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table. Cells may hold names from outside: a bar, a line break or a tag in one stays text."""
+    """Lines of a table. Cells may hold names from outside: bars, line breaks and tags in them stay text."""
     return ["| " + " | ".join(map(_cell, cells)) + " |" for cells in (head, ["---"] * len(head), *rows)]
 
 

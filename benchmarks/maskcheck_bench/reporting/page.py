@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing beside it, no network either."""
+"""A report as a single page of HTML that needs no other files and no network."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _CONFIGURATION = {"displayModeBar": False, "responsive": True}
 
 
 def render_page(report: Report, folder: Path) -> str:
-    """The report as HTML, charts and their library in it.
+    """The report as HTML, with its charts and their library.
 
     Args:
         report: The report.
-        folder: Where the picture of the roofline lies, if the report has one.
+        folder: The folder of the picture of the roofline, if the report has such a picture.
     """
-    sections = [(section, _show(section, folder)) for section in describe_sections(report)]
+    sections = [(section, _draw(section, folder)) for section in describe_sections(report)]
     source = files("maskcheck_bench.reporting").joinpath("page.html.j2").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     return str(template.render(report=report, sections=sections, plotly=get_plotlyjs()))
 
 
-def _show(section: Section, folder: Path) -> str:
-    """A section's chart or picture, as HTML."""
+def _draw(section: Section, folder: Path) -> str:
+    """A section's chart or picture as HTML; empty without one."""
     if section.timings:
         return str(draw_chart(section.timings).to_html(full_html=False, include_plotlyjs=False, config=_CONFIGURATION))
     if section.roofline:

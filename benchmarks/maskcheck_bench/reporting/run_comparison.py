@@ -1,4 +1,4 @@
-"""Two reports compared: which times differ by more than the noise."""
+"""Compares two reports: which times differ by more than the noise."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _SAME_WORK = ("detector", "detector_options", "min_score", "tile", "model_sha256
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One thing that both reports time.
+class TimingComparison:
+    """A timing that both reports have.
 
     Attributes:
-        name: What it is.
-        before: Milliseconds of the median round in the first report: geometric mean of its processes.
-        after: In the second.
+        name: Group and name.
+        before: Milliseconds of the median round in the first report: geometric mean over its processes.
+        after: The same in the second report.
         ratio: ``after / before``; 2 is twice as slow.
-        low: Lower end of the 95 % confidence interval of the ratio.
+        low: Lower end of the ratio's 95 % confidence interval.
         high: Its upper end.
         tolerance: Change that does not count, as a share.
     """
@@ -41,20 +41,20 @@ class Comparison:
 
     @property
     def slower(self) -> bool:
-        """Surely slower, by more than the tolerance."""
+        """Whether the whole interval is slower than the tolerance allows."""
         return self.low > 1 + self.tolerance
 
     @property
     def faster(self) -> bool:
-        """Surely faster, by more than the tolerance."""
+        """Whether the whole interval is faster than the tolerance allows."""
         return self.high < 1 / (1 + self.tolerance)
 
 
 def check_comparable(before: Report, after: Report) -> None:
-    """Check that two reports are of the same work on the same machine.
+    """Check that two reports measure the same work on the same machine.
 
     Raises:
-        ReportError: They are not; the message says in what they differ.
+        ReportError: They do not; the message names the differences.
     """
     differences = [
         *_differences("machine", before.machine, after.machine, _SAME_MACHINE),
@@ -66,16 +66,16 @@ def check_comparable(before: Report, after: Report) -> None:
     if differences:
         raise ReportError(
             f"the reports are of different machines or work: {'; '.join(differences)}."
-            " Run both on one machine with one model, or compare them all the same with --force"
+            " Run both on the same machine with the same model, or compare them anyway with --force"
         )
 
 
-def compare(before: Report, after: Report, *, tolerance: float) -> list[Comparison]:
-    """Compare the times of what both reports hold.
+def compare(before: Report, after: Report, *, tolerance: float) -> list[TimingComparison]:
+    """Compare the timings that both reports have.
 
-    Welch's t-test on the logarithms of the processes' medians: rounds of one process share its luck with memory and
-    caches, so that only processes count as repetitions (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
-    2013). Timings of a single process are left out: their noise cannot be told.
+    Welch's t-test on the logarithms of the processes' medians. All rounds of a process share its layout of memory and
+    caches, so only processes count as repetitions (Kalibera and Jones, "Rigorous benchmarking in reasonable time",
+    2013). Timings of a single process are left out: they do not show how large the noise is.
 
     Args:
         before: The first report.
@@ -83,22 +83,22 @@ def compare(before: Report, after: Report, *, tolerance: float) -> list[Comparis
         tolerance: Change that does not count, as a share: 0.02 for 2 %.
 
     Raises:
-        ReportError: They have nothing in common of which each has several processes.
+        ReportError: No timing has several processes in both reports.
     """
-    others = {one.key: one for one in after.timings}
-    pairs = [(one, others[one.key]) for one in before.timings if one.key in others]
+    later = {timing.key: timing for timing in after.timings}
+    pairs = [(timing, later[timing.key]) for timing in before.timings if timing.key in later]
     if not pairs:
-        raise ReportError("the reports time nothing in common")
-    repeated = [pair for pair in pairs if min(len(one.processes) for one in pair) >= _LEAST_PROCESSES]
+        raise ReportError("the reports have no timing in common: run the same scenarios in both")
+    repeated = [pair for pair in pairs if min(len(timing.processes) for timing in pair) >= _LEAST_PROCESSES]
     if not repeated:
         raise ReportError(
-            f"expected timings of {_LEAST_PROCESSES} processes or more in each report, got none: the noise cannot be"
-            " told; run again with --processes 5, say"
+            f"expected timings of {_LEAST_PROCESSES} processes or more in each report, got none, so the"
+            " noise is unknown; run again with more processes, such as --processes 5"
         )
-    return [_compare(one, other, tolerance) for one, other in repeated]
+    return [_compare(first, second, tolerance) for first, second in repeated]
 
 
-def _compare(before: Timing, after: Timing, tolerance: float) -> Comparison:
+def _compare(before: Timing, after: Timing, tolerance: float) -> TimingComparison:
     from scipy.stats import ttest_ind
 
     first, second = np.log(before.medians), np.log(after.medians)
@@ -108,7 +108,7 @@ def _compare(before: Timing, after: Timing, tolerance: float) -> Comparison:
     else:
         interval = ttest_ind(second, first, equal_var=False).confidence_interval(_CONFIDENCE)
         low, high = float(interval.low), float(interval.high)
-    return Comparison(
+    return TimingComparison(
         name=f"{before.group}: {before.name}" if before.group else before.name,
         before=float(np.exp(first.mean())),
         after=float(np.exp(second.mean())),

@@ -1,4 +1,4 @@
-"""The report of a run: what it holds, and how it is read again."""
+"""The report of a run, and how it is read again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 from maskcheck import MaskCheckError, MaskPipeline
 from maskcheck_bench.measuring.child_process import ProcessFailed
+from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.machine import describe_machine
-from maskcheck_bench.measuring.outcome import Effort, Load, Outcome
+from maskcheck_bench.measuring.outcome import LoadResult, Outcome
 from maskcheck_bench.measuring.timing import Timing, join
 from maskcheck_bench.running.scenario_process import Job
 
@@ -20,23 +21,23 @@ SCHEMA = "maskcheck-bench/3"
 
 
 class ReportError(MaskCheckError):
-    """A file is no report of this version, or two reports cannot be compared."""
+    """A file is not a report of this version, or two reports cannot be compared."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run measured, and on what.
+    """What a run measured, and on which machine.
 
     Attributes:
-        made: When it began, UTC, in ISO 8601.
-        machine: What :func:`describe_machine` says.
+        made: When the run started, UTC, in ISO 8601.
+        machine: The result of :func:`describe_machine`.
         receipt: Detector, model, providers and versions.
-        effort: How long was measured.
-        timings: The figures.
-        loads: Those of MLPerf's scenarios.
-        facts: What else each scenario says, by its name.
+        effort: How long it measured.
+        timings: Of all scenarios.
+        loads: Results of MLPerf's load generator.
+        facts: Other results by the name of the scenario.
         skipped: Why a scenario did not run, by its name.
-        failed: What went wrong, in words.
+        failed: What went wrong, for people.
     """
 
     made: str
@@ -44,7 +45,7 @@ class Report:
     receipt: Mapping[str, Any]
     effort: Effort
     timings: tuple[Timing, ...]
-    loads: tuple[Load, ...]
+    loads: tuple[LoadResult, ...]
     facts: Mapping[str, Mapping[str, Any]]
     skipped: Mapping[str, str]
     failed: tuple[str, ...]
@@ -54,17 +55,17 @@ class Report:
         return {
             "schema": SCHEMA,
             **asdict(self),
-            "timings": [one.to_dict() for one in self.timings],
+            "timings": [timing.to_dict() for timing in self.timings],
         }
 
     def group(self, name: str) -> list[Timing]:
         """Timings of one group, in order."""
-        return [one for one in self.timings if one.group == name]
+        return [timing for timing in self.timings if timing.group == name]
 
     @property
     def groups(self) -> list[str]:
         """Names of all groups, in order."""
-        return list(dict.fromkeys(one.group for one in self.timings))
+        return list(dict.fromkeys(timing.group for timing in self.timings))
 
 
 def make_report(
@@ -73,18 +74,18 @@ def make_report(
     outcomes: Iterable[tuple[Job, Outcome | ProcessFailed]],
     failed: Sequence[str] = (),
 ) -> Report:
-    """Make a report of what a run gives.
+    """Make the report of a run.
 
     Args:
-        pipeline: As it is in every process.
-        effort: As it is in every process.
-        outcomes: Of each process, as they come.
-        failed: What went wrong before.
+        pipeline: The same as in every process.
+        effort: The same as in every process.
+        outcomes: The outcome of each process, as soon as it ends.
+        failed: What went wrong before the run.
     """
     made, machine = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine()
     problems = list(failed)
     timings: list[Timing] = []
-    loads: list[Load] = []
+    loads: list[LoadResult] = []
     facts: dict[str, dict[str, Any]] = {}
     skipped: dict[str, str] = {}
     for job, outcome in outcomes:
@@ -95,10 +96,10 @@ def make_report(
         else:
             timings += outcome.timings
             loads += outcome.loads
-            own = dict(outcome.facts)
-            problems += own.pop("failed", [])
-            if own:
-                facts[job.scenario] = own
+            others = dict(outcome.facts)
+            problems += others.pop("failed", [])
+            if others:
+                facts[job.scenario] = others
     return Report(
         made=made,
         machine=machine,
@@ -113,12 +114,12 @@ def make_report(
 
 
 def read_report(path: Path) -> Report:
-    """Read a report that ``maskcheck-bench run`` wrote.
+    """Read a ``report.json`` of ``maskcheck-bench run``.
 
     Raises:
-        ReportError: It is something else, or of another version.
+        ReportError: The file is something else, or of another version.
     """
-    advice = "expected the report.json of `maskcheck-bench run` of this version; make it anew"
+    advice = "expected the report.json of `maskcheck-bench run` of this version; run it again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         schema = content.pop("schema")
@@ -126,10 +127,10 @@ def read_report(path: Path) -> Report:
             raise ReportError(f"{path} has schema {schema!r}, this version reads {SCHEMA!r}; {advice}")
         parts = {
             "effort": Effort(**content["effort"]),
-            "timings": tuple(Timing.from_dict(one) for one in content["timings"]),
-            "loads": tuple(Load(**one) for one in content["loads"]),
+            "timings": tuple(Timing.from_dict(timing) for timing in content["timings"]),
+            "loads": tuple(LoadResult(**load) for load in content["loads"]),
             "failed": tuple(content["failed"]),
         }
         return Report(**content | parts)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReportError(f"{path} is no report ({type(error).__name__}: {error}); {advice}") from error
+        raise ReportError(f"{path} is not a report ({type(error).__name__}: {error}); {advice}") from error

@@ -1,4 +1,4 @@
-"""What a report tells, section by section, for whatever it is written in."""
+"""The sections of a report, whatever format it is written in."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from maskcheck_bench.measuring.outcome import Load
+from maskcheck_bench.measuring.outcome import LoadResult
 from maskcheck_bench.measuring.timing import Timing
 from maskcheck_bench.reporting.run_report import Report
-from maskcheck_bench.scenarios.catalogue import CLASSIFIER
+from maskcheck_bench.scenarios.catalogue import LIMITS, PEERS, WHOLE_TASKS
 from maskcheck_bench.scenarios.limits.roofline import Limits
-from maskcheck_bench.scenarios.peers import PEERS, RECIPES
-
-LIMITS = "limits"
-"""Name of the scenario that measures them."""
+from maskcheck_bench.scenarios.pipeline_times import CLASSIFIER
 
 BASELINE = "maskcheck"
-"""Name of the timing that the others of its group are compared with, where there is one."""
+"""If a group has a timing with this name, the group's other timings are compared with it."""
+
+_LONG = 24  # values of a list that are shown
 
 
 @dataclass(frozen=True)
@@ -29,41 +28,40 @@ class Section:
         title: Its heading.
         head: Names of the table's columns.
         rows: The table.
-        words: Lines below it.
+        notes: Lines below it.
         timings: What its chart shows; none for no chart.
-        roofline: It is shown by the picture of the roofline.
+        roofline: Whether it shows the picture of the roofline.
     """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    words: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     timings: tuple[Timing, ...] = ()
     roofline: bool = False
 
 
 def describe_sections(report: Report) -> Iterator[Section]:
-    """The sections of a report, in the order in which they are read."""
+    """The sections of a report, in reading order."""
     limits = limits_of(report)
     for group in report.groups:
         yield _describe_group(group, report.group(group), limits if group == CLASSIFIER else None)
     if report.loads:
         yield _describe_loads(report.loads)
-    for title, peers in (("Peers of the classifier", PEERS), ("Peers of the whole task", RECIPES)):
-        ran = {name: report.facts[name] for name in peers if name in report.facts}
-        if ran:
-            yield _describe_peers(f"{title}: what ran", ran)
-    for scenario, facts in report.facts.items():
-        if scenario in PEERS or scenario in RECIPES:
-            continue
-        rows = tuple((key, _text(value)) for key, value in _flatten(facts))
-        title = f"{_title(scenario)}: what else was found"
-        yield Section(title, ("what", "value"), rows, roofline=scenario == LIMITS)
+    for title, peers in (("Peers of the classifier", PEERS), ("Peers of the whole task", WHOLE_TASKS)):
+        facts = {name: report.facts[name] for name in peers if name in report.facts}
+        if facts:
+            yield _describe_peers(f"{title}: what ran", facts)
+    for scenario, results in report.facts.items():
+        if scenario not in PEERS and scenario not in WHOLE_TASKS:
+            rows = tuple((key, _text(value)) for key, value in _flatten(results))
+            title = f"{_title(scenario)}: other results"
+            yield Section(title, ("what", "value"), rows, roofline=scenario == LIMITS)
     yield _describe_conditions(report)
     if report.skipped:
         yield Section("Skipped", ("scenario", "why"), tuple(report.skipped.items()))
     if report.failed:
-        yield Section("Failed", ("what",), tuple((one,) for one in report.failed))
+        yield Section("Failed", ("what",), tuple((failure,) for failure in report.failed))
 
 
 def limits_of(report: Report) -> Limits | None:
@@ -79,57 +77,59 @@ def _describe_group(group: str, timings: Sequence[Timing], limits: Limits | None
         "median ms",
         "p90 ms (95 % interval)",
         "items/s",
-        "processes differ by",
+        "slowest / fastest process",
     ]
-    baseline = next((one for one in timings if one.name == BASELINE), None)
+    all_figures = {timing.key: timing.to_dict() for timing in timings}
+    baseline = next((all_figures[timing.key] for timing in timings if timing.name == BASELINE), None)
     if baseline is not None:
-        head.append(f"speed of {BASELINE} / its own")
+        head.append(f"time / time of {BASELINE}")
     if limits is not None:
         head.append("of the machine's limit")
-    rows = []
-    for one in timings:
-        figures = one.to_dict()
+    rows, notes = [], []
+    for timing in timings:
+        figures = all_figures[timing.key]
         p90 = figures["p90_ms"]
         row = [
-            one.name if one.x is None else f"{one.name} {one.x:g}".strip(),
-            str(one.items),
-            f"{len(one.processes)} x {len(one.processes[0])}",
+            timing.name if timing.x is None else f"{timing.name} {timing.x:g}".strip(),
+            str(timing.items),
+            f"{len(timing.processes)} x {len(timing.processes[0])}",
             f"{figures['median_ms']:.2f}",
             "too few rounds" if p90 is None else f"{p90['value']:.2f} ({p90['low']:.2f} to {p90['high']:.2f})",
             f"{figures['items_per_second']:.1f}",
-            "-" if len(one.processes) == 1 else f"{figures['spread_of_processes']:.2f}x",
+            "-" if len(timing.processes) == 1 else f"{figures['spread_of_processes']:.2f}x",
         ]
         if baseline is not None:
-            own = figures["median_ms"] / one.items
-            theirs = baseline.to_dict()["median_ms"] / baseline.items
-            row.append(f"{own / theirs:.2f}")
+            own, others = (row_figures["median_ms"] / row_figures["items"] for row_figures in (figures, baseline))
+            row.append(f"{own / others:.2f}")
         if limits is not None:
-            row.append(f"{limits.share(one):.0%}")
+            row.append(f"{limits.share(timing):.0%}")
         rows.append(tuple(row))
-    notes = tuple(f"{one.name}: {note}" for one in timings for note in one.to_dict()["notes"])
-    return Section(_title(group), tuple(head), tuple(rows), notes, tuple(timings))
+        notes += [f"{timing.name}: {note}" for note in figures["notes"]]
+    return Section(_title(group), tuple(head), tuple(rows), tuple(notes), tuple(timings))
 
 
-def _describe_peers(title: str, ran: Mapping[str, Mapping[str, Any]]) -> Section:
-    flat = {name: dict(_flatten(facts)) for name, facts in ran.items()}
-    keys = list(dict.fromkeys(key for facts in flat.values() for key in facts))
-    rows = tuple((name, *(_text(facts[key]) if key in facts else "-" for key in keys)) for name, facts in flat.items())
+def _describe_peers(title: str, facts: Mapping[str, Mapping[str, Any]]) -> Section:
+    flat = {name: dict(_flatten(results)) for name, results in facts.items()}
+    keys = list(dict.fromkeys(key for results in flat.values() for key in results))
+    rows = tuple(
+        (name, *(_text(results[key]) if key in results else "-" for key in keys)) for name, results in flat.items()
+    )
     return Section(title, ("peer", *keys), rows)
 
 
-def _describe_loads(loads: Sequence[Load]) -> Section:
+def _describe_loads(loads: Sequence[LoadResult]) -> Section:
     head = ("what", "scenario", "judged by", "value", "queries", "median latency ms", "by MLPerf's rules")
     rows = tuple(
         (
-            one.subject,
-            one.scenario,
-            one.metric,
-            "no rate met it" if one.value is None else f"{one.value:g} {one.unit}",
-            str(one.queries),
-            f"{one.latencies_ms['50.00']:g}" if "50.00" in one.latencies_ms else "-",
-            "yes" if one.by_the_rules else "no: shorter",
+            load.subject,
+            load.scenario,
+            load.metric,
+            load.value_text,
+            str(load.queries),
+            f"{load.latencies_ms['50.00']:g}" if "50.00" in load.latencies_ms else "-",
+            "yes" if load.by_the_rules else "no: shorter",
         )
-        for one in loads
+        for load in loads
     )
     return Section("Under load (MLPerf's scenarios, by its load generator)", head, rows)
 
@@ -139,7 +139,7 @@ def _describe_conditions(report: Report) -> Section:
     versions = {f"version of {name}": number for name, number in report.receipt["versions"].items()}
     features = " ".join(report.machine.get("cpu_features") or ())
     machine = {**report.machine, "cpu_features": features}
-    facts = {"begun": report.made, **machine, **receipt, **versions}
+    facts = {"started": report.made, **machine, **receipt, **versions}
     effort = {f"effort: {name}": value for name, value in vars(report.effort).items()}
     rows = tuple((key.replace("_", " "), _text(value)) for key, value in {**facts, **effort}.items())
     return Section("Measured on", ("what", "value"), rows)
@@ -160,14 +160,11 @@ def _flatten(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _text(value: Any) -> str:
     if value is None:
-        return "not told"
+        return "-"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, str):
         return value
     if isinstance(value, (list, tuple)):
-        return ", ".join(_text(one) for one in value[:_LONG]) + (" ..." if len(value) > _LONG else "")
+        return ", ".join(map(_text, value[:_LONG])) + (" ..." if len(value) > _LONG else "")
     return json.dumps(value)
-
-
-_LONG = 24  # values of a list that are shown

@@ -9,7 +9,7 @@ from maskcheck_bench.reporting.run_report import Report
 from maskcheck_bench.reporting.sections import describe_sections
 
 ROOFLINE = "roofline.png"
-"""Name of the picture beside the text."""
+"""File name of the picture of the roofline."""
 
 
 def render_text(report: Report) -> str:
@@ -21,7 +21,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield "# Benchmark"
     yield ""
     machine = report.machine
-    yield f"{machine['cpu']}, {machine['usable_cpus']} CPUs, begun {report.made}. Read ratios of one report."
+    yield f"{machine['cpu']}, {machine['usable_cpus']} CPUs, started {report.made}. Compare figures within one report."
     for section in describe_sections(report):
         yield ""
         yield f"## {section.title}"
@@ -30,6 +30,6 @@ def _lines(report: Report) -> Iterator[str]:
         if section.roofline:
             yield ""
             yield f"![Operations a second of the classifier, and what the machine allows]({ROOFLINE})"
-        if section.words:
+        if section.notes:
             yield ""
-            yield from (f"- {line}" for line in section.words)
+            yield from (f"- {line}" for line in section.notes)

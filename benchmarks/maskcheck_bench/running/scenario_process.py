@@ -1,30 +1,31 @@
-"""Scenarios in processes of their own, in turns: nobody's threads, caches or crashes touch another's figures.
+"""Each scenario in its own process, so that threads, caches and crashes of one do not affect the figures of another.
 
-``python -m maskcheck_bench.running.scenario_process FOLDER`` runs one: it reads ``job.json`` there and writes
-``outcome.json``.
+``python -m maskcheck_bench.running.scenario_process FOLDER`` is such a process: it reads a job from the folder, and
+writes its outcome there.
 """
 
 from __future__ import annotations
 
-import json
+import pickle
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from maskcheck import MaskPipeline
 from maskcheck_bench.measuring.child_process import ProcessFailed, run_child
-from maskcheck_bench.measuring.outcome import Effort, Outcome
+from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.outcome import Outcome
 from maskcheck_bench.scenarios.catalogue import SCENARIOS
 
-_JOB, _OUTCOME = "job.json", "outcome.json"
+_JOB, _OUTCOME = "job.pickle", "outcome.pickle"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A scenario and what it is run with.
+    """A scenario and its arguments.
 
     Attributes:
         scenario: Its name.
@@ -40,7 +41,7 @@ class Job:
 
 
 def run_in_turns(jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome | ProcessFailed]]:
-    """Run jobs, one after the other; a scenario that says that it cannot run here is not asked again."""
+    """Run jobs, one after the other; later jobs of a scenario that cannot run here are left out."""
     skipped: set[str] = set()
     for job in jobs:
         if job.scenario in skipped:
@@ -56,25 +57,25 @@ def run_in_turns(jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome | ProcessFa
 
 
 def run_process(job: Job) -> Outcome:
-    """Run a job in a process of its own.
+    """Run a job in a new process.
 
     Raises:
-        ProcessFailed: It crashed, or its work raised.
+        ProcessFailed: The process crashed, or the scenario raised.
     """
     with TemporaryDirectory(prefix="maskcheck-bench-") as name:
         folder = Path(name)
-        (folder / _JOB).write_text(json.dumps(asdict(job)), encoding="utf-8")
+        (folder / _JOB).write_bytes(pickle.dumps(job))
         run_child([sys.executable, "-m", "maskcheck_bench.running.scenario_process", name], job.scenario)
         if not (folder / _OUTCOME).is_file():
             raise ProcessFailed(f"{job.scenario}: its process ended without an outcome")
-        return Outcome.from_dict(json.loads((folder / _OUTCOME).read_text(encoding="utf-8")))
+        outcome: Outcome = pickle.loads((folder / _OUTCOME).read_bytes())
+        return outcome
 
 
 def _main(folder: Path) -> None:
-    content = json.loads((folder / _JOB).read_text(encoding="utf-8"))
-    job = Job(**content | {"effort": Effort(**content["effort"])})
+    job = pickle.loads((folder / _JOB).read_bytes())
     outcome = SCENARIOS[job.scenario](MaskPipeline(**job.options), job.pictures, job.effort)
-    (folder / _OUTCOME).write_text(json.dumps(outcome.to_dict()), encoding="utf-8")
+    (folder / _OUTCOME).write_bytes(pickle.dumps(outcome))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Which scenarios a run does, and how long it takes over them."""
+"""Suites: which scenarios a run does, and how long it measures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from maskcheck_bench.measuring.outcome import Effort
+from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.running.scenario_process import Job
 from maskcheck_bench.scenarios.catalogue import REPEATED, SCENARIOS
 
 
@@ -14,7 +17,7 @@ class Suite:
 
     Attributes:
         scenarios: Their names.
-        processes: Processes that repeat each of those that are repeated.
+        processes: Number of processes for each scenario in ``REPEATED``; the others run in a single process.
         effort: How long to measure.
     """
 
@@ -22,9 +25,19 @@ class Suite:
     processes: int
     effort: Effort
 
-    def processes_of(self, scenario: str) -> int:
-        """Processes that do a scenario."""
-        return self.processes if scenario in REPEATED else 1
+    def plan(self, options: Mapping[str, Any], pictures: Sequence[str]) -> list[Job]:
+        """The jobs of the suite in turns, A B A B, so that noise of the machine affects all scenarios alike.
+
+        Args:
+            options: Arguments of the pipeline.
+            pictures: Files.
+        """
+        return [
+            Job(scenario, options, pictures, self.effort)
+            for turn in range(self.processes)
+            for scenario in self.scenarios
+            if turn == 0 or scenario in REPEATED
+        ]
 
 
 SUITES = {
@@ -32,4 +45,4 @@ SUITES = {
     "default": Suite(tuple(SCENARIOS), 3, Effort(rounds=12, warmup=2, seconds=2, timing_seconds=4)),
     "full": Suite(tuple(SCENARIOS), 7, Effort(rounds=30, warmup=5, seconds=20)),
 }
-"""A smoke test, a look within ten minutes, and a measurement."""
+"""A smoke test, an overview within ten minutes, and a thorough measurement."""

@@ -1,161 +1,85 @@
-"""What is measured of classifier and pipeline, and the names of all scenarios."""
+"""The names of all scenarios. Importing this imports none of the peers' libraries."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.util import find_spec
 
-import numpy as np
-from numpy.typing import NDArray
+from maskcheck_bench.measuring.outcome import Scenario
+from maskcheck_bench.scenarios.limits.scenario import measure_limits
+from maskcheck_bench.scenarios.peers import onnx_peers, tensorflow_peers, whole_task
+from maskcheck_bench.scenarios.peers.peer import LoadPeer, time_peer
+from maskcheck_bench.scenarios.peers.whole_task import LoadProgram, time_whole_task
+from maskcheck_bench.scenarios.pipeline_times import time_classifier, time_pipeline, time_stages
+from maskcheck_bench.scenarios.scaling.cold_start import time_cold_start
+from maskcheck_bench.scenarios.scaling.concurrency import time_callers, time_threads
+from maskcheck_bench.scenarios.scaling.cpus import compare_cpus, time_processes
+from maskcheck_bench.scenarios.scaling.detector import compare_with_detector
+from maskcheck_bench.scenarios.scaling.faces import compare_with_session, time_batches, time_faces
+from maskcheck_bench.scenarios.scaling.memory import measure_memory
+from maskcheck_bench.scenarios.scaling.sizes import time_sizes
+from maskcheck_bench.scenarios.under_load import put_classifier_under_load, put_pipeline_under_load
 
-from maskcheck import FrameResult, MaskCheckError, MaskPipeline
-from maskcheck.pictures.decoding import load_image
-from maskcheck_bench.measuring.noise_crops import draw_noise
-from maskcheck_bench.measuring.outcome import Effort, Outcome, Scenario
-from maskcheck_bench.measuring.timing import Timing, measure
-from maskcheck_bench.scenarios.limits.scenario import LIMITS
-from maskcheck_bench.scenarios.peers import PEERS, RECIPES
-from maskcheck_bench.scenarios.scaling.scenarios import SCALING
+LIMITS = "limits"
+"""Name of the scenario that measures what the machine can do at best."""
 
-BATCHES = (1, 8, 32)
-CLASSIFIER = "classifier"
-"""Group of timings of the classifier alone; an item is a face, and a round one run."""
-STAGES = "stages"
-"""Group of timings that add up to the time of a picture."""
+# Modules that a peer needs, and what to install for each.
+_ONNX = {"onnx": "onnx"}
+_OPENVINO = {"openvino": "openvino", **_ONNX}
+_TENSORFLOW = {"tensorflow": "tensorflow"}
+_KERAS = _TENSORFLOW | _ONNX
 
-_SAMPLES = 64  # crops of noise to choose from under load
-_PICTURES_TOGETHER = 8
+_PEERS: dict[str, tuple[LoadPeer, dict[str, str]]] = {
+    "maskcheck": (onnx_peers.load_maskcheck, {}),
+    "onnxruntime": (onnx_peers.load_onnxruntime, {}),
+    "keras predict": (tensorflow_peers.load_keras, _KERAS),
+    "tf.function": (tensorflow_peers.load_function, _KERAS),
+    "litert": (tensorflow_peers.load_litert, _KERAS),
+    "opencv dnn": (onnx_peers.load_opencv, _ONNX),
+    "openvino float32": (onnx_peers.load_openvino_float32, _OPENVINO),
+    "openvino bf16": (onnx_peers.load_openvino_bf16, _OPENVINO),
+    "openvino int8": (onnx_peers.load_openvino_int8, _OPENVINO),
+}
+_PROGRAMS: dict[str, tuple[LoadProgram, dict[str, str]]] = {
+    "whole task": (whole_task.load_maskcheck, {}),
+    "recipe, keras": (whole_task.load_recipe_keras, _TENSORFLOW),
+    "recipe, opencv dnn": (whole_task.load_recipe_opencv, _TENSORFLOW),
+    "seed, keras": (whole_task.load_seed, _KERAS),
+}
 
+PEERS: dict[str, Scenario] = {name: partial(time_peer, name, *peer) for name, peer in _PEERS.items()}
+"""The classifier run by each library, in the groups ``peers, batch 1``, ``8`` and ``16``."""
 
-def time_classifier(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Time the classifier on noise, which costs it as much as faces do, at each batch size."""
-    crops = draw_noise(pipeline.classifier, max(BATCHES))
-    return Outcome(
-        tuple(
-            _measure(CLASSIFIER, f"batch {batch}", partial(pipeline.classifier, crops[:batch]), batch, effort)
-            for batch in BATCHES
-        )
-    )
-
-
-def time_pipeline(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Time the whole pipeline from file to result: as a stream of all pictures, and picture by picture.
-
-    The facts tell how many pictures and faces there are in a round, and what failed.
-    """
-    results: list[FrameResult] = []
-
-    def stream() -> None:
-        results[:] = pipeline.stream(pictures)
-
-    def one_by_one() -> None:
-        for result in pipeline.stream(pictures, batch_size=1):
-            del result
-
-    streamed = _measure("pipeline", "stream", stream, len(pictures), effort)
-    called = _measure("pipeline", "one by one", one_by_one, len(pictures), effort)
-    facts = {
-        "pictures": len(results),
-        "faces": sum(len(result) for result in results),
-        "failed": [str(result.error) for result in results if result.error is not None],
-    }
-    return Outcome((streamed, called), facts)
-
-
-def time_stages(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Time each stage of the pipeline alone, over all pictures that can be read."""
-    readable: list[str] = []
-    images: list[NDArray[np.uint8]] = []
-    for picture in pictures:
-        try:
-            images.append(load_image(picture, limits=pipeline.limits).pixels)
-        except MaskCheckError:
-            continue
-        readable.append(picture)
-    results = list(pipeline.stream(readable))
-    boxes = [np.array([face.box for face in result], np.float64).reshape(-1, 4) for result in results]
-    crops = [pipeline.classifier.crop(image, found) for image, found in zip(images, boxes, strict=True)]
-    together = np.concatenate(crops) if crops else draw_noise(pipeline.classifier, 0)
-    stages: dict[str, Callable[[], object]] = {
-        "decode": lambda: [load_image(picture, limits=pipeline.limits) for picture in readable],
-        "detect": lambda: [pipeline.detector.detect(image) for image in images],
-        "crop": lambda: [pipeline.classifier.crop(image, found) for image, found in zip(images, boxes, strict=True)],
-        "classify": lambda: pipeline.classifier(together),
-        "post (result to JSON)": lambda: [json.dumps(result.to_dict()) for result in results],
-    }
-    items = max(len(readable), 1)
-    return Outcome(tuple(_measure(STAGES, name, work, items, effort) for name, work in stages.items()))
-
-
-def load_classifier(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Put the classifier under the loads of MLPerf; a sample is a crop of noise."""
-    crops = draw_noise(pipeline.classifier, _SAMPLES)
-    return _put_under_load(
-        "classifier",
-        lambda numbers: pipeline.classifier(crops[numbers]),
-        samples=_SAMPLES,
-        batch_size=pipeline.classifier.batch_size,
-        seconds=effort.seconds,
-        target_ms=effort.face_target_ms,
-    )
-
-
-def load_pipeline(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Put the pipeline under the loads of MLPerf; a sample is a picture file."""
-
-    def run(numbers: Sequence[int]) -> None:
-        for result in pipeline.stream([pictures[number] for number in numbers]):
-            if result.error is not None:
-                raise result.error
-
-    return _put_under_load(
-        "pipeline",
-        run,
-        samples=len(pictures),
-        batch_size=_PICTURES_TOGETHER,
-        seconds=effort.seconds,
-        target_ms=effort.picture_target_ms,
-    )
-
+WHOLE_TASKS: dict[str, Scenario] = {
+    name: partial(time_whole_task, "maskcheck" if name == "whole task" else name, *program)
+    for name, program in _PROGRAMS.items()
+}
+"""From picture file to labelled faces, in the group ``whole task``; the first is maskcheck's pipeline."""
 
 REPEATED: dict[str, Scenario] = {
     "classifier": time_classifier,
     "pipeline": time_pipeline,
     "stages": time_stages,
     **PEERS,
-    **RECIPES,
+    **WHOLE_TASKS,
 }
-"""Scenarios that are repeated in several processes: what reports are compared by."""
+"""Scenarios that are repeated in several processes: what `compare` can compare."""
 
 SINGLE: dict[str, Scenario] = {
-    "classifier under load": load_classifier,
-    "pipeline under load": load_pipeline,
-    **LIMITS,
-    **SCALING,
+    "classifier under load": put_classifier_under_load,
+    "pipeline under load": put_pipeline_under_load,
+    LIMITS: measure_limits,
+    "faces in a picture": time_faces,
+    "classify against the session": compare_with_session,
+    "picture size": time_sizes,
+    "batch": time_batches,
+    "threads": time_threads,
+    "streams": time_callers,
+    "processes": time_processes,
+    "stream against its detector": compare_with_detector,
+    "stream on one CPU and on all": compare_cpus,
+    "memory": measure_memory,
+    "cold start": time_cold_start,
 }
 """Scenarios that measure long enough in one process."""
 
 SCENARIOS = REPEATED | SINGLE
-
-
-def _measure(group: str, name: str, work: Callable[[], object], items: int, effort: Effort) -> Timing:
-    return measure(name, work, items=items, **effort.of_a_timing, group=group)
-
-
-def _put_under_load(
-    name: str,
-    run: Callable[[Sequence[int]], object],
-    *,
-    samples: int,
-    batch_size: int,
-    seconds: float,
-    target_ms: float,
-) -> Outcome:
-    if find_spec("mlperf_loadgen") is None:
-        return Outcome(skipped="MLPerf's load generator is not installed: pip install mlcommons-loadgen")
-    from maskcheck_bench.measuring.mlperf_load import Subject, put_under_load
-
-    loads = put_under_load(Subject(name, run, samples, batch_size), seconds=seconds, target_ms=target_ms)
-    return Outcome(loads=tuple(loads))

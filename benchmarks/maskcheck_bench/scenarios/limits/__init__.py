@@ -1,1 +1,1 @@
-"""What the machine could do at best, so that each figure also reads as a share of it."""
+"""The best that the machine can do, so that each time can also be read as a share of it."""

@@ -1,4 +1,4 @@
-"""What a model's graph asks of a machine: multiply-adds, and the bytes that they need."""
+"""The cost of a model's graph: multiply-adds, and the bytes that they need."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import onnx
 from onnx import helper, shape_inference
 
-# Operators that multiply and add, and which of their inputs they multiply. In a QDQ graph, Conv, MatMul and Gemm stand
-# between DequantizeLinear and QuantizeLinear; the others are quantised themselves.
+# Operators that multiply and add, and the positions of the inputs that they multiply. In a QDQ graph, Conv, MatMul and
+# Gemm stand between DequantizeLinear and QuantizeLinear; the others are quantised themselves.
 _OPERANDS = {
     "Conv": (0, 1),
     "ConvInteger": (0, 1),
@@ -24,13 +24,13 @@ _OPERANDS = {
 
 @dataclass(frozen=True)
 class GraphCost:
-    """What one run of a model costs.
+    """The cost of one run of a model.
 
     Attributes:
-        multiply_adds: Of one sample.
-        weights_bytes: Of all weights, as they lie in the file.
-        activations_bytes: Of one sample: what the layers that multiply read and write, as often as they do, in the
-            precision in which it is kept.
+        multiply_adds: For one sample.
+        weights_bytes: Size of all weights, as the file stores them.
+        activations_bytes: For one sample: bytes that the layers that multiply read and write, each time they do, in the
+            precision of the values in memory.
     """
 
     multiply_adds: int
@@ -48,24 +48,17 @@ class _Tensor:
         return math.prod(self.shape) * self.item_bytes
 
 
-def count_multiply_adds(model: onnx.ModelProto) -> int:
-    """Multiply-adds of one sample: of convolutions and matrix products, quantised or not.
-
-    What only adds, compares or moves is not counted, nor are the bodies of loops and branches.
-
-    Raises:
-        ValueError: The shape of a layer does not follow from the graph.
-    """
-    return graph_cost(model).multiply_adds
-
-
 def graph_cost(model: onnx.ModelProto) -> GraphCost:
-    """Count what one run of a model costs; dimensions that the graph leaves free are taken as 1.
+    """Count the cost of one run of a model, with a size of 1 for dimensions that the graph leaves open.
+
+    Only convolutions and matrix products count, quantised or not; the bodies of loops and branches do not.
 
     Raises:
         ValueError: The shape of a layer does not follow from the graph.
     """
-    weights = {one.name: _Tensor(tuple(one.dims), _item_bytes(one.data_type)) for one in model.graph.initializer}
+    weights = {
+        value.name: _Tensor(tuple(value.dims), _item_bytes(value.data_type)) for value in model.graph.initializer
+    }
     tensors = _infer(model) | weights
     kept = _kept_as(model)
     multiply_adds = activations = 0
@@ -80,13 +73,13 @@ def graph_cost(model: onnx.ModelProto) -> GraphCost:
         left, right, out = (tensors[name].shape for name in names)
         multiply_adds += _multiply_adds(node, left, right, out)
         activations += sum(tensors[name].size for name in moved if name not in weights)
-    return GraphCost(multiply_adds, sum(one.size for one in weights.values()), activations)
+    return GraphCost(multiply_adds, sum(weight.size for weight in weights.values()), activations)
 
 
 def _multiply_adds(node: onnx.NodeProto, left: tuple[int, ...], right: tuple[int, ...], out: tuple[int, ...]) -> int:
     if "Conv" in node.op_type:  # weights: (outputs, inputs / groups, kernel...)
         return math.prod(out) * math.prod(right[1:])
-    transposed = any(one.name == "transA" and one.i for one in node.attribute)
+    transposed = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
     return math.prod(out) * (left[0] if transposed else left[-1])
 
 
@@ -104,12 +97,13 @@ def _infer(model: onnx.ModelProto) -> dict[str, _Tensor]:
 def _known(values: list[onnx.ValueInfoProto]) -> Iterator[tuple[str, _Tensor]]:
     for value in values:
         kind = value.type.tensor_type
-        if kind.HasField("shape") and all(one.HasField("dim_value") for one in kind.shape.dim):
-            yield value.name, _Tensor(tuple(one.dim_value for one in kind.shape.dim), _item_bytes(kind.elem_type))
+        if kind.HasField("shape") and all(dimension.HasField("dim_value") for dimension in kind.shape.dim):
+            shape = tuple(dimension.dim_value for dimension in kind.shape.dim)
+            yield value.name, _Tensor(shape, _item_bytes(kind.elem_type))
 
 
 def _kept_as(model: onnx.ModelProto) -> Mapping[str, str]:
-    """The quantised tensor that is in memory for one that a QDQ graph shows as float."""
+    """For each tensor that a QDQ graph shows as float, the quantised tensor that is in memory."""
     kept = {}
     for node in model.graph.node:
         if node.op_type == "DequantizeLinear":

@@ -1,8 +1,8 @@
-"""How near a measured time comes to what the machine can do: the roofline.
+"""How close a measured time comes to the best that the machine can do: the roofline.
 
 Williams, Waterman and Patterson, "Roofline: An Insightful Visual Performance Model for Multicore Architectures", 2009
 (doi:10.1145/1498765.1498785): no work does more operations a second than the machine's arithmetic allows, nor more than
-its memory can feed at the work's operations a byte.
+its memory can feed, which depends on the work's operations per byte.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from maskcheck_bench.measuring.timing import Timing
 
 @dataclass(frozen=True)
 class Limits:
-    """What the machine can do, and what the classifier asks of it.
+    """The machine's peaks, and the operations and bytes of the classifier.
 
     Attributes:
-        multiply_adds: Of one face.
-        weights_bytes: Of all weights; each run reads them once.
-        activations_bytes: Of one face: what its layers read and write.
+        multiply_adds: For one face.
+        weights_bytes: Size of all weights; each run reads them once.
+        activations_bytes: For one face: bytes that the layers read and write.
         precision: Arithmetic of the weights.
         threads: Threads that everything was measured with.
-        peak_float32_gflops: 10^9 operations a second; a multiply-add is two. Like the others, of the best round, since
-            what disturbs a round can only make it slower.
+        peak_float32_gflops: 10^9 operations a second; a multiply-add counts as two. From the best round, like the other
+            peaks, since disturbances can only slow a round down.
         peak_int8_gops: The same in int8.
-        bandwidth_gb_s: 10^9 bytes a second, as STREAM counts them.
+        bandwidth_gb_s: 10^9 bytes a second, counted as STREAM does.
     """
 
     multiply_adds: int
@@ -47,10 +47,10 @@ class Limits:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Limits:
-        """Read what :meth:`to_facts` gave.
+        """Read the result of :meth:`to_facts`.
 
         Raises:
-            TypeError: It is something else.
+            TypeError: The facts have another form.
         """
         return cls(**facts)
 
@@ -60,22 +60,22 @@ class Limits:
         return self.peak_int8_gops if self.precision.startswith("int8") else self.peak_float32_gflops
 
     def intensity(self, faces: int) -> float:
-        """Operations a byte of a run of that many faces, each layer's input and output going to memory.
+        """Operations per byte of a run of that many faces, if each layer's input and output goes through memory.
 
-        Small runs find some of it in the caches, so that the slope of the roof is no strict limit for them.
+        Small runs keep some of it in the caches, so the slope of the roof is not a strict limit for them.
         """
         moved = self.weights_bytes + faces * self.activations_bytes
         return 2 * self.multiply_adds * faces / moved
 
     def roof(self, intensity: float) -> float:
-        """10^9 operations a second that the machine allows in the classifier's arithmetic, at those a byte."""
+        """10^9 operations a second that the machine allows at that many operations per byte."""
         return min(self.peak, intensity * self.bandwidth_gb_s)
 
     def attained(self, timing: Timing) -> float:
-        """10^9 operations a second in the median round; an item of the timing is a face, and a round is one run."""
+        """10^9 operations a second in the median round of a timing of the classifier, whose items are faces."""
         milliseconds = float(np.median(np.concatenate(timing.processes)))
         return 2 * self.multiply_adds * timing.items / (milliseconds * 1e6)
 
     def share(self, timing: Timing) -> float:
-        """What was attained, as a share of what the roof allows."""
+        """The attained operations a second as a share of the roof."""
         return self.attained(timing) / self.roof(self.intensity(timing.items))

@@ -15,30 +15,30 @@ from maskcheck_bench.scenarios.limits.roofline import Limits
 
 _SIZE = (7.0, 4.5)  # inches
 _DOTS = 130  # an inch
-_BEYOND = 3  # factor by which the picture goes on beyond what is in it
+_BEYOND = 3  # factor by which the axes go beyond the points
 
 
 def plot_roofline(limits: Limits, timings: Sequence[Timing], path: Path) -> None:
-    """What the machine allows in each arithmetic, and what the classifier attained.
+    """Draw the machine's roof for each arithmetic, and the classifier's points below it.
 
     Args:
-        limits: Of the machine and the model.
-        timings: Of the classifier; an item is a face, and a round is one run.
+        limits: Limits of the machine with the model.
+        timings: Timings of the classifier; an item is a face, and a round is one run.
         path: The picture to write.
     """
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
-    places = [(limits.intensity(one.items), limits.attained(one)) for one in timings]
+    places = [(limits.intensity(timing.items), limits.attained(timing)) for timing in timings]
     peaks = {"float32": limits.peak_float32_gflops, "int8": limits.peak_int8_gops}
     ridges = [peak / limits.bandwidth_gb_s for peak in peaks.values()]
     span = [*ridges, *(intensity for intensity, _ in places)]
     intensities = np.geomspace(min(span) / _BEYOND, max(span) * _BEYOND, 200)
     for precision, peak in peaks.items():
-        roof = [replace(limits, precision=precision).roof(one) for one in intensities]
+        roof = [replace(limits, precision=precision).roof(intensity) for intensity in intensities]
         label = f"{precision}: {peak:,.0f} at most, memory {limits.bandwidth_gb_s:.0f} GB/s"
         axes.plot(intensities, roof, label=label, zorder=1)
     for number, (timing, (intensity, attained)) in enumerate(zip(timings, places, strict=True)):
-        above = number % 2 == 1  # in turns, so that neighbours do not cover each other's words
+        above = number % 2 == 1  # alternate, so that the texts of neighbours do not overlap
         axes.plot(intensity, attained, "ko", markersize=4)
         axes.annotate(
             f"{timing.name}: {limits.share(timing):.0%}",
@@ -52,7 +52,7 @@ def plot_roofline(limits: Limits, timings: Sequence[Timing], path: Path) -> None
         )
     lowest = min(attained for _, attained in places) if places else min(peaks.values())
     axes.set(
-        xlabel="operations a byte of weights and activations",
+        xlabel="operations per byte of weights and activations",
         ylabel="10$^9$ operations a second",
         xscale="log",
         yscale="log",

@@ -1,4 +1,4 @@
-"""From an int8 ONNX graph (QDQ) back to float32, for libraries that do not read the one, or to compare with it."""
+"""From an int8 ONNX graph (QDQ) back to float32, for libraries that cannot run int8 and for comparison."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
-# What these give is in the range of what they take, so that no Relu can have been merged into the rounding after them.
+# The output of these has the range of their input, so that no Relu was merged into the rounding after them.
 _RANGE_KEEPING = frozenset({"Relu", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "Transpose"})
 
 
 def is_quantised(model: onnx.ModelProto) -> bool:
-    """Whether some of the graph runs in integers."""
+    """Whether parts of the graph are quantised."""
     return any(node.op_type == _QUANTIZE for node in model.graph.node)
 
 
 def dequantise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network in float32: weights are what their integers stand for, activations are not rounded any more.
+    """The same network in float32: weights have the values of their integers, activations are no longer rounded.
 
-    ONNX Runtime's option ``session.disable_quant_qdq`` does not do: it goes on rounding every activation, and limits it
-    to its range. Its quantiser relies on that limit and leaves out a Relu where the range begins at zero; here, it is
-    put back.
+    ONNX Runtime's option ``session.disable_quant_qdq`` is not enough: it still rounds every activation and limits it to
+    its range. The quantiser relies on that limit and leaves out a Relu where the range starts at zero; this function
+    puts it back.
 
     Args:
-        model: A graph with pairs of QuantizeLinear and DequantizeLinear, or with none; it is not changed.
+        model: A graph with or without pairs of QuantizeLinear and DequantizeLinear; it is not changed.
 
     Raises:
-        ValueError: A tensor is dequantised that is neither a constant nor quantised in the graph.
+        ValueError: The graph dequantises a tensor that is neither a constant nor quantised in the graph.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     makers = {output: node.op_type for node in model.graph.node for output in node.output}
-    names: dict[str, str] = {}  # of what a removed node gave: what stands for it now
+    names: dict[str, str] = {}  # from the output of a removed node to the tensor that replaces it
     weights, nodes = [], []
     for node in model.graph.node:
         if node.op_type == _QUANTIZE:
             name = names.get(node.input[0], node.input[0])
-            if makers.get(node.input[0], "Relu") not in _RANGE_KEEPING and _begins_at_zero(node, constants):
+            if makers.get(node.input[0], "Relu") not in _RANGE_KEEPING and _starts_at_zero(node, constants):
                 nodes.append(onnx.helper.make_node("Relu", [name], [f"{name}/relu"], f"{node.name}/relu"))
                 name = f"{name}/relu"
             names[node.output[0]] = name
@@ -48,7 +48,7 @@ def dequantise(model: onnx.ModelProto) -> onnx.ModelProto:
             weights.append(numpy_helper.from_array(_dequantised(node, constants), node.output[0]))
         elif node.op_type == _DEQUANTIZE:
             if node.input[0] not in names:
-                raise ValueError(f"{node.name}: expected a constant or what QuantizeLinear gives, got {node.input[0]}")
+                raise ValueError(f"{node.name}: expected a constant or QuantizeLinear's output, got {node.input[0]}")
             names[node.output[0]] = names[node.input[0]]
         else:
             nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
@@ -58,7 +58,7 @@ def dequantise(model: onnx.ModelProto) -> onnx.ModelProto:
     return _with_graph(model, nodes, weights)
 
 
-def _begins_at_zero(quantize: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) -> bool:
+def _starts_at_zero(quantize: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) -> bool:
     if len(quantize.input) < 3 or not quantize.input[2]:
         return True  # uint8 from 0, the default
     zero = constants[quantize.input[2]]
@@ -69,7 +69,7 @@ def _dequantised(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) ->
     integers, scale, *zeros = (constants[name].astype(np.float32) for name in node.input if name)
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
     shape = [1] * integers.ndim
-    if scale.ndim:  # one for each channel
+    if scale.ndim:  # a scale for each channel
         shape[axis] = -1
     zero = zeros[0].reshape(shape) if zeros else np.float32(0)
     return np.asarray((integers - zero) * scale.reshape(shape), np.float32)
@@ -78,7 +78,7 @@ def _dequantised(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) ->
 def _with_graph(
     model: onnx.ModelProto, nodes: list[onnx.NodeProto], weights: list[onnx.TensorProto]
 ) -> onnx.ModelProto:
-    """A copy of the model with other nodes, these constants added, and no constant that nothing uses."""
+    """A copy of the model with these nodes and additional constants, without constants that are not used."""
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     graph = changed.graph

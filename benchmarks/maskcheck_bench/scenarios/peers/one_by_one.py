@@ -1,4 +1,4 @@
-"""A pipeline as programs write it without an SDK: find the faces, cut them out, classify them, picture by picture."""
+"""A pipeline as people write it without an SDK: find the faces, cut them out, classify them, picture by picture."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from maskcheck import Detections, Face, FrameResult
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
 from maskcheck.results import Timings
-from maskcheck_bench.scenarios.peers.race import Classify
+from maskcheck_bench.scenarios.peers.peer import Classify
 
 
 @dataclass(frozen=True)
 class OneByOne:
-    """Labels the faces of one picture after the other.
+    """Labels the faces of a picture.
 
     Attributes:
-        detect: Finds faces in uint8 (H, W, 3) BGR; their boxes lie inside the picture.
+        detect: Finds faces in uint8 (H, W, 3) BGR, with boxes inside the picture.
         cut: Cuts boxes, (N, 4) in pixels, out of a picture: uint8 (N, S, S, 3), RGB.
-        classify: Gives the probabilities of all labels for all crops of a picture.
-        labels: Label of each probability.
-        min_score: Least detection score of a face that is reported.
+        classify: Returns the probabilities of all labels for all crops of a picture.
+        labels: The label of each probability.
+        min_score: Faces with a lower detection score are left out.
     """
 
     detect: Callable[[BGRImage], Detections]
@@ -35,7 +35,7 @@ class OneByOne:
     min_score: float = 0.0
 
     def __call__(self, image: ImageLike) -> FrameResult:
-        """Find and label the faces of a picture, by falling detection score.
+        """Find and label the faces of a picture, in the order of their detection scores, highest first.
 
         Raises:
             ImageError: The picture cannot be decoded.
@@ -43,14 +43,14 @@ class OneByOne:
         started = perf_counter()
         pixels = load_image(image).pixels
         decoded = perf_counter()
-        found = self.detect(pixels)
-        found = found[np.argsort(-found.scores, kind="stable")]
-        found = found[found.scores >= self.min_score]
+        detections = self.detect(pixels)
+        detections = detections[np.argsort(-detections.scores, kind="stable")]
+        detections = detections[detections.scores >= self.min_score]
         detected = perf_counter()
-        probabilities = self.classify(self.cut(pixels, found.boxes)) if len(found) else ()
+        probabilities = self.classify(self.cut(pixels, detections.boxes)) if len(detections) else ()
         classified = perf_counter()
         return FrameResult(
-            faces=tuple(map(self._face, found.boxes, found.scores.tolist(), probabilities)),
+            faces=tuple(map(self._face, detections.boxes, detections.scores.tolist(), probabilities)),
             size=(pixels.shape[1], pixels.shape[0]),
             timings=Timings(
                 decode=(decoded - started) * 1000,

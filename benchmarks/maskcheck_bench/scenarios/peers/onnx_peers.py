@@ -1,7 +1,4 @@
-"""Libraries that read the ONNX file: ONNX Runtime, OpenCV DNN and OpenVINO.
-
-A library is imported when its peer is loaded, so that peers can be listed where it is missing.
-"""
+"""Libraries that read the ONNX file: ONNX Runtime, OpenCV DNN and OpenVINO."""
 
 from __future__ import annotations
 
@@ -16,16 +13,16 @@ from maskcheck.classifier.model import INPUT_NAME
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.installed import import_runtime
 from maskcheck_bench.measuring.bare_session import open_bare_session
-from maskcheck_bench.scenarios.peers.race import OWN, OWN_FLOAT32, CannotRun, Classify, Peer, Probabilities
+from maskcheck_bench.scenarios.peers.peer import OWN, OWN_FLOAT32, CannotRun, Classify, Peer, Probabilities
 
 
 def load_maskcheck(classifier: MaskClassifier) -> Peer:
-    """The pipeline's classifier itself, with its checks: what the others are compared with."""
+    """The pipeline's classifier itself, with its checks: the others are compared with it."""
     return Peer(lambda _: classifier, f"maskcheck {__version__}", classifier.info.precision)
 
 
 def load_onnxruntime(classifier: MaskClassifier) -> Peer:
-    """A bare session on the model file, on the providers that the pipeline uses."""
+    """A bare session with the model file, on the providers that the pipeline uses."""
     session = open_bare_session(classifier)
 
     def classify(crops: Crops) -> Probabilities:
@@ -35,7 +32,7 @@ def load_onnxruntime(classifier: MaskClassifier) -> Peer:
 
 
 def load_opencv(classifier: MaskClassifier) -> Peer:
-    """OpenCV's DNN module on the CPU; it takes the float32 graph as it is, scaling of the uint8 input included."""
+    """OpenCV's DNN module on the CPU, with the whole float32 graph, which scales its uint8 input itself."""
     import cv2
 
     cv2.setNumThreads(classifier.threads)
@@ -44,7 +41,7 @@ def load_opencv(classifier: MaskClassifier) -> Peer:
 
     def classify(crops: Crops) -> Probabilities:
         network.setInput(crops)
-        return np.array(network.forward(), np.float32)  # a copy: the network gives its own buffer
+        return np.array(network.forward(), np.float32)  # a copy: the network reuses its buffer
 
     return Peer(lambda _: classify, f"opencv {cv2.__version__}", "float32", OWN_FLOAT32)
 
@@ -58,13 +55,13 @@ def load_openvino_bf16(classifier: MaskClassifier) -> Peer:
     """OpenVINO on the CPU in bfloat16.
 
     Raises:
-        CannotRun: This CPU has no such arithmetic; OpenVINO would run in float32.
+        CannotRun: This CPU has no bfloat16 arithmetic, so OpenVINO would run in float32.
     """
     return _load_openvino(classifier, _float32(classifier), "bf16", OWN_FLOAT32)
 
 
 def load_openvino_int8(classifier: MaskClassifier) -> Peer:
-    """OpenVINO on the CPU in int8, the rest in what it takes by default: bfloat16 where the CPU has it.
+    """OpenVINO on the CPU in int8, and in its default arithmetic for the rest: bfloat16 where the CPU has it.
 
     Raises:
         CannotRun: The model is not quantised.
@@ -95,11 +92,11 @@ def _load_openvino(classifier: MaskClassifier, content: bytes, precision: str, w
 
     def prepare(batch: int) -> Classify:
         model = core.read_model(content)
-        model.reshape([batch, size, size, 3])  # fixed shapes are what it is fastest with
+        model.reshape([batch, size, size, 3])  # it is fastest with fixed shapes
         request = core.compile_model(model, "CPU", settings).create_infer_request()
 
         def classify(crops: Crops) -> Probabilities:
-            return np.array(request.infer([crops])[0])  # a copy: the request gives its own buffer
+            return np.array(request.infer([crops])[0])  # a copy: the request reuses its buffer
 
         return classify
 

@@ -1,7 +1,4 @@
-"""TensorFlow's ways to run the classifier: Keras ``predict``, a compiled graph, and LiteRT.
-
-TensorFlow is imported when a peer is loaded, so that peers can be listed where it is missing.
-"""
+"""TensorFlow's ways to run the classifier: Keras ``predict``, a compiled graph, and LiteRT."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ import numpy as np
 
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.pictures.crops import Crops
-from maskcheck_bench.scenarios.peers.race import CannotRun, Classify, Peer, Probabilities
+from maskcheck_bench.scenarios.peers.peer import CannotRun, Classify, Peer, Probabilities
 
 
 def load_keras(classifier: MaskClassifier) -> Peer:
-    """``model.predict`` as programs call it."""
+    """Keras ``model.predict``."""
     tensorflow = import_tensorflow(classifier.threads)
     from maskcheck_bench.scenarios.peers.keras_network import load_network
 
@@ -31,7 +28,7 @@ def load_keras(classifier: MaskClassifier) -> Peer:
     import keras
 
     return Peer(
-        prepare, f"keras {keras.__version__}, {_named(tensorflow)}", "float32", network.weights, network.comparable
+        prepare, f"keras {keras.__version__}, {_describe(tensorflow)}", "float32", network.weights, network.comparable
     )
 
 
@@ -50,14 +47,14 @@ def load_function(classifier: MaskClassifier) -> Peer:
     def classify(crops: Crops) -> Probabilities:
         return np.asarray(serve(tensorflow.constant(crops)))
 
-    return Peer(lambda _: classify, _named(tensorflow), "float32", network.weights, network.comparable)
+    return Peer(lambda _: classify, _describe(tensorflow), "float32", network.weights, network.comparable)
 
 
 def load_litert(classifier: MaskClassifier) -> Peer:
     """LiteRT with its kernels for CPUs (XNNPACK), on the converted Keras model.
 
     Raises:
-        CannotRun: There is no interpreter.
+        CannotRun: No interpreter of LiteRT is installed.
     """
     tensorflow = import_tensorflow(classifier.threads)
     from maskcheck_bench.scenarios.peers.keras_network import load_network
@@ -68,15 +65,15 @@ def load_litert(classifier: MaskClassifier) -> Peer:
     size = classifier.info.input_size
 
     def prepare(batch: int) -> Classify:
-        running = interpreter(model_content=content, num_threads=classifier.threads)
-        (taken,), (given,) = running.get_input_details(), running.get_output_details()
-        running.resize_tensor_input(taken["index"], (batch, size, size, 3))
-        running.allocate_tensors()
+        session = interpreter(model_content=content, num_threads=classifier.threads)
+        (taken,), (given,) = session.get_input_details(), session.get_output_details()
+        session.resize_tensor_input(taken["index"], (batch, size, size, 3))
+        session.allocate_tensors()
 
         def classify(crops: Crops) -> Probabilities:
-            running.set_tensor(taken["index"], crops.astype(taken["dtype"]))
-            running.invoke()
-            return np.asarray(running.get_tensor(given["index"]))
+            session.set_tensor(taken["index"], crops.astype(taken["dtype"]))
+            session.invoke()
+            return np.asarray(session.get_tensor(given["index"]))
 
         return classify
 
@@ -84,10 +81,10 @@ def load_litert(classifier: MaskClassifier) -> Peer:
 
 
 def import_tensorflow(threads: int) -> Any:
-    """The module ``tensorflow``, on the CPU and that many threads.
+    """Import ``tensorflow``, to run on the CPU with that many threads.
 
     Raises:
-        RuntimeError: It already runs with others.
+        RuntimeError: It already runs with another number.
     """
     import tensorflow
 
@@ -99,7 +96,7 @@ def import_tensorflow(threads: int) -> Any:
 
 def _convert(tensorflow: Any, network: Any) -> bytes:
     """A Keras model in the format of LiteRT."""
-    # From concrete functions, TensorFlow 2.21 makes files of this network that run four times as long and give NaN.
+    # Not from concrete functions: TensorFlow 2.21 then writes a file that takes four times as long and returns NaN.
     content: bytes = tensorflow.lite.TFLiteConverter.from_keras_model(network).convert()
     return content
 
@@ -110,10 +107,10 @@ def _interpreter(tensorflow: Any) -> tuple[Any, str]:
         from ai_edge_litert.interpreter import Interpreter
 
         return Interpreter, f"ai-edge-litert {ai_edge_litert.__version__}"
-    if hasattr(tensorflow.lite, "Interpreter"):  # leaves TensorFlow in one of its next releases
-        return tensorflow.lite.Interpreter, _named(tensorflow)
+    if hasattr(tensorflow.lite, "Interpreter"):  # a coming release of TensorFlow removes it
+        return tensorflow.lite.Interpreter, _describe(tensorflow)
     raise CannotRun("ai-edge-litert is not installed: pip install ai-edge-litert")
 
 
-def _named(tensorflow: Any) -> str:
+def _describe(tensorflow: Any) -> str:
     return f"tensorflow {tensorflow.__version__}"

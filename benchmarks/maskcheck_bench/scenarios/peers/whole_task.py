@@ -1,4 +1,4 @@
-"""From picture file to labelled faces: maskcheck's pipeline, and what programs do without it."""
+"""From picture file to labelled faces: maskcheck's pipeline, and programs without it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from maskcheck.detectors.haar.plain import PlainHaarDetector
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime.distributions import installed_versions
-from maskcheck_bench.measuring.outcome import Effort, Outcome
+from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.outcome import Outcome, count_results, describe_missing
 from maskcheck_bench.measuring.timing import measure
 from maskcheck_bench.scenarios.peers import face_mask_detector
 from maskcheck_bench.scenarios.peers.one_by_one import OneByOne
-from maskcheck_bench.scenarios.peers.race import CannotRun, Probabilities, missing
+from maskcheck_bench.scenarios.peers.peer import CannotRun, Probabilities
 from maskcheck_bench.scenarios.peers.tensorflow_peers import import_tensorflow
 
 GROUP = "whole task"
@@ -33,11 +34,11 @@ _RECIPE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to do the whole task.
+class Program:
+    """A program that does the whole task.
 
     Attributes:
-        run: Does some picture files; a result with an error for one that cannot be read.
+        run: Processes picture files; the result of a file that cannot be read has an error.
         facts: What runs, as JSON-ready values.
     """
 
@@ -45,77 +46,71 @@ class Way:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-LoadWay: TypeAlias = Callable[[MaskPipeline], Way]
-"""Loads what a way needs, with the number of threads of a pipeline's classifier."""
+LoadProgram: TypeAlias = Callable[[MaskPipeline], Program]
+"""Loads a program, with as many threads as the pipeline's classifier has."""
 
 
-def do_whole_task(
+def time_whole_task(
     name: str,
-    load: LoadWay,
+    load: LoadProgram,
     packages: Mapping[str, str],
     pipeline: MaskPipeline,
     pictures: Sequence[str],
     effort: Effort,
 ) -> Outcome:
-    """Time one way from file to result over all pictures; the facts tell what ran and how many faces it found.
+    """Time a program from file to result over all pictures; the facts are what ran and how many faces it found.
 
     Args:
-        name: Of the way.
-        load: Loads what it needs; a library may be imported only there.
-        packages: What it needs: names to import, and what to install for each.
-        pipeline: Maskcheck's.
+        name: Its name.
+        load: Loads the program and the libraries that it needs.
+        packages: Names of the modules that it needs, and what to install for each.
+        pipeline: Maskcheck's pipeline.
         pictures: Files.
         effort: How long to measure.
 
     Raises:
         Exception: What a library raised.
     """
-    absent = missing(packages)
-    if absent:
-        return Outcome(skipped=absent)
+    missing = describe_missing(packages)
+    if missing:
+        return Outcome(skipped=missing)
     try:
-        way = load(pipeline)
+        program = load(pipeline)
     except CannotRun as error:
         return Outcome(skipped=str(error))
     results: list[FrameResult] = []
 
     def run() -> None:
-        results[:] = way.run(pictures)
+        results[:] = program.run(pictures)
 
-    timing = measure(name, run, items=len(pictures), **effort.of_a_timing, group=GROUP)
-    facts = {
-        **way.facts,
-        "threads": pipeline.classifier.threads,
-        "pictures": len(results),
-        "faces": sum(len(result) for result in results),
-        "failed": [str(result.error) for result in results if result.error is not None],
-    }
+    timing = measure(name, run, effort, items=len(pictures), group=GROUP)
+    facts = {**program.facts, "threads": pipeline.classifier.threads, **count_results(results)}
     return Outcome((timing,), facts)
 
 
-def load_maskcheck(pipeline: MaskPipeline) -> Way:
+def load_maskcheck(pipeline: MaskPipeline) -> Program:
     """The pipeline's stream."""
-    return Way(pipeline.stream, {"library": f"maskcheck {__version__}", "detector": pipeline.detector_name})
+    return Program(pipeline.stream, {"library": f"maskcheck {__version__}", "detector": pipeline.detector_name})
 
 
-def load_recipe_keras(pipeline: MaskPipeline) -> Way:
+def load_recipe_keras(pipeline: MaskPipeline) -> Program:
     """See :func:`maskcheck_bench.scenarios.peers.face_mask_detector.build_with_keras`."""
-    return _way(
+    return _program(
         face_mask_detector.build_with_keras(pipeline.classifier.threads), _RECIPE | {"classifier": "Keras predict"}
     )
 
 
-def load_recipe_opencv(pipeline: MaskPipeline) -> Way:
+def load_recipe_opencv(pipeline: MaskPipeline) -> Program:
     """See :func:`maskcheck_bench.scenarios.peers.face_mask_detector.build_with_opencv`."""
-    return _way(
+    return _program(
         face_mask_detector.build_with_opencv(pipeline.classifier.threads), _RECIPE | {"classifier": "OpenCV DNN"}
     )
 
 
-def load_seed(pipeline: MaskPipeline) -> Way:
-    """The program that this project grew from: OpenCV's Haar call, and Keras ``predict`` for each face by itself.
+def load_seed(pipeline: MaskPipeline) -> Program:
+    """The program that this project grew out of: OpenCV's Haar call, and Keras ``predict`` for each single face.
 
-    InceptionV3 gets crops of 224 x 224 pixels, as it did there, and the model's weights.
+    InceptionV3 takes crops of 224 x 224 pixels, as in that program, and has the model's weights.
     """
     classifier = pipeline.classifier
     import_tensorflow(classifier.threads)
@@ -134,7 +129,7 @@ def load_seed(pipeline: MaskPipeline) -> Way:
         return np.concatenate([network.predict(face[None], verbose=0) for face in crops])
 
     whole = OneByOne(PlainHaarDetector().detect, cut, classify, classifier.labels)
-    return _way(
+    return _program(
         whole,
         {
             "library": f"keras {installed_versions('keras')['keras']}",
@@ -145,11 +140,11 @@ def load_seed(pipeline: MaskPipeline) -> Way:
     )
 
 
-def _way(whole: OneByOne, facts: Mapping[str, Any]) -> Way:
+def _program(whole: OneByOne, facts: Mapping[str, Any]) -> Program:
     def run(pictures: Sequence[str]) -> list[FrameResult]:
         return [_attempt(whole, picture) for picture in pictures]
 
-    return Way(run, facts)
+    return Program(run, facts)
 
 
 def _attempt(whole: OneByOne, picture: str) -> FrameResult:

@@ -1,1 +1,1 @@
-"""How time and memory grow: with faces, pixels, batches, threads, processes, and with every picture that was done."""
+"""How time and memory grow with faces, pixels, batches, threads, processes, and the number of pictures."""

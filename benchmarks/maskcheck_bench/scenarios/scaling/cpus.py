@@ -1,4 +1,4 @@
-"""More CPUs: for one process, and by a process for each."""
+"""More CPUs: for one process, and with a process on each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import replace
 from functools import partial
 
 from maskcheck import MaskClassifier, MaskPipeline
-from maskcheck_bench.measuring.outcome import Effort, Outcome
-from maskcheck_bench.measuring.turns import Work, counts_up_to, measure_in_turns
-from maskcheck_bench.scenarios.scaling.figures import ratio_in_turns
+from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.outcome import Outcome
+from maskcheck_bench.measuring.turns import Work, counts_up_to, measure_in_turns, ratio_in_turns
 from maskcheck_bench.scenarios.scaling.pictures import read_for_stream, read_pictures
 from maskcheck_bench.scenarios.scaling.workers import start_workers, stream_together
 
-_ELSEWHERE = "keeps processes to some CPUs, for which it needs Linux"
+_ELSEWHERE = "keeps processes on some of the CPUs, which works on Linux only"
 
 
 def time_processes(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
@@ -34,9 +34,9 @@ def time_processes(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effo
 
 
 def compare_cpus(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Stream pictures in a process that is kept to one CPU, and in one that may use all.
+    """Stream pictures in a process that is kept on one CPU, and in a process that may use all.
 
-    The fact is by how much the second is faster.
+    The fact is how many times as fast the second is.
     """
     if sys.platform != "linux":
         return Outcome(skipped=_ELSEWHERE)
@@ -55,7 +55,7 @@ def compare_cpus(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort
 
 
 def _single(pipeline: MaskPipeline) -> MaskPipeline:
-    """The same with one thread, even if more were asked for."""
+    """The same pipeline with a single thread, whatever was asked for."""
     classifier = pipeline.classifier
     single = copy(pipeline)
     single.classifier = MaskClassifier(

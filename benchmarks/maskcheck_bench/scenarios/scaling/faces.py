@@ -1,4 +1,4 @@
-"""The classifier on many faces: by their number, by the batch, and against ONNX Runtime alone."""
+"""The classifier on many faces: by their number, by the batch size, and compared with ONNX Runtime alone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from functools import partial
 from maskcheck import MaskPipeline
 from maskcheck.classifier.model import INPUT_NAME
 from maskcheck_bench.measuring.bare_session import open_bare_session
+from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.noise_crops import draw_noise
-from maskcheck_bench.measuring.outcome import Effort, Outcome
-from maskcheck_bench.measuring.turns import Work, measure_in_turns
-from maskcheck_bench.scenarios.scaling.figures import ratio_in_turns
+from maskcheck_bench.measuring.outcome import Outcome
+from maskcheck_bench.measuring.turns import Work, measure_in_turns, ratio_in_turns
 from maskcheck_bench.scenarios.scaling.pictures import draw_boxes, read_pictures
 
 FACES = (1, 2, 5, 10, 20, 50, 100)
@@ -21,7 +21,7 @@ _COMPARED = 64  # faces
 
 
 def time_faces(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Classify the faces of one decoded picture, from its pixels and boxes to labels."""
+    """Classify more and more faces of a decoded picture, from pixels and boxes to labels."""
     (image,) = read_pictures(pipeline, pictures[:1]).images
     boxes = draw_boxes(image, max(FACES))
     works = [Work("classify", partial(pipeline.classify, image, boxes[:faces]), faces, faces) for faces in FACES]
@@ -29,7 +29,7 @@ def time_faces(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) 
 
 
 def time_batches(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Classify crops, each batch in one run of the session."""
+    """Classify larger and larger batches of crops, each in one run of the session."""
     classifier = copy(pipeline.classifier)  # with the same session
     classifier.batch_size = max(BATCHES)
     crops = draw_noise(classifier, max(BATCHES))
@@ -38,10 +38,10 @@ def time_batches(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effor
 
 
 def compare_with_session(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Classify many faces of a decoded picture, and run their crops, cut before, through ONNX Runtime without the SDK.
+    """Classify many faces of a decoded picture, and run the same crops, already cut, through ONNX Runtime alone.
 
-    The session is one of its own, with the same model, providers, threads and batches. The fact is the throughput of
-    ``classify`` as a share of that of the session.
+    ONNX Runtime gets its own session with the same model, providers, threads and batches. The fact is the throughput of
+    ``classify`` as a share of the session's.
     """
     (image,) = read_pictures(pipeline, pictures[:1]).images
     boxes = draw_boxes(image, _COMPARED)

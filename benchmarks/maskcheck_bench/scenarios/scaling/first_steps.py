@@ -1,4 +1,4 @@
-"""The first steps of a process, each with a clock.
+"""The first steps of a process, each timed.
 
 ``python -m maskcheck_bench.scenarios.scaling.first_steps OPTIONS PICTURE`` is that process: it takes the pipeline's
 arguments as JSON and prints the milliseconds of each step as JSON.
@@ -14,7 +14,7 @@ STEPS = ("import", "make the pipeline", "load the model", "first picture", "seco
 
 
 def take_steps(options: str, picture: str) -> dict[str, float]:
-    """Milliseconds of each step, in a process that has imported nothing of the SDK."""
+    """Milliseconds of each step, in a process that has not imported the SDK yet."""
     moments = [perf_counter()]
     from maskcheck import MaskPipeline
 

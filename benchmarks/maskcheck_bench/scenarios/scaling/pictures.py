@@ -13,10 +13,10 @@ from maskcheck import ImageError, MaskPipeline
 from maskcheck.pictures.decoding import BGRImage, load_image
 
 MOST = 32
-"""Pictures that are used, so that a large folder takes neither all memory nor all day."""
+"""Pictures that are used at most, so that a large folder takes neither all memory nor all day."""
 
 STREAMED = 24
-"""Least pictures of a stream whose speed counts: the first wait for its workers, the last for the classifier."""
+"""Pictures in a stream at least: the first ones wait for its workers, and the last ones for the classifier."""
 
 _CELL = (512, 512)  # height and width of a picture in the mosaic, in pixels
 
@@ -26,8 +26,8 @@ class Pictures:
     """The first pictures that can be read.
 
     Attributes:
-        files: Where they are.
-        images: What they show.
+        files: Their paths.
+        images: Their pixels, in the same order.
     """
 
     files: tuple[str, ...]
@@ -35,7 +35,7 @@ class Pictures:
 
 
 def read_pictures(pipeline: MaskPipeline, files: Sequence[str], *, most: int = MOST) -> Pictures:
-    """Decode the first pictures, at most so many; those that cannot be read are left out.
+    """Decode the first pictures, `most` at most; those that cannot be read are left out.
 
     Raises:
         ImageError: None of them can be read.
@@ -47,26 +47,26 @@ def read_pictures(pipeline: MaskPipeline, files: Sequence[str], *, most: int = M
 
 
 def read_for_stream(pipeline: MaskPipeline, files: Sequence[str]) -> Pictures:
-    """The same, repeated until they are enough for a stream.
+    """Decode the first pictures, and repeat them until there are enough for a stream.
 
     Raises:
         ImageError: None of them can be read.
     """
-    found = read_pictures(pipeline, files)
-    times = -(-STREAMED // len(found.files))
-    return Pictures(found.files * times, found.images * times)
+    pictures = read_pictures(pipeline, files)
+    times = -(-STREAMED // len(pictures.files))
+    return Pictures(pictures.files * times, pictures.images * times)
 
 
 def _read(pipeline: MaskPipeline, files: Sequence[str]) -> Iterator[tuple[str, BGRImage]]:
     for file in files:
         try:
             yield file, load_image(file, limits=pipeline.limits).pixels
-        except ImageError:  # the scenario of the pipeline reports it
+        except ImageError:  # the scenario `pipeline` reports it
             continue
 
 
 def mosaic(images: Sequence[BGRImage]) -> BGRImage:
-    """All pictures side by side in one, in rows, each as large as its cell allows."""
+    """One picture that shows all of them in rows, each as large as its cell allows."""
     columns = int(np.ceil(len(images) ** 0.5))
     cells = [_fit(image) for image in images]
     cells += [np.zeros((*_CELL, 3), np.uint8)] * (-len(cells) % columns)
@@ -83,7 +83,7 @@ def _fit(image: BGRImage) -> BGRImage:
 
 
 def resize_to(image: BGRImage, pixels: float) -> BGRImage:
-    """The same picture with about that many pixels."""
+    """The same picture, enlarged or reduced to about that many pixels."""
     scale = (pixels / (image.shape[0] * image.shape[1])) ** 0.5
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
@@ -91,7 +91,7 @@ def resize_to(image: BGRImage, pixels: float) -> BGRImage:
 
 
 def draw_boxes(image: BGRImage, count: int) -> NDArray[np.float64]:
-    """Boxes from 24 pixels to half of the picture, small ones as often as large, at random places: float64 (N, 4)."""
+    """Boxes at random places, from 24 pixels to half the picture, small ones as often as large ones: float64 (N, 4)."""
     rng = np.random.default_rng(0)
     height, width = image.shape[:2]
     largest = max(1.0, min(height, width) / 2)

@@ -1,4 +1,4 @@
-"""The whole pipeline by the size of the picture."""
+"""The whole pipeline on pictures of different sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import cv2
 
 from maskcheck import MaskPipeline
 from maskcheck.pictures.decoding import BGRImage
-from maskcheck_bench.measuring.outcome import Effort, Outcome
+from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.outcome import Outcome
 from maskcheck_bench.measuring.turns import Work, measure_in_turns
 from maskcheck_bench.scenarios.scaling.pictures import mosaic, read_pictures, resize_to
 
@@ -20,9 +21,9 @@ _QUALITY = 90  # of JPEG
 
 
 def time_sizes(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
-    """Decode a JPEG in memory, find its faces and classify them; it shows the same at every size, a mosaic of pictures.
+    """Decode a JPEG in memory, find its faces and classify them; it shows the same mosaic of pictures at every size.
 
-    The facts tell how many faces were found at each size.
+    The facts are the number of faces at each size.
     """
     picture = mosaic(read_pictures(pipeline, pictures, most=_TOGETHER).images)
     faces: dict[str, int] = {}
@@ -35,7 +36,7 @@ def time_sizes(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) 
         for size in MEGAPIXELS
         if size * 1.01e6 < pipeline.limits.max_pixels  # sides are rounded
     ]
-    works[0].run()  # the rest of the warm-up would take too long
+    works[0].run()  # a whole warm-up would take too long
     return Outcome(measure_in_turns(works, replace(effort, warmup=0), group="megapixels"), {"faces": faces})
 
 

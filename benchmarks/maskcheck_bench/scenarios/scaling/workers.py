@@ -1,4 +1,4 @@
-"""Processes that stream pictures when they are told to, each on CPUs of its own."""
+"""Processes that stream pictures on demand, each on its own CPUs."""
 
 from __future__ import annotations
 
@@ -10,43 +10,44 @@ from contextlib import ExitStack, closing, contextmanager
 from multiprocessing.connection import Connection
 
 from maskcheck import MaskCheckError, MaskPipeline
+from maskcheck_bench.measuring.streams import exhaust
 
 CAN_PIN = sys.platform == "linux"
-"""Whether a process can be kept to some CPUs here; elsewhere, the runtime and OpenCV would not heed it."""
+"""Whether a process can be kept on some of the CPUs, so that the runtime and OpenCV respect it."""
 
 _WARMUP = 4  # pictures
 
 
 class WorkerFailed(MaskCheckError):
-    """A process of a scenario ended before its work was done."""
+    """A worker ended before its work was done."""
 
 
 class Worker:
-    """A process that streams pictures through a pipeline of its own; :func:`start_workers` makes it.
+    """A process that streams pictures through its own pipeline; :func:`start_workers` starts it.
 
     Args:
-        pipeline: What to make it like.
+        pipeline: The worker gets a copy of it.
         pictures: Files.
-        cpus: Numbers of the CPUs that it may use; its pipeline takes its threads from them, unless told a number.
+        cpus: Numbers of the CPUs that it may use; its pipeline uses as many threads, unless a number was set.
     """
 
     def __init__(self, pipeline: MaskPipeline, pictures: Sequence[str], cpus: Collection[int]) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, pipeline, pictures), daemon=True)
-        with _kept_to(cpus):
+        with _kept_on(cpus):
             self._process.start()  # inherits the CPUs, before anything in it counts them
         theirs.close()
 
     def begin(self) -> None:
-        """Have it stream all pictures once."""
+        """Start to stream all pictures once."""
         self._connection.send(True)
 
     def wait(self) -> None:
-        """Wait until it has done so; at first, until its pipeline is loaded and warm.
+        """Wait until all pictures are streamed; the first time, until the pipeline is loaded and warm.
 
         Raises:
-            WorkerFailed: It ended instead; standard error tells why.
+            WorkerFailed: The process ended; its standard error says why.
         """
         try:
             self._connection.recv()
@@ -55,7 +56,7 @@ class Worker:
             raise WorkerFailed(f"a worker process ended with status {self._process.exitcode}") from None
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         self._connection.close()
         self._process.join()
 
@@ -64,20 +65,20 @@ class Worker:
 def start_workers(
     pipeline: MaskPipeline, pictures: Sequence[str], cpus: Iterable[Collection[int]]
 ) -> Iterator[list[Worker]]:
-    """A worker for each set of CPUs, all of them ready; they are ended in the end.
+    """Start a worker for each set of CPUs, and wait until all are ready; they end with the context.
 
     Raises:
-        WorkerFailed: One did not become ready.
+        WorkerFailed: A worker ended before it was ready.
     """
     with ExitStack() as stack:
-        workers = [stack.enter_context(closing(Worker(pipeline, pictures, own))) for own in cpus]
+        workers = [stack.enter_context(closing(Worker(pipeline, pictures, worker_cpus))) for worker_cpus in cpus]
         for worker in workers:
             worker.wait()
         yield workers
 
 
 def stream_together(workers: Sequence[Worker]) -> None:
-    """Have workers stream all their pictures once, at the same time."""
+    """Let workers stream all their pictures once, at the same time."""
     for worker in workers:
         worker.begin()
     for worker in workers:
@@ -85,20 +86,19 @@ def stream_together(workers: Sequence[Worker]) -> None:
 
 
 def _serve(connection: Connection, pipeline: MaskPipeline, pictures: Sequence[str]) -> None:
-    todo = pictures[:_WARMUP]
+    next_pictures = pictures[:_WARMUP]
     while True:
-        for result in pipeline.stream(todo):
-            del result
+        exhaust(pipeline.stream(next_pictures))
         try:
             connection.send(True)
             connection.recv()
-        except (EOFError, OSError):  # closed: there is no more to do
+        except (EOFError, OSError):  # closed: all work is done
             return
-        todo = pictures
+        next_pictures = pictures
 
 
 @contextmanager
-def _kept_to(cpus: Collection[int]) -> Iterator[None]:
+def _kept_on(cpus: Collection[int]) -> Iterator[None]:
     assert sys.platform == "linux"
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)

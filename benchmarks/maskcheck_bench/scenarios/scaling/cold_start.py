@@ -1,4 +1,4 @@
-"""Cold start: new processes, from their start to their end."""
+"""Cold start: new processes, from start to end."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from time import perf_counter
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from maskcheck import MaskPipeline
 from maskcheck_bench.measuring.child_process import run_child
-from maskcheck_bench.measuring.outcome import Effort, Outcome
-from maskcheck_bench.measuring.timing import Timing, rounds_within
+from maskcheck_bench.measuring.effort import Effort, rounds_within
+from maskcheck_bench.measuring.outcome import Outcome
+from maskcheck_bench.measuring.timing import Timing, time_once
 from maskcheck_bench.measuring.turns import PATIENCE
 from maskcheck_bench.scenarios.scaling.first_steps import STEPS
 from maskcheck_bench.scenarios.scaling.pictures import read_pictures
@@ -23,8 +24,8 @@ from maskcheck_bench.scenarios.scaling.pictures import read_pictures
 def time_cold_start(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:
     """Start processes in turns, with a warm disk: Python alone, the import of the SDK, and ``maskcheck detect``.
 
-    Where the system tells, the facts are the median seconds in user mode of each process, of all its threads. Each step
-    of a process that has just started is timed, too.
+    Each of the first steps of a new process is timed, too. The facts are the median seconds that each process, with all
+    its threads, spends in user mode, where the system says so.
     """
     (picture,) = read_pictures(pipeline, pictures[:1]).files
     options = _options(pipeline)
@@ -33,25 +34,24 @@ def time_cold_start(pipeline: MaskPipeline, pictures: Sequence[str], effort: Eff
         "python": [*start, "pass"],
         "import maskcheck": [*start, "import maskcheck"],
         "import MaskPipeline": [*start, "from maskcheck import MaskPipeline"],
-        "maskcheck detect": [*start, "from maskcheck.commands import main; main()", *_words(options, picture)],
+        "maskcheck detect": [*start, "from maskcheck.commands import main; main()", *_arguments(options, picture)],
     }
     steps = [sys.executable, "-m", "maskcheck_bench.scenarios.scaling.first_steps", json.dumps(options), picture]
     walls: dict[str, list[float]] = {name: [] for name in commands}
     users: dict[str, list[float]] = {name: [] for name in commands}
-    taken: dict[str, list[float]] = {name: [] for name in STEPS}
+    step_times: dict[str, list[float]] = {name: [] for name in STEPS}
     for command in commands.values():
         _run(command)
     for _ in rounds_within(effort.rounds, PATIENCE * effort.seconds):
         for name, command in commands.items():
-            began, used = perf_counter(), _user_seconds()
-            _run(command)
-            walls[name].append((perf_counter() - began) * 1000)
+            used = _user_seconds()
+            walls[name].append(time_once(partial(_run, command)))
             users[name].append(_user_seconds() - used)
         for name, milliseconds in json.loads(_run(steps)).items():
-            taken[name].append(milliseconds)
+            step_times[name].append(milliseconds)
     timings = [
         *(Timing(name, 1, 1, (tuple(times),), "cold start") for name, times in walls.items()),
-        *(Timing(name, 1, 0, (tuple(times),), "first steps of a process") for name, times in taken.items()),
+        *(Timing(name, 1, 0, (tuple(times),), "first steps of a process") for name, times in step_times.items()),
     ]
     medians = {name: round(float(np.median(used)), 3) for name, used in users.items()}
     return Outcome(tuple(timings), {"user_seconds": medians} if any(medians.values()) else {})
@@ -71,15 +71,15 @@ def _options(pipeline: MaskPipeline) -> dict[str, Any]:
     }
 
 
-def _words(options: dict[str, Any], picture: str) -> list[str]:
-    """The same as words of the command line."""
-    words = ["detect", picture, "--json", "-", "--detector", options["detector"], "--model", options["model"]]
+def _arguments(options: dict[str, Any], picture: str) -> list[str]:
+    """The same as arguments of the command line."""
+    arguments = ["detect", picture, "--json", "-", "--detector", options["detector"], "--model", options["model"]]
     for name, value in options["detector_options"].items():
-        words += ["--detector-option", f"{name}={value}"]
+        arguments += ["--detector-option", f"{name}={value}"]
     for provider in options["providers"]:
-        words += ["--provider", provider]
-    words += ["--threads", str(options["threads"]), "--min-score", str(options["min_score"])]
-    return words if options["tile"] is None else [*words, "--tile", str(options["tile"])]
+        arguments += ["--provider", provider]
+    arguments += ["--threads", str(options["threads"]), "--min-score", str(options["min_score"])]
+    return arguments if options["tile"] is None else [*arguments, "--tile", str(options["tile"])]
 
 
 def _run(command: Sequence[str]) -> str:
@@ -87,7 +87,7 @@ def _run(command: Sequence[str]) -> str:
 
 
 def _user_seconds() -> float:
-    """Seconds in user mode of all child processes that have ended; always 0 on Windows, which does not tell."""
+    """Seconds in user mode of all child processes that have ended; always 0 on Windows, which does not say."""
     if sys.platform == "win32":
         return 0.0
     import resource
