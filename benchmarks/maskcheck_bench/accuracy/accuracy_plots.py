@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
+from maskcheck.evaluation.face_sizes import ALL
 from maskcheck.evaluation.scoring import RECALLS
 
 _SIZE = (8.0, 4.5)  # inches
@@ -24,7 +25,7 @@ def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     for candidate in report["candidates"]:
-        score = candidate["detector"]["all"]
+        score = candidate["detector"][ALL]
         if score["ap50"] is not None:
             axes.plot(RECALLS, score["precision"], label=f"{candidate['name']}: AP50 {score['ap50']:.3f}")
     axes.set(xlabel="recall (share of all faces)", ylabel="precision (share of boxes)", xlim=(0, 1), ylim=(0, 1.02))
@@ -36,7 +37,7 @@ def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
 def plot_against_time(report: dict[str, Any], path: Path) -> None:
     """AP50 of every detector against its time; the classifier's precision does not matter here."""
     points = {
-        candidate["name"]: (candidate["detect_ms"]["median"], candidate["detector"]["all"]["ap50"])
+        candidate["name"]: (candidate["detect_ms"]["median"], candidate["detector"][ALL]["ap50"])
         for candidate in report["candidates"]
         if candidate["name"] == _family(candidate["name"])
     }
@@ -48,7 +49,7 @@ def plot_against_speed(report: dict[str, Any], path: Path) -> None:
     points = {
         candidate["name"]: (
             candidate["total_ms"]["mean"] and 1000 / candidate["total_ms"]["mean"],
-            candidate["pipeline"][-1]["map50"]["all"] if candidate["pipeline"] else None,
+            candidate["pipeline"][-1]["map50"][ALL] if candidate["pipeline"] else None,
         )
         for candidate in report["candidates"]
     }

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from maskcheck.evaluation.coco import AnnotatedPicture
+from maskcheck.evaluation.face_sizes import ALL, LARGE
 from maskcheck.evaluation.scoring import Score
 from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_precision_recall
 from maskcheck_bench.accuracy.compared_pipelines import RANKED_FROM
@@ -68,7 +69,7 @@ def _describe(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> dict[
         "detector": _scores(detector),
         "pipeline": [_describe_labels(score_labels(measured, pictures, labels)) for labels in sets if labels],
         "shown": _shown(operate(matches, measured.pipeline.min_score)),
-        "best": _shown(operate(matches, detector["all"].best_min_score)),
+        "best": _shown(operate(matches, detector[ALL].best_min_score)),
         "detect_ms": _times([timings.detect for timings in measured.timings]),
         "total_ms": _times([timings.total for timings in measured.timings]),
         "failed": [f"{result.source}: {result.error}" for result in measured.results if result.error is not None],
@@ -99,7 +100,7 @@ def _scores(scores: dict[str, Score]) -> dict[str, Any]:
             "faces": score.faces,
             "ap50": _figure(score.ap50),
             "recall": _figure(score.recall),
-            "precision": [_figure(value) for value in score.precision.tolist()] if size == "all" else None,
+            "precision": [_figure(value) for value in score.precision.tolist()] if size == ALL else None,
         }
         for size, score in scores.items()
     }
@@ -144,14 +145,14 @@ def _markdown(report: dict[str, Any]) -> list[str]:
         "## Detectors",
         "",
         *table(
-            ["detector", "AP50", "AP50 >= 24 px", "recall", "recall >= 24 px", "ms a picture", "x fastest"],
+            ["detector", "AP50", f"AP50 {LARGE}", "recall", f"recall {LARGE}", "ms a picture", "x fastest"],
             [
                 [
                     candidate["name"],
-                    _text(candidate["detector"]["all"]["ap50"]),
-                    _text(candidate["detector"][">= 24 px"]["ap50"]),
-                    _text(candidate["detector"]["all"]["recall"]),
-                    _text(candidate["detector"][">= 24 px"]["recall"]),
+                    _text(candidate["detector"][ALL]["ap50"]),
+                    _text(candidate["detector"][LARGE]["ap50"]),
+                    _text(candidate["detector"][ALL]["recall"]),
+                    _text(candidate["detector"][LARGE]["recall"]),
                     *_detector_times(candidate["detect_ms"]["median"], fastest),
                 ]
                 for candidate in report["candidates"]
@@ -201,7 +202,7 @@ def _detector_times(median: float | None, fastest: float) -> tuple[str, str]:
 
 
 def _recalls(report: dict[str, Any]) -> list[str]:
-    sizes = [size for size in report["candidates"][0]["detector"] if size != "all"]
+    sizes = [size for size in report["candidates"][0]["detector"] if size != ALL]
     faces = {size: report["candidates"][0]["detector"][size]["faces"] for size in sizes}
     return table(
         ["detector", *(f"{size} ({faces[size]})" for size in sizes)],
@@ -216,15 +217,15 @@ def _pipelines(report: dict[str, Any]) -> list[str]:
     rows = [
         [
             candidate["name"],
-            ", ".join(f"{label} {_text(scores['all']['ap50'])}" for label, scores in figures["labels"].items()),
-            _text(figures["map50"]["all"]),
-            _text(figures["map50"][">= 24 px"]),
+            ", ".join(f"{label} {_text(scores[ALL]['ap50'])}" for label, scores in figures["labels"].items()),
+            _text(figures["map50"][ALL]),
+            _text(figures["map50"][LARGE]),
             "-" if candidate["total_ms"]["mean"] is None else f"{1000 / candidate['total_ms']['mean']:.1f}",
         ]
         for candidate in report["candidates"]
         for figures in candidate["pipeline"]
     ]
-    return table(["detector", "AP50 of each label", "mAP50", "mAP50 >= 24 px", "pictures/s"], rows)
+    return table(["detector", "AP50 of each label", "mAP50", f"mAP50 {LARGE}", "pictures/s"], rows)
 
 
 def _text(value: float | None) -> str:

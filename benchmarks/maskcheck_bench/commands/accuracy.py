@@ -14,6 +14,7 @@ from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import require_extra
 from maskcheck.commands.options import session_options, tile_option
 from maskcheck.errors import SourceError
+from maskcheck.evaluation.face_sizes import ALL, LARGE
 from maskcheck.runtime.cpu import default_thread_count
 
 if TYPE_CHECKING:
@@ -126,13 +127,13 @@ def _print(report: dict[str, Any], output: Path | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("detector", "AP50", ">= 24 px", "recall", "ms", "mAP50", ">= 24 px", box=None, pad_edge=False)
+    table = Table("detector", "AP50", LARGE, "recall", "ms", "mAP50", LARGE, box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
     for candidate in report["candidates"]:
         detector, pipeline = candidate["detector"], candidate["pipeline"][-1] if candidate["pipeline"] else None
-        means = [pipeline["map50"][size] for size in ("all", ">= 24 px")] if pipeline else [None, None]
-        figures = [detector["all"]["ap50"], detector[">= 24 px"]["ap50"], detector["all"]["recall"]]
+        means = [pipeline["map50"][size] for size in (ALL, LARGE)] if pipeline else [None, None]
+        figures = [detector[ALL]["ap50"], detector[LARGE]["ap50"], detector[ALL]["recall"]]
         time = candidate["detect_ms"]["median"]
         row = [*map(_text, figures), "-" if time is None else f"{time:.1f}", *map(_text, means)]
         table.add_row(escape(candidate["name"]), *row)

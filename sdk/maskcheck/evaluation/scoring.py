@@ -6,24 +6,14 @@ The evaluator is faster-coco-eval, a compiled pycocotools, which the extras ``be
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SIZES: Mapping[str, tuple[float, float]] = {
-    "all": (0, math.inf),
-    ">= 24 px": (24, math.inf),
-    "< 8 px": (0, 8),
-    "8 to 12 px": (8, 12),
-    "12 to 24 px": (12, 24),
-    "24 to 48 px": (24, 48),
-    "48 to 96 px": (48, 96),
-    ">= 96 px": (96, math.inf),
-}
-"""Sizes of faces that are told apart: least and greatest shorter side, in pixels, half-open."""
+from maskcheck.evaluation.face_sizes import SIZES
 
 RECALLS = np.linspace(0, 1, 101)
 """Recalls at which COCO reads a precision curve."""
