@@ -7,6 +7,7 @@ import click
 from maskcheck.commands.group import CommandGroup
 from maskcheck_bench.commands.accuracy import accuracy
 from maskcheck_bench.commands.compare import compare
+from maskcheck_bench.commands.gpu import gpu
 from maskcheck_bench.commands.run import run
 
 
@@ -16,5 +17,5 @@ def main() -> None:
     """Measure speed and accuracy of maskcheck on this machine."""
 
 
-for _command in (run, accuracy, compare):
+for _command in (run, accuracy, compare, gpu):
     main.add_command(_command)
