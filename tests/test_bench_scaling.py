@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from maskcheck_bench.scenarios.scaling import pictures as scaling_pictures
 from maskcheck_bench.scenarios.scaling import sizes
 from maskcheck_bench.scenarios.scaling.memory import VARIABLE, sample_memory, second_and_last_quarter
 from maskcheck_bench.scenarios.scaling.pictures import draw_boxes, mosaic, read_for_stream, read_pictures, resize_to
-from maskcheck_bench.scenarios.scaling.workers import CAN_PIN, WorkerFailed, start_workers
+from maskcheck_bench.scenarios.scaling.workers import WorkerFailed, start_workers
 
+CAN_PIN = sys.platform == "linux"
 ONCE = Effort(rounds=1, warmup=0, seconds=0.1)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,11 @@ from maskcheck.commands.options import session_options, tile_option
 from maskcheck.errors import SourceError
 from maskcheck.evaluation.face_sizes import ALL, LARGE
 from maskcheck.runtime.cpu import default_thread_count
+from maskcheck_bench.commands.progress import track
 
 if TYPE_CHECKING:
     from maskcheck.evaluation.coco import AnnotatedPicture
 
-_REPORT_EVERY = 50  # pictures
 _PEERS = ("recipe, keras", "recipe, opencv dnn")
 
 
@@ -81,7 +80,7 @@ def accuracy(
     pictures = _choose(annotated.pictures, only)
     pipelines = build_pipelines(detectors, providers=providers or None, **options)
     pipelines += build_peers(peers, options["threads"] or default_thread_count())
-    measured = run_pipelines(pipelines, _track(pictures))
+    measured = run_pipelines(pipelines, track(pictures, "Pictures", "picture", every=50))
     source = data.name + (f", those that {only.name} names" if only else "")
     report = describe_run(measured, pictures, data=source, skipped=annotated.skipped)
     if output:
@@ -105,22 +104,6 @@ def _choose(pictures: Sequence[AnnotatedPicture], only: Path | None) -> list[Ann
     if not chosen:
         raise SourceError("expected annotated pictures, got none", source=str(only or ""))
     return chosen
-
-
-def _track(pictures: Sequence[AnnotatedPicture]) -> Iterable[AnnotatedPicture]:
-    if not sys.stderr.isatty():
-        return _report_progress(pictures)
-    from rich.progress import track
-
-    return track(pictures, "Pictures", console=console(stderr=True), transient=True)
-
-
-def _report_progress(pictures: Sequence[AnnotatedPicture]) -> Iterator[AnnotatedPicture]:
-    """Write lines on the progress, for a log."""
-    for number, picture in enumerate(pictures, 1):
-        if number % _REPORT_EVERY == 0:
-            click.echo(f"picture {number} of {len(pictures)}", err=True)
-        yield picture
 
 
 def _print(report: dict[str, Any], output: Path | None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +13,12 @@ from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import require_extra
 from maskcheck.commands.options import detector_options, session_options
 from maskcheck.errors import SourceError
+from maskcheck_bench.commands.progress import track
 
 if TYPE_CHECKING:
     from maskcheck_bench.reporting.run_report import Report
-    from maskcheck_bench.running.scenario_process import Job
 
+_EFFORT = ("rounds", "warmup", "seconds", "face_target_ms", "picture_target_ms")
 _EXAMPLES = "examples"
 
 
@@ -60,12 +59,7 @@ def run(
     suite_name: str,
     scenarios: tuple[str, ...],
     list_only: bool,
-    rounds: int | None,
-    warmup: int | None,
     processes: int | None,
-    seconds: float | None,
-    face_target_ms: float | None,
-    picture_target_ms: float | None,
     output: Path | None,
     providers: tuple[str, ...],
     **options: Any,
@@ -93,15 +87,9 @@ def run(
     if unknown:
         raise click.BadParameter(f"expected one of {', '.join(SCENARIOS)}; got {unknown[0]!r}", param_hint="--scenario")
     suite = SUITES[suite_name]
-    given: dict[str, Any] = {
-        "rounds": rounds,
-        "warmup": warmup,
-        "seconds": seconds,
-        "face_target_ms": face_target_ms,
-        "picture_target_ms": picture_target_ms,
-    }
+    given = {name: options.pop(name) for name in _EFFORT}
     effort = replace(suite.effort, **{name: value for name, value in given.items() if value is not None})
-    if rounds is not None:
+    if given["rounds"] is not None:
         effort = replace(effort, timing_seconds=None)  # all rounds that were asked for
     suite = replace(
         suite,
@@ -117,20 +105,12 @@ def run(
     missing = [str(source.error) for source in sources if source.error is not None]
     if not files:
         raise SourceError("; ".join(missing), source=" ".join(pictures or (_EXAMPLES,)))
-    outcomes = run_in_turns(_track(suite.plan(options, files)))
+    outcomes = run_in_turns(track(suite.plan(options, files), "Processes", "process", every=10))
     report = make_report(pipeline, suite.effort, outcomes, missing)
     if output:
         write_report(report, output)
     _print(report, output)
     ctx.exit(SOMETHING_FAILED if report.failed else SUCCESS)
-
-
-def _track(jobs: list[Job]) -> Iterable[Job]:
-    if not sys.stderr.isatty():
-        return jobs
-    from rich.progress import track
-
-    return track(jobs, "Processes", console=console(stderr=True), transient=True)
 
 
 def _print(report: Report, output: Path | None) -> None:

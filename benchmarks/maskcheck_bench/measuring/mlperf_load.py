@@ -76,70 +76,53 @@ def put_under_load(subject: Subject, *, seconds: float, target_ms: float) -> Ite
     offline.offline_expected_qps = rate
     log = _run(subject, offline)
     throughput = float(log["result_samples_per_second"])
-    yield LoadResult(
-        subject.name,
-        "Offline",
-        "throughput",
-        "samples/s",
-        round(throughput, 2),
-        int(log["result_query_count"]),
-        seconds,
-        {},
-        log["result_validity"] == "VALID" and seconds >= RULES_SECONDS,
-    )
+    yield _judge_rate(subject, "Offline", "throughput", throughput, log, seconds)
     yield _serve(subject, throughput, seconds, target_ms)
 
 
 def _serve(subject: Subject, throughput: float, seconds: float, target_ms: float) -> LoadResult:
     """The highest rate of queries, which arrive at random, that keeps the target; by bisection."""
-    metric = f"rate with p99 <= {target_ms:g} ms"
     low, high = throughput * _SLOWEST, throughput
-    best, queries = None, 0
+    best: _Log | None = None
+    log: _Log = {}
     rate = low
     for _ in range(_SEARCH_STEPS):
         settings = _settings("Server", seconds)
         settings.server_target_qps = rate
         settings.server_target_latency_ns = int(target_ms * _NANOSECONDS)
         log = _run(subject, settings, at_once=False)
-        queries += int(log["result_query_count"])
         if _latencies(log)["99.00"] <= target_ms:
             low, best = rate, log
         elif best is None:  # even the lowest rate is too high
-            return LoadResult(
-                subject.name, "Server", metric, "samples/s", None, queries, seconds, _latencies(log), False
-            )
+            break
         else:
             high = rate
         rate = (low + high) / 2
-    assert best is not None
-    return LoadResult(
-        subject.name,
-        "Server",
-        metric,
-        "samples/s",
-        round(float(best["result_completed_samples_per_sec"]), 2),
-        int(best["result_query_count"]),
-        seconds,
-        _latencies(best),
-        best["result_validity"] == "VALID" and seconds >= RULES_SECONDS,
-    )
+    metric = f"rate with p99 <= {target_ms:g} ms"
+    if best is None:
+        return _judge_rate(subject, "Server", metric, None, log, seconds)
+    return _judge_rate(subject, "Server", metric, float(best["result_completed_samples_per_sec"]), best, seconds)
 
 
 def _judge_latency(
     subject: Subject, scenario: str, metric: str, percentile: str, log: _Log, seconds: float
 ) -> LoadResult:
     latencies = _latencies(log)
+    by_the_rules = bool(log["early_stopping_met"]) and seconds >= RULES_SECONDS
+    queries = int(log["result_query_count"])
     return LoadResult(
-        subject.name,
-        scenario,
-        metric,
-        "ms",
-        latencies[percentile],
-        int(log["result_query_count"]),
-        seconds,
-        latencies,
-        bool(log["early_stopping_met"]) and seconds >= RULES_SECONDS,
+        subject.name, scenario, metric, "ms", latencies[percentile], queries, seconds, latencies, by_the_rules
     )
+
+
+def _judge_rate(
+    subject: Subject, scenario: str, metric: str, rate: float | None, log: _Log, seconds: float
+) -> LoadResult:
+    latencies = {} if scenario == "Offline" else _latencies(log)
+    by_the_rules = rate is not None and log["result_validity"] == "VALID" and seconds >= RULES_SECONDS
+    value = None if rate is None else round(rate, 2)
+    queries = int(log["result_query_count"])
+    return LoadResult(subject.name, scenario, metric, "samples/s", value, queries, seconds, latencies, by_the_rules)
 
 
 def _rough_rate(subject: Subject) -> float:

@@ -16,7 +16,7 @@ from maskcheck_bench.measuring.turns import Work, counts_up_to, measure_in_turns
 from maskcheck_bench.scenarios.scaling.pictures import read_for_stream, read_pictures
 from maskcheck_bench.scenarios.scaling.workers import start_workers, stream_together
 
-_ELSEWHERE = "keeps processes on some of the CPUs, which works on Linux only"
+_ELSEWHERE = "keeps processes on some of the CPUs, which the runtime and OpenCV respect on Linux only"
 
 
 def time_processes(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) -> Outcome:

@@ -12,9 +12,6 @@ from multiprocessing.connection import Connection
 from maskcheck import MaskCheckError, MaskPipeline
 from maskcheck_bench.measuring.streams import exhaust
 
-CAN_PIN = sys.platform == "linux"
-"""Whether a process can be kept on some of the CPUs, so that the runtime and OpenCV respect it."""
-
 _WARMUP = 4  # pictures
 
 
