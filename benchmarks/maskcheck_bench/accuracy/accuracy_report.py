@@ -17,10 +17,10 @@ from maskcheck.evaluation.scoring import Score
 from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_precision_recall
 from maskcheck_bench.accuracy.compared_pipelines import RANKED_FROM
 from maskcheck_bench.accuracy.measurement import (
-    Measured,
-    Operation,
+    OperatingPoint,
+    PipelineRun,
     match,
-    operate,
+    operating_point,
     score_detector,
     score_labels,
 )
@@ -33,13 +33,13 @@ JSON, MARKDOWN = "accuracy.json", "accuracy.md"
 CURVES, TIMES, SPEEDS = "precision-recall.png", "ap-against-time.png", "map-against-speed.png"
 
 
-def describe_run(
-    measured: Sequence[Measured], pictures: Sequence[AnnotatedPicture], *, data: str, skipped: Sequence[str]
+def describe_runs(
+    runs: Sequence[PipelineRun], pictures: Sequence[AnnotatedPicture], *, data: str, skipped: Sequence[str]
 ) -> dict[str, Any]:
     """All measurements as JSON-ready values; figures without faces to measure them on are None.
 
     Args:
-        measured: Results of each pipeline on the same pictures.
+        runs: Results of each pipeline on the same pictures.
         pictures: The annotated pictures.
         data: Where the pictures come from, for people.
         skipped: Parts of the data that could not be used.
@@ -54,34 +54,34 @@ def describe_run(
             "faces": dict(sorted(faces.items())),
             "skipped": list(skipped),
         },
-        "candidates": [_describe(pipeline, pictures) for pipeline in measured],
+        "candidates": [_describe(run, pictures) for run in runs],
     }
 
 
-def _describe(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> dict[str, Any]:
+def _describe(run: PipelineRun, pictures: Sequence[AnnotatedPicture]) -> dict[str, Any]:
     annotated = {label for picture in pictures for label in picture.labels}
-    known = [label for label in measured.pipeline.labels if label in annotated]
+    known = [label for label in run.pipeline.labels if label in annotated]
     sets = [known] + ([[label for label in known if label != INCORRECT]] if INCORRECT in known else [])
-    matches, detector = match(measured, pictures), score_detector(measured, pictures)
+    matches, detector = match(run, pictures), score_detector(run, pictures)
     return {
-        "name": measured.pipeline.name,
-        "receipt": dict(measured.pipeline.receipt),
+        "name": run.pipeline.name,
+        "receipt": dict(run.pipeline.receipt),
         "detector": _scores(detector),
-        "pipeline": [_describe_labels(score_labels(measured, pictures, labels)) for labels in sets if labels],
-        "shown": _shown(operate(matches, measured.pipeline.min_score)),
-        "best": _shown(operate(matches, detector[ALL].best_min_score)),
-        "detect_ms": _times([timings.detect for timings in measured.timings]),
-        "total_ms": _times([timings.total for timings in measured.timings]),
-        "failed": [f"{result.source}: {result.error}" for result in measured.results if result.error is not None],
+        "pipeline": [_describe_labels(score_labels(run, pictures, labels)) for labels in sets if labels],
+        "shown": _shown(operating_point(matches, run.pipeline.min_score)),
+        "best": _shown(operating_point(matches, detector[ALL].best_min_score)),
+        "detect_ms": _times([timings.detect for timings in run.timings]),
+        "total_ms": _times([timings.total for timings in run.timings]),
+        "failed": [f"{result.source}: {result.error}" for result in run.results if result.error is not None],
     }
 
 
-def _shown(operation: Operation) -> dict[str, float | None]:
+def _shown(point: OperatingPoint) -> dict[str, float | None]:
     return {
-        "min_score": _figure(operation.min_score),
-        "precision": _figure(operation.precision),
-        "recall": _figure(operation.recall),
-        "label_accuracy": _figure(operation.labelled),
+        "min_score": _figure(point.min_score),
+        "precision": _figure(point.precision),
+        "recall": _figure(point.recall),
+        "label_accuracy": _figure(point.labelled),
     }
 
 

@@ -19,11 +19,11 @@ from maskcheck_bench.accuracy.compared_pipelines import ComparedPipeline
 OVERLAP = 0.5
 """Intersection over union from which a box fits a face."""
 WARM_UP = 3
-"""Runs of each pipeline on the first picture before it is measured."""
+"""Runs of each pipeline on the first picture before it is run."""
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class PipelineRun:
     """Results of a pipeline on all pictures.
 
     Attributes:
@@ -57,7 +57,7 @@ class Matches:
 
 
 @dataclass(frozen=True, eq=False)
-class Operation:
+class OperatingPoint:
     """What a user sees if only boxes from some detection score on are shown.
 
     Attributes:
@@ -74,24 +74,24 @@ class Operation:
     labelled: float
 
 
-def run_pipelines(pipelines: Sequence[ComparedPipeline], pictures: Iterable[AnnotatedPicture]) -> list[Measured]:
+def run_pipelines(pipelines: Sequence[ComparedPipeline], pictures: Iterable[AnnotatedPicture]) -> list[PipelineRun]:
     """Run every pipeline on every picture, in turns, so that noise of the machine affects all alike."""
-    all_measured = [Measured(pipeline) for pipeline in pipelines]
+    runs = [PipelineRun(pipeline) for pipeline in pipelines]
     warm = False
     for picture in pictures:
         if not warm:
             _warm_up(pipelines, picture)
             warm = True
-        for measured in all_measured:
+        for run in runs:
             try:
-                shown = measured.pipeline.show(picture.path)
-                result = measured.pipeline.rank(picture.path)
+                shown = run.pipeline.show(picture.path)
+                result = run.pipeline.rank(picture.path)
             except MaskCheckError as error:
-                measured.results.append(FrameResult((), (0, 0), source=str(picture.path), error=error))
+                run.results.append(FrameResult((), (0, 0), source=str(picture.path), error=error))
             else:
-                measured.results.append(result)
-                measured.timings.append(shown.timings)
-    return all_measured
+                run.results.append(result)
+                run.timings.append(shown.timings)
+    return runs
 
 
 def _warm_up(pipelines: Sequence[ComparedPipeline], picture: AnnotatedPicture) -> None:
@@ -101,31 +101,31 @@ def _warm_up(pipelines: Sequence[ComparedPipeline], picture: AnnotatedPicture) -
                 pipeline.show(picture.path)
 
 
-def score_detector(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> dict[str, Score]:
+def score_detector(run: PipelineRun, pictures: Sequence[AnnotatedPicture]) -> dict[str, Score]:
     """Scores of the detector alone: every face counts, whatever its label."""
     return score_rankings(
         [
             Ranking(picture.boxes, np.zeros(len(picture.boxes), np.bool_), boxes(result), detection_scores(result))
-            for picture, result in zip(pictures, measured.results, strict=True)
+            for picture, result in zip(pictures, run.results, strict=True)
         ]
     )
 
 
 def score_labels(
-    measured: Measured, pictures: Sequence[AnnotatedPicture], labels: Sequence[str]
+    run: PipelineRun, pictures: Sequence[AnnotatedPicture], labels: Sequence[str]
 ) -> dict[str, dict[str, Score]]:
     """Scores of the whole pipeline, label by label.
 
     Every detected face enters the ranking of every label, with its detection score times the label's probability.
     Annotated faces with labels that are not in `labels` are ignored: detecting them is neither right nor wrong.
     """
-    return {label: score_rankings(list(_rankings(measured, pictures, label, labels))) for label in labels}
+    return {label: score_rankings(list(_rankings(run, pictures, label, labels))) for label in labels}
 
 
 def _rankings(
-    measured: Measured, pictures: Sequence[AnnotatedPicture], label: str, labels: Sequence[str]
+    run: PipelineRun, pictures: Sequence[AnnotatedPicture], label: str, labels: Sequence[str]
 ) -> Iterator[Ranking]:
-    for picture, result in zip(pictures, measured.results, strict=True):
+    for picture, result in zip(pictures, run.results, strict=True):
         own = np.array([name == label for name in picture.labels], np.bool_)
         foreign = np.array([name not in labels for name in picture.labels], np.bool_)
         counted = own | foreign
@@ -134,10 +134,10 @@ def _rankings(
         yield Ranking(picture.boxes[counted], foreign[counted], boxes(result), scores)
 
 
-def match(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> Matches:
+def match(run: PipelineRun, pictures: Sequence[AnnotatedPicture]) -> Matches:
     """Match boxes to annotated faces as COCO does: in the order of their scores, each box takes a single face."""
     rows = []
-    for picture, result in zip(pictures, measured.results, strict=True):
+    for picture, result in zip(pictures, run.results, strict=True):
         free = np.ones(len(picture.boxes), np.bool_)
         fits = overlap(boxes(result).astype(np.float32), picture.boxes.astype(np.float32))
         for face, row in zip(result, fits, strict=True):  # highest score first
@@ -156,11 +156,11 @@ def match(measured: Measured, pictures: Sequence[AnnotatedPicture]) -> Matches:
     return Matches(sum(len(picture.boxes) for picture in pictures), table[:, 0], flags[:, 0], flags[:, 1], flags[:, 2])
 
 
-def operate(matches: Matches, min_score: float) -> Operation:
+def operating_point(matches: Matches, min_score: float) -> OperatingPoint:
     """What is shown from a detection score on."""
     shown = int((matches.scores >= min_score).sum())
     right, known = int(matches.right[:shown].sum()), int(matches.known[:shown].sum())
-    return Operation(
+    return OperatingPoint(
         min_score=min_score,
         precision=right / shown if shown else math.nan,
         recall=right / matches.faces if matches.faces else math.nan,

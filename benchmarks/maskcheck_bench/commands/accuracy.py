@@ -72,7 +72,7 @@ def accuracy(
     require_extra("bench", "faster_coco_eval", "matplotlib", "psutil")
 
     from maskcheck.evaluation.coco import read_coco
-    from maskcheck_bench.accuracy.accuracy_report import describe_run, write_report
+    from maskcheck_bench.accuracy.accuracy_report import describe_runs, write_report
     from maskcheck_bench.accuracy.compared_pipelines import build_peers, build_pipelines
     from maskcheck_bench.accuracy.measurement import run_pipelines
 
@@ -80,9 +80,9 @@ def accuracy(
     pictures = _choose(annotated.pictures, only)
     pipelines = build_pipelines(detectors, providers=providers or None, **options)
     pipelines += build_peers(peers, options["threads"] or default_thread_count())
-    measured = run_pipelines(pipelines, track(pictures, "Pictures", "picture", every=50))
+    runs = run_pipelines(pipelines, track(pictures, "Pictures", "picture", every=50))
     source = data.name + (f", those that {only.name} names" if only else "")
-    report = describe_run(measured, pictures, data=source, skipped=annotated.skipped)
+    report = describe_runs(runs, pictures, data=source, skipped=annotated.skipped)
     if output:
         write_report(report, output)
     _print(report, output)

@@ -69,7 +69,7 @@ def run(
     Each scenario runs in its own process, or in several that take turns, so that reports can be compared. A percentile
     is shown only if there are enough rounds for it. Exit status 1 if something failed.
     """
-    require_extra("bench", "jinja2", "plotly", "psutil")
+    require_extra("bench", "jinja2", "plotly", "psutil", "scipy")
 
     from maskcheck.pictures.sources import find_pictures
     from maskcheck.pipeline import MaskPipeline
