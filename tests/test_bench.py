@@ -23,7 +23,7 @@ from maskcheck_bench.scenarios.limits.roofline import Limits
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(one) for one in arguments], catch_exceptions=False)
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
 def timing(*processes: tuple[float, ...], name: str = "x", items: int = 1, group: str = "") -> Timing:
@@ -40,7 +40,7 @@ def test_the_work_is_done_for_every_round_and_only_the_measured_are_kept() -> No
     assert (measured.items, measured.warmup) == (3, 2)
 
 
-def test_no_round_begins_after_the_time_is_over() -> None:
+def test_no_round_starts_after_the_time_is_over() -> None:
     calls: list[int] = []
 
     measured = measure("count", lambda: calls.append(1), Effort(rounds=4, warmup=3, timing_seconds=0), items=1)
@@ -62,34 +62,34 @@ def test_a_percentile_is_given_only_with_enough_rounds(share: float, count: int,
     assert (percentile(np.arange(1.0, count + 1), share) is not None) == given
 
 
-def test_the_interval_of_a_percentile_holds_it_about_nineteen_times_in_twenty() -> None:
+def test_the_interval_of_a_percentile_holds_it_in_about_95_percent_of_cases() -> None:
     rng = np.random.default_rng(0)
     truth = -np.log(0.1)  # of the exponential distribution
     intervals = [percentile(np.sort(rng.exponential(size=200)), 0.9) for _ in range(500)]
 
     held = np.mean([interval["low"] <= truth <= interval["high"] for interval in intervals if interval])
 
-    assert 0.93 < held < 0.99  # ranks are whole, so that it is rather too wide than too narrow
+    assert 0.93 < held < 0.99  # ranks are whole numbers, so the interval is a little too wide
 
 
-def test_processes_that_differ_much_are_said_to_have_been_disturbed() -> None:
+def test_processes_that_differ_much_get_a_note() -> None:
     (note,) = timing((1.0, 1.0), (1.5, 1.5)).to_dict()["notes"]
 
     assert "1.50 times" in note
     assert timing((1.0, 1.0), (1.05, 1.05)).to_dict()["notes"] == []
 
 
-def test_work_that_is_shorter_than_the_clocks_tick_is_said() -> None:
+def test_work_that_is_shorter_than_the_clocks_tick_gets_a_note() -> None:
     (note,) = timing((1e-7, 1e-7)).to_dict()["notes"]
 
     assert "too coarse" in note
 
 
-def test_timings_of_one_thing_are_joined_in_the_order_of_the_things() -> None:
+def test_timings_of_the_same_work_are_joined_in_order() -> None:
     other = timing((4.0,), name="a", group="other")
     joined = join([timing((1.0,), name="a"), timing((2.0,), name="b"), other, timing((3.0,), name="a")])
 
-    assert [(one.name, one.processes) for one in joined] == [
+    assert [(merged.name, merged.processes) for merged in joined] == [
         ("a", ((1.0,), (3.0,))),
         ("b", ((2.0,),)),
         ("a", ((4.0,),)),
@@ -107,7 +107,7 @@ def test_run_reports_machine_receipt_and_timings(toy_model: Path, portrait: Path
     assert content["machine"]["usable_cpus"] >= 1
     assert content["receipt"]["providers"] == ["CPUExecutionProvider"]
     assert content["facts"]["pipeline"] == {"pictures": 1, "faces": 1}
-    assert [(one["group"], one["name"]) for one in content["timings"]] == [
+    assert [(values["group"], values["name"]) for values in content["timings"]] == [
         ("pipeline", "stream"),
         ("pipeline", "one by one"),
         ("stages", "decode"),
@@ -116,7 +116,7 @@ def test_run_reports_machine_receipt_and_timings(toy_model: Path, portrait: Path
         ("stages", "classify"),
         ("stages", "post (result to JSON)"),
     ]
-    assert all([len(process) for process in one["processes_ms"]] == [2, 2] for one in content["timings"])
+    assert all([len(process) for process in values["processes_ms"]] == [2, 2] for values in content["timings"])
     assert "one by one" in result.stdout
 
 
@@ -155,7 +155,7 @@ def test_a_process_that_fails_says_why_and_the_others_go_on_in_turns(toy_model: 
 
     outcomes = [outcome for _, outcome in run_in_turns([bad, good] * 2)]
 
-    assert [type(one) for one in outcomes] == [ProcessFailed, Outcome] * 2
+    assert [type(outcome) for outcome in outcomes] == [ProcessFailed, Outcome] * 2
     assert "no detector 'nobody'" in str(outcomes[0])
 
 
@@ -190,10 +190,10 @@ def test_a_report_that_is_slower_beyond_the_noise_is_a_failure(write_report: Cal
     back = invoke("compare", slower, before)
 
     assert result.exit_code == 1
-    (found,) = json.loads(result.stdout)
-    assert found["ratio"] == pytest.approx(1.2, abs=0.001)
-    assert found["low"] < 1.2 < found["high"]
-    assert found["slower"]
+    (comparison,) = json.loads(result.stdout)
+    assert comparison["ratio"] == pytest.approx(1.2, abs=0.001)
+    assert comparison["low"] < 1.2 < comparison["high"]
+    assert comparison["slower"]
     assert back.exit_code == 0
     assert "faster" in back.stdout
 
@@ -202,7 +202,7 @@ def test_a_report_that_is_slower_beyond_the_noise_is_a_failure(write_report: Cal
     ("medians", "options"),
     [
         ((10.0, 12.0, 14.0), ()),  # slower, but the processes differ as much
-        ((10.3, 10.31, 10.29), ("--tolerance", 0.05)),  # surely slower, but not by much
+        ((10.3, 10.31, 10.29), ("--tolerance", 0.05)),  # slower beyond the noise, but not by much
         ((10.0, 10.1, 9.9), ()),
     ],
 )
@@ -295,7 +295,7 @@ def test_a_report_is_written_for_programs_and_for_people(report: Report, tmp_pat
     assert not re.search(r"<(script|link)[^>]+(src|href)=|<img[^>]+src=.(?!data:)", page)
 
 
-def test_what_is_skipped_or_failed_is_told_and_the_rest_kept(toy_model: Path) -> None:
+def test_skipped_and_failed_scenarios_are_reported_and_the_rest_kept(toy_model: Path) -> None:
     job = Job("one", {}, (), Effort())
     pipeline = MaskPipeline(model=toy_model)
     outcomes: list[tuple[Job, Outcome | ProcessFailed]] = [
@@ -307,7 +307,7 @@ def test_what_is_skipped_or_failed_is_told_and_the_rest_kept(toy_model: Path) ->
 
     made = make_report(pipeline, Effort(), outcomes)
 
-    assert [one.processes for one in made.timings] == [((1.0,), (2.0,))]
+    assert [merged.processes for merged in made.timings] == [((1.0,), (2.0,))]
     assert made.facts == {"one": {"faces": 3}}
     assert made.skipped == {"two": "pip install it"}
     assert made.failed == ("a.jpg", "three: crashed")

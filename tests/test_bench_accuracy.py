@@ -20,7 +20,7 @@ from maskcheck_bench.commands import main
 
 
 class Squares:
-    """Finds squares; a dark one is less sure. With a limit, none that is smaller."""
+    """Finds squares; dark squares have lower scores. With a limit, it leaves out smaller squares."""
 
     def __init__(self, smallest: int) -> None:
         self.smallest = smallest
@@ -50,7 +50,7 @@ def squares(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two pictures: a bright and a dark face each, one of them small; and a square that is none."""
+    """Two pictures: a bright and a dark face, with a small face among them; and a square that is not a face."""
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     squares = {"a.png": [(10, 10, 50, 255), (80, 10, 10, 90)], "b.png": [(20, 20, 40, 200), (90, 60, 30, 150)]}
@@ -89,20 +89,20 @@ def test_detector_and_pipeline_are_scored_and_reported(run: Callable[..., Result
     report = json.loads((tmp_path / "out" / "accuracy.json").read_text())
     assert report["schema"] == "maskcheck-accuracy/2"
     assert report["data"]["faces"] == {"bright": 2, "dark": 1}
-    (one,) = report["candidates"]
+    (candidate,) = report["candidates"]
     # By score: 255 and 200 are faces, 150 is none, 90 is a face: precision 1 up to a recall of 2/3, then 3/4.
-    assert one["detector"]["all"]["ap50"] == pytest.approx((67 + 34 * 3 / 4) / 101, abs=1e-5)
-    assert one["detector"]["all"]["recall"] == 1
-    assert one["detector"]["8 to 12 px"]["faces"] == 1
-    (labels,) = one["pipeline"]
+    assert candidate["detector"]["all"]["ap50"] == pytest.approx((67 + 34 * 3 / 4) / 101, abs=1e-5)
+    assert candidate["detector"]["all"]["recall"] == 1
+    assert candidate["detector"]["8 to 12 px"]["faces"] == 1
+    (labels,) = candidate["pipeline"]
     assert labels["labels"]["bright"]["all"]["ap50"] == 1
     assert labels["map50"]["all"] == pytest.approx(
         (labels["labels"]["bright"]["all"]["ap50"] + labels["labels"]["dark"]["all"]["ap50"]) / 2, abs=1e-5
     )
-    assert one["shown"] == {"min_score": 0.5, "precision": 0.66667, "recall": 0.66667, "label_accuracy": 1}
-    assert one["best"]["min_score"] == pytest.approx(90 / 255, abs=1e-5)  # F1 is 0.86 there, and 0.80 from 200 on
-    assert (one["best"]["precision"], one["best"]["recall"]) == (0.75, 1)
-    assert one["total_ms"]["median"] > one["detect_ms"]["median"] > 0
+    assert candidate["shown"] == {"min_score": 0.5, "precision": 0.66667, "recall": 0.66667, "label_accuracy": 1}
+    assert candidate["best"]["min_score"] == pytest.approx(90 / 255, abs=1e-5)  # F1 is 0.86 there, and 0.80 from 200 on
+    assert (candidate["best"]["precision"], candidate["best"]["recall"]) == (0.75, 1)
+    assert candidate["total_ms"]["median"] > candidate["detect_ms"]["median"] > 0
 
 
 def test_the_report_shows_its_plots_and_every_candidate(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ def test_the_classifiers_precision_is_an_option_of_a_candidate(
     result = run(data, "--detector", "squares smallest=1 precision=stored", "--output", tmp_path / "out")
     wrong = run(data, "--detector", "squares precision=half")
 
-    (one,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    (candidate,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
     assert result.exit_code == 0
-    assert (one["name"], one["receipt"]["chosen_by"]) == ("squares smallest=1 precision=stored", "asked")
-    assert one["receipt"]["detector_options"] == {"smallest": 1}
+    assert (candidate["name"], candidate["receipt"]["chosen_by"]) == ("squares smallest=1 precision=stored", "asked")
+    assert candidate["receipt"]["detector_options"] == {"smallest": 1}
     assert wrong.exit_code == 2
     assert "expected one of auto, stored" in wrong.stderr
 
@@ -173,10 +173,10 @@ def test_a_picture_on_which_the_detector_fails_is_reported_and_the_others_go_on(
     result = run(data, "--detector", "squares", "--output", tmp_path / "out")
 
     assert result.exit_code == 1
-    (one,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
-    assert len(one["failed"]) == 1
-    assert "too bright" in one["failed"][0]
-    assert one["detector"]["all"]["recall"] == pytest.approx(1 / 3, abs=1e-5)
+    (candidate,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    assert len(candidate["failed"]) == 1
+    assert "too bright" in candidate["failed"][0]
+    assert candidate["detector"]["all"]["recall"] == pytest.approx(1 / 3, abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -176,11 +176,11 @@ def test_weights_are_read_once_for_all_faces_of_a_run() -> None:
 
 
 def test_the_share_is_of_the_roof_over_the_run() -> None:
-    one = timing("batch 1", 1, 0.04)  # 2e6 operations in 0.04 ms: 50e9 a second; memory allows 100e9
+    single = timing("batch 1", 1, 0.04)  # 2e6 operations in 0.04 ms: 50e9 a second; memory allows 100e9
     many = timing("batch 9", 9, 0.1, 0.18, 0.9)  # 100e9 in the median; memory allows 180e9
 
-    assert LIMITS_OF_TESTS.attained(one) == pytest.approx(50)
-    assert LIMITS_OF_TESTS.share(one) == pytest.approx(0.5)
+    assert LIMITS_OF_TESTS.attained(single) == pytest.approx(50)
+    assert LIMITS_OF_TESTS.share(single) == pytest.approx(0.5)
     assert LIMITS_OF_TESTS.share(many) == pytest.approx(100 / 180)
 
 
@@ -192,7 +192,9 @@ def test_a_float_model_is_held_against_the_float_peak() -> None:
 
 @pytest.mark.parametrize("faces", [(1, 8, 32), ()])
 def test_the_roofline_is_drawn(faces: tuple[int, ...], tmp_path: Path) -> None:
-    plot_roofline(LIMITS_OF_TESTS, [timing(f"batch {one}", one, 0.1 * one) for one in faces], tmp_path / "roof.png")
+    plot_roofline(
+        LIMITS_OF_TESTS, [timing(f"batch {count}", count, 0.1 * count) for count in faces], tmp_path / "roof.png"
+    )
 
     drawn = cv2.imread(str(tmp_path / "roof.png"))
     assert drawn is not None
@@ -208,7 +210,7 @@ def test_the_scenario_measures_peaks_and_counts_the_model(toy_model: Path) -> No
     assert limits.multiply_adds == 2  # of the toy's product of brightness and two weights
     assert limits.threads == 1
     assert min(limits.peak_float32_gflops, limits.peak_int8_gops, limits.bandwidth_gb_s) > 0
-    assert {one.group for one in outcome.timings} == {"limits"}
+    assert {measured.group for measured in outcome.timings} == {"limits"}
 
 
 def test_limits_are_skipped_where_they_cannot_be_measured(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

