@@ -16,8 +16,8 @@ from maskcheck_bench.measuring.child_process import ProcessFailed
 from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.outcome import LoadResult, Outcome
 from maskcheck_bench.measuring.timing import Timing, join, measure, percentile
-from maskcheck_bench.reporting import folder as rendering
 from maskcheck_bench.reporting.run_report import Report, make_report, read_report
+from maskcheck_bench.reporting.run_report_files import write_report as write_report_files
 from maskcheck_bench.running.scenario_process import Job, run_in_turns
 from maskcheck_bench.scenarios.limits.roofline import Limits
 
@@ -276,7 +276,7 @@ def report() -> Report:
 
 
 def test_a_report_is_written_for_programs_and_for_people(report: Report, tmp_path: Path) -> None:
-    rendering.write_report(report, tmp_path / "new")
+    write_report_files(report, tmp_path / "new")
 
     text = (tmp_path / "new" / "report.md").read_text()
     page = (tmp_path / "new" / "report.html").read_text()

@@ -20,7 +20,7 @@ WHEEL = (
     "maskcheck_export/recipes/space.toml",
     "maskcheck_bench/__init__.py",
     "maskcheck_bench/py.typed",
-    "maskcheck_bench/reporting/page.html.j2",
+    "maskcheck_bench/reporting/templates/report.html.j2",
 )
 SDIST = (
     "pyproject.toml",

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from maskcheck.evaluation.coco import AnnotatedPicture
-from maskcheck.evaluation.face_sizes import ALL, LARGE
+from maskcheck.evaluation.face_sizes import ALL, LARGE, SIZES
 from maskcheck.evaluation.scoring import Score
 from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_precision_recall
 from maskcheck_bench.accuracy.compared_pipelines import RANKED_FROM
@@ -25,7 +25,7 @@ from maskcheck_bench.accuracy.measurement import (
     score_labels,
 )
 from maskcheck_bench.measuring.machine import describe_machine
-from maskcheck_bench.reporting.markdown import table
+from maskcheck_bench.reporting.rendering import render
 
 SCHEMA = "maskcheck-accuracy/2"
 INCORRECT = "mask_worn_incorrectly"
@@ -125,108 +125,16 @@ def write_report(report: dict[str, Any], folder: Path) -> None:
     plot_precision_recall(report, folder / CURVES)
     plot_against_time(report, folder / TIMES)
     plot_against_speed(report, folder / SPEEDS)
-    (folder / MARKDOWN).write_text("\n".join(_markdown(report)) + "\n", encoding="utf-8")
-
-
-def _markdown(report: dict[str, Any]) -> list[str]:
-    data, machine = report["data"], report["machine"]
-    faces = ", ".join(f"{count} {label}" for label, count in data["faces"].items())
-    first = report["candidates"][0]
-    fastest = min((candidate["detect_ms"]["median"] or math.inf) for candidate in report["candidates"])
-    lines = [
-        "# Accuracy",
-        "",
-        f"{data['pictures']} pictures of {data['source']}, {sum(data['faces'].values())} faces ({faces}).",
-        "A box fits a face if they overlap by half (intersection over union). Average precision (AP50) follows COCO's",
-        f"rules; the size of a face is its shorter side. Classifier {first['receipt']['model']}; {machine['cpu']},",
-        f"{machine['usable_cpus']} CPUs, detectors in turns on each picture. Faces are ranked from a detection score",
-        f"of {RANKED_FROM:g} on.",
-        "",
-        "## Detectors",
-        "",
-        *table(
-            ["detector", "AP50", f"AP50 {LARGE}", "recall", f"recall {LARGE}", "ms a picture", "x fastest"],
-            [
-                [
-                    candidate["name"],
-                    _text(candidate["detector"][ALL]["ap50"]),
-                    _text(candidate["detector"][LARGE]["ap50"]),
-                    _text(candidate["detector"][ALL]["recall"]),
-                    _text(candidate["detector"][LARGE]["recall"]),
-                    *_detector_times(candidate["detect_ms"]["median"], fastest),
-                ]
-                for candidate in report["candidates"]
-            ],
-        ),
-        "",
-        f"![Precision against recall of each detector]({CURVES})",
-        "",
-        f"![AP50 of each detector against its time]({TIMES})",
-        "",
-        "Recall by size of face:",
-        "",
-        *_recalls(report),
-        "",
-        "## Whole pipeline",
-        "",
-        "Each detected face is ranked under each label by its detection score times the label's probability. Pictures",
-        "per second: from file to result, one after the other, with the detector's own minimum score.",
-        "",
-        *_pipelines(report),
-        "",
-        f"![mAP50 of each pipeline against its speed]({SPEEDS})",
-        "",
-        "## As shown to a user",
-        "",
-        "With each detector's own minimum score, and with the best one, at which the harmonic mean of precision and",
-        "recall (F1) is highest.",
-        "",
-        *table(
-            ["detector", "minimum score", "precision", "recall", "labels right", "best score", "precision", "recall"],
-            [
-                [candidate["name"]]
-                + [_text(candidate["shown"][name]) for name in ("min_score", "precision", "recall", "label_accuracy")]
-                + [_text(candidate["best"][name]) for name in ("min_score", "precision", "recall")]
-                for candidate in report["candidates"]
-            ],
-        ),
-    ]
-    failed = [f"{candidate['name']}: {line}" for candidate in report["candidates"] for line in candidate["failed"]]
-    for title, notes in (("Failed", failed), ("Skipped", data["skipped"])):
-        lines += ["", f"## {title}", "", *(f"- {note}" for note in notes)] if notes else []
-    return lines
-
-
-def _detector_times(median: float | None, fastest: float) -> tuple[str, str]:
-    return ("-", "-") if median is None else (f"{median:.1f}", f"{median / fastest:.2f}")
-
-
-def _recalls(report: dict[str, Any]) -> list[str]:
-    sizes = [size for size in report["candidates"][0]["detector"] if size != ALL]
-    faces = {size: report["candidates"][0]["detector"][size]["faces"] for size in sizes}
-    return table(
-        ["detector", *(f"{size} ({faces[size]})" for size in sizes)],
-        [
-            [candidate["name"], *(_text(candidate["detector"][size]["recall"]) for size in sizes)]
-            for candidate in report["candidates"]
-        ],
+    candidates = report["candidates"]
+    text = render(
+        "accuracy.md.j2",
+        **report,
+        all=ALL,
+        large=LARGE,
+        sizes=[size for size in SIZES if size != ALL],
+        ranked_from=RANKED_FROM,
+        fastest=min(candidate["detect_ms"]["median"] or math.inf for candidate in candidates),
+        failed=[f"{candidate['name']}: {failure}" for candidate in candidates for failure in candidate["failed"]],
+        plots={"curves": CURVES, "times": TIMES, "speeds": SPEEDS},
     )
-
-
-def _pipelines(report: dict[str, Any]) -> list[str]:
-    rows = [
-        [
-            candidate["name"],
-            ", ".join(f"{label} {_text(scores[ALL]['ap50'])}" for label, scores in figures["labels"].items()),
-            _text(figures["map50"][ALL]),
-            _text(figures["map50"][LARGE]),
-            "-" if candidate["total_ms"]["mean"] is None else f"{1000 / candidate['total_ms']['mean']:.1f}",
-        ]
-        for candidate in report["candidates"]
-        for figures in candidate["pipeline"]
-    ]
-    return table(["detector", "AP50 of each label", "mAP50", f"mAP50 {LARGE}", "pictures/s"], rows)
-
-
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    (folder / MARKDOWN).write_text(text, encoding="utf-8")

@@ -69,7 +69,7 @@ def accuracy(
 
     DATA is a folder in COCO form: annotations.json, and the pictures in images/. Exit status 1 if a picture failed.
     """
-    require_extra("bench", "faster_coco_eval", "matplotlib", "psutil")
+    require_extra("bench", "faster_coco_eval", "jinja2", "matplotlib", "psutil")
 
     from maskcheck.evaluation.coco import read_coco
     from maskcheck_bench.accuracy.accuracy_report import describe_runs, write_report

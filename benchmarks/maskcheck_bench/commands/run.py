@@ -73,8 +73,8 @@ def run(
 
     from maskcheck.pictures.sources import find_pictures
     from maskcheck.pipeline import MaskPipeline
-    from maskcheck_bench.reporting.folder import write_report
     from maskcheck_bench.reporting.run_report import make_report
+    from maskcheck_bench.reporting.run_report_files import write_report
     from maskcheck_bench.running.scenario_process import run_in_turns
     from maskcheck_bench.running.suites import SUITES
     from maskcheck_bench.scenarios.catalogue import SCENARIOS
