@@ -17,9 +17,9 @@ from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.outcome import LoadResult, Outcome
 from maskcheck_bench.measuring.timing import Timing, join, measure, percentile
 from maskcheck_bench.reporting.run_report import Report, make_report, read_report
-from maskcheck_bench.reporting.run_report_files import write_report as write_report_files
+from maskcheck_bench.reporting.run_report_files import write_run_report
 from maskcheck_bench.running.scenario_process import Job, run_in_turns
-from maskcheck_bench.scenarios.limits.roofline import Limits
+from maskcheck_bench.scenarios.limits.roofline import MachineLimits
 
 
 def invoke(*arguments: object) -> Result:
@@ -252,7 +252,7 @@ def report() -> Report:
     """A report with something in each of its parts."""
     peers = [timing((4.0, 4.0), (5.0, 5.0), name="maskcheck", items=2, group="peers, batch 2")]
     peers.append(timing((8.0, 8.0), (10.0, 10.0), name="<other>", items=2, group="peers, batch 2"))
-    limits = Limits(1_000_000, 10_000, 5_000, "int8", 2, 100.0, 400.0, 10.0)
+    limits = MachineLimits(1_000_000, 10_000, 5_000, "int8", 2, 100.0, 400.0, 10.0)
     alone = timing((0.02,), (0.02,), name="batch 1", group="classifier")  # 2 * 10^6 operations in 20 us: 100 * 10^9/s
     curve = [Timing("", 1, 0, ((6.0 / threads,),), "threads", threads) for threads in (1.0, 2.0)]
     return Report(
@@ -276,7 +276,7 @@ def report() -> Report:
 
 
 def test_a_report_is_written_for_programs_and_for_people(report: Report, tmp_path: Path) -> None:
-    write_report_files(report, tmp_path / "new")
+    write_run_report(report, tmp_path / "new")
 
     text = (tmp_path / "new" / "report.md").read_text()
     page = (tmp_path / "new" / "report.html").read_text()

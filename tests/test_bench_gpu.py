@@ -15,7 +15,7 @@ from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.providers import CPU, CUDA
 from maskcheck.runtime.session import OnnxSession
 from maskcheck_bench.commands import main
-from maskcheck_bench.gpu import measurement, runs
+from maskcheck_bench.gpu import gpu_measurement, network_runs
 from maskcheck_bench.measuring.outcome import describe_missing
 
 
@@ -37,11 +37,11 @@ def test_it_measures_every_way_and_writes_a_report(
     def without_torch(packages: dict[str, str]) -> str:
         return describe_missing({f"no_such_{module}": package for module, package in packages.items()})
 
-    monkeypatch.setattr(measurement, "OnnxSession", on_the_cpu)
-    monkeypatch.setattr(runs, "OnnxSession", on_the_cpu)
-    monkeypatch.setattr(runs, "describe_missing", without_torch)
-    monkeypatch.setattr(measurement, "BATCH_SIZES", (1, 4))
-    monkeypatch.setattr(measurement, "_SIDE", 16)
+    monkeypatch.setattr(gpu_measurement, "OnnxSession", on_the_cpu)
+    monkeypatch.setattr(network_runs, "OnnxSession", on_the_cpu)
+    monkeypatch.setattr(network_runs, "describe_missing", without_torch)
+    monkeypatch.setattr(gpu_measurement, "BATCH_SIZES", (1, 4))
+    monkeypatch.setattr(gpu_measurement, "_SIDE", 16)
     path = tmp_path / "gpu.json"
 
     result = CliRunner().invoke(

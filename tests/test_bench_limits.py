@@ -16,15 +16,15 @@ from onnx import TensorProto, helper
 from maskcheck import MaskClassifier, MaskPipeline
 from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.timing import Timing
-from maskcheck_bench.scenarios.limits.graph import GraphCost, graph_cost
+from maskcheck_bench.scenarios.limits.graph_cost import GraphCost, graph_cost
 from maskcheck_bench.scenarios.limits.peaks import BANDWIDTH, FLOAT32, INT8, SIDE, STREAM_BYTES, find_limits
 from maskcheck_bench.scenarios.limits.products import product_operations
-from maskcheck_bench.scenarios.limits.roofline import Limits
+from maskcheck_bench.scenarios.limits.roofline import MachineLimits
 from maskcheck_bench.scenarios.limits.roofline_plot import plot_roofline
 from maskcheck_bench.scenarios.limits.scenario import measure_limits
 
 FLOAT, UINT8, INT8_, INT32 = TensorProto.FLOAT, TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32
-LIMITS_OF_TESTS = Limits(
+LIMITS_OF_TESTS = MachineLimits(
     multiply_adds=1_000_000,
     weights_bytes=100_000,
     activations_bytes=100_000,
@@ -159,7 +159,7 @@ def test_limits_follow_from_the_best_round_and_the_faster_form_of_int8() -> None
     assert limits.peak_int8_gops == pytest.approx(product_operations(SIDE) / 0.02 / 1e9, rel=1e-3)
     assert limits.bandwidth_gb_s == pytest.approx(STREAM_BYTES / 0.02 / 1e9, rel=1e-3)
     assert (limits.multiply_adds, limits.weights_bytes, limits.activations_bytes, limits.threads) == (5, 6, 7, 3)
-    assert Limits.from_facts(limits.to_facts()) == limits
+    assert MachineLimits.from_facts(limits.to_facts()) == limits
 
 
 def test_the_roof_is_the_memory_until_the_arithmetic_is() -> None:
@@ -185,7 +185,7 @@ def test_the_share_is_of_the_roof_over_the_run() -> None:
 
 
 def test_a_float_model_is_held_against_the_float_peak() -> None:
-    limits = Limits.from_facts(LIMITS_OF_TESTS.to_facts() | {"precision": "float32"})
+    limits = MachineLimits.from_facts(LIMITS_OF_TESTS.to_facts() | {"precision": "float32"})
 
     assert limits.share(timing("batch 1", 1, 0.08)) == pytest.approx(0.5)
 
@@ -206,7 +206,7 @@ def test_the_scenario_measures_peaks_and_counts_the_model(toy_model: Path) -> No
 
     outcome = measure_limits(pipeline, (), Effort(rounds=1, warmup=0))
 
-    limits = Limits.from_facts(outcome.facts)
+    limits = MachineLimits.from_facts(outcome.facts)
     assert limits.multiply_adds == 2  # of the toy's product of brightness and two weights
     assert limits.threads == 1
     assert min(limits.peak_float32_gflops, limits.peak_int8_gops, limits.bandwidth_gb_s) > 0

@@ -20,7 +20,7 @@ _MARKERS = "osD^vPX*"  # of presets
 _MARKER_WITHOUT_PRESET = "h"
 
 
-def plot_precision_recall(report: dict[str, Any], path: Path) -> None:
+def plot_detector_curves(report: dict[str, Any], path: Path) -> None:
     """Precision against recall of every detector, all faces."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()

@@ -14,9 +14,9 @@ import numpy as np
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck.evaluation.face_sizes import ALL, LARGE, SIZES
 from maskcheck.evaluation.scoring import Score
-from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_precision_recall
+from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_detector_curves
 from maskcheck_bench.accuracy.compared_pipelines import RANKED_FROM
-from maskcheck_bench.accuracy.measurement import (
+from maskcheck_bench.accuracy.pipeline_runs import (
     OperatingPoint,
     PipelineRun,
     match,
@@ -118,11 +118,11 @@ def _figure(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 5)
 
 
-def write_report(report: dict[str, Any], folder: Path) -> None:
+def write_accuracy_report(report: dict[str, Any], folder: Path) -> None:
     """Write ``accuracy.json``, ``accuracy.md`` and the plots that it shows into a folder, made if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    plot_precision_recall(report, folder / CURVES)
+    plot_detector_curves(report, folder / CURVES)
     plot_against_time(report, folder / TIMES)
     plot_against_speed(report, folder / SPEEDS)
     candidates = report["candidates"]

@@ -72,9 +72,9 @@ def accuracy(
     require_extra("bench", "faster_coco_eval", "jinja2", "matplotlib", "psutil")
 
     from maskcheck.evaluation.coco import read_coco
-    from maskcheck_bench.accuracy.accuracy_report import describe_runs, write_report
+    from maskcheck_bench.accuracy.accuracy_report import describe_runs, write_accuracy_report
     from maskcheck_bench.accuracy.compared_pipelines import build_peers, build_pipelines
-    from maskcheck_bench.accuracy.measurement import run_pipelines
+    from maskcheck_bench.accuracy.pipeline_runs import run_pipelines
 
     annotated = read_coco(data)
     pictures = _choose(annotated.pictures, only)
@@ -84,7 +84,7 @@ def accuracy(
     source = data.name + (f", those that {only.name} names" if only else "")
     report = describe_runs(runs, pictures, data=source, skipped=annotated.skipped)
     if output:
-        write_report(report, output)
+        write_accuracy_report(report, output)
     _print(report, output)
     ctx.exit(SOMETHING_FAILED if any(candidate["failed"] for candidate in report["candidates"]) else SUCCESS)
 

@@ -38,8 +38,7 @@ def compare(ctx: click.Context, /, before: Path, after: Path, tolerance: float, 
     """
     require_extra("bench", "psutil", "scipy")
 
-    from maskcheck_bench.reporting.run_comparison import check_comparable
-    from maskcheck_bench.reporting.run_comparison import compare as compare_reports
+    from maskcheck_bench.reporting.run_comparison import check_comparable, compare_reports
     from maskcheck_bench.reporting.run_report import read_report
 
     first, second = read_report(before), read_report(after)

@@ -27,7 +27,7 @@ def gpu(output: Path | None, float32: str | None, float16: str | None, rounds: i
     """
     require_extra("gpu,bench", "onnx", "psutil")
 
-    from maskcheck_bench.gpu.measurement import measure_gpu
+    from maskcheck_bench.gpu.gpu_measurement import measure_gpu
 
     report = measure_gpu(float32, float16, rounds)
     if output:

@@ -74,7 +74,7 @@ def run(
     from maskcheck.pictures.sources import find_pictures
     from maskcheck.pipeline import MaskPipeline
     from maskcheck_bench.reporting.run_report import make_report
-    from maskcheck_bench.reporting.run_report_files import write_report
+    from maskcheck_bench.reporting.run_report_files import write_run_report
     from maskcheck_bench.running.scenario_process import run_in_turns
     from maskcheck_bench.running.suites import SUITES
     from maskcheck_bench.scenarios.catalogue import SCENARIOS
@@ -108,7 +108,7 @@ def run(
     outcomes = run_in_turns(track(suite.plan(options, files), "Processes", "process", every=10))
     report = make_report(pipeline, suite.effort, outcomes, missing)
     if output:
-        write_report(report, output)
+        write_run_report(report, output)
     _print(report, output)
     ctx.exit(SOMETHING_FAILED if report.failed else SUCCESS)
 

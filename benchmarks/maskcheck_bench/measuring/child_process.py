@@ -1,4 +1,4 @@
-"""Child processes."""
+"""Runs child processes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A report for people: Markdown, and a page with charts."""
+"""Reports: how they are made, read, compared and written."""

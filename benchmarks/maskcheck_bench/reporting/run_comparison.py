@@ -70,7 +70,7 @@ def check_comparable(before: Report, after: Report) -> None:
         )
 
 
-def compare(before: Report, after: Report, *, tolerance: float) -> list[TimingComparison]:
+def compare_reports(before: Report, after: Report, *, tolerance: float) -> list[TimingComparison]:
     """Compare the timings that both reports have.
 
     Welch's t-test on the logarithms of the processes' medians. All rounds of a process share its layout of memory and

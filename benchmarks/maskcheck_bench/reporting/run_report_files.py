@@ -20,7 +20,7 @@ JSON, MARKDOWN, HTML, ROOFLINE = "report.json", "report.md", "report.html", "roo
 _CHART = {"displayModeBar": False, "responsive": True}
 
 
-def write_report(report: Report, folder: Path) -> None:
+def write_run_report(report: Report, folder: Path) -> None:
     """Write ``report.json``, ``report.md`` and ``report.html`` into a folder, made if missing.
 
     If the report has the machine's limits, the picture of the roofline is written, too, and shown in the page. The page

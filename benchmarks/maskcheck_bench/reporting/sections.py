@@ -11,7 +11,7 @@ from maskcheck_bench.measuring.outcome import LoadResult
 from maskcheck_bench.measuring.timing import Timing
 from maskcheck_bench.reporting.run_report import Report
 from maskcheck_bench.scenarios.catalogue import LIMITS, PEERS, WHOLE_TASKS
-from maskcheck_bench.scenarios.limits.roofline import Limits
+from maskcheck_bench.scenarios.limits.roofline import MachineLimits
 from maskcheck_bench.scenarios.pipeline_times import CLASSIFIER
 
 BASELINE = "maskcheck"
@@ -64,12 +64,12 @@ def describe_sections(report: Report) -> Iterator[Section]:
         yield Section("Failed", ("what",), tuple((failure,) for failure in report.failed))
 
 
-def limits_of(report: Report) -> Limits | None:
+def limits_of(report: Report) -> MachineLimits | None:
     """The machine's limits, if they were measured."""
-    return Limits.from_facts(report.facts[LIMITS]) if LIMITS in report.facts else None
+    return MachineLimits.from_facts(report.facts[LIMITS]) if LIMITS in report.facts else None
 
 
-def _describe_group(group: str, timings: Sequence[Timing], limits: Limits | None) -> Section:
+def _describe_group(group: str, timings: Sequence[Timing], limits: MachineLimits | None) -> Section:
     head = [
         "what",
         "items",

@@ -1,4 +1,4 @@
-"""Each scenario in its own process, so that threads, caches and crashes of one do not affect the figures of another.
+"""Each scenario in its own process, so that scenarios do not share threads, caches or crashes.
 
 ``python -m maskcheck_bench.running.scenario_process FOLDER`` is such a process: it reads a job from the folder, and
 writes its outcome there.

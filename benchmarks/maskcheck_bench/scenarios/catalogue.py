@@ -13,10 +13,10 @@ from maskcheck_bench.scenarios.pipeline_times import time_classifier, time_pipel
 from maskcheck_bench.scenarios.scaling.cold_start import time_cold_start
 from maskcheck_bench.scenarios.scaling.concurrency import time_callers, time_threads
 from maskcheck_bench.scenarios.scaling.cpus import compare_cpus, time_processes
-from maskcheck_bench.scenarios.scaling.detector import compare_with_detector
 from maskcheck_bench.scenarios.scaling.faces import compare_with_session, time_batches, time_faces
 from maskcheck_bench.scenarios.scaling.memory import measure_memory
 from maskcheck_bench.scenarios.scaling.sizes import time_sizes
+from maskcheck_bench.scenarios.scaling.stream_and_detector import compare_with_detector
 from maskcheck_bench.scenarios.under_load import put_classifier_under_load, put_pipeline_under_load
 
 LIMITS = "limits"
@@ -40,7 +40,7 @@ _PEERS: dict[str, tuple[LoadPeer, dict[str, str]]] = {
     "openvino int8": (onnx_peers.load_openvino_int8, _OPENVINO),
 }
 _PROGRAMS: dict[str, tuple[LoadProgram, dict[str, str]]] = {
-    "whole task": (whole_task.load_maskcheck, {}),
+    "whole task": (whole_task.load_pipeline, {}),
     "recipe, keras": (whole_task.load_recipe_keras, _TENSORFLOW),
     "recipe, opencv dnn": (whole_task.load_recipe_opencv, _TENSORFLOW),
     "seed, keras": (whole_task.load_seed, _KERAS),

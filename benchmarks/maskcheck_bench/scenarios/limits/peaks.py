@@ -13,9 +13,9 @@ from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.providers import CPU
 from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.timing import Timing, measure
-from maskcheck_bench.scenarios.limits.graph import GraphCost
+from maskcheck_bench.scenarios.limits.graph_cost import GraphCost
 from maskcheck_bench.scenarios.limits.products import make_product, product_operations
-from maskcheck_bench.scenarios.limits.roofline import Limits
+from maskcheck_bench.scenarios.limits.roofline import MachineLimits
 
 GROUP = "limits"
 SIDE = 2048
@@ -44,11 +44,11 @@ def measure_peaks(threads: int, effort: Effort) -> tuple[Timing, ...]:
     return (*timings, _time_memory(threads, effort))
 
 
-def find_limits(timings: Sequence[Timing], cost: GraphCost, *, precision: str, threads: int) -> Limits:
+def find_limits(timings: Sequence[Timing], cost: GraphCost, *, precision: str, threads: int) -> MachineLimits:
     """The limits that follow from the best round of each timing of :func:`measure_peaks`."""
     best = {timing.name: min(map(min, timing.processes)) * 1e6 for timing in timings}  # nanoseconds
     operations = product_operations(SIDE)
-    return Limits(
+    return MachineLimits(
         multiply_adds=cost.multiply_adds,
         weights_bytes=cost.weights_bytes,
         activations_bytes=cost.activations_bytes,

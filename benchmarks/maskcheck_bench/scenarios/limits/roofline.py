@@ -17,7 +17,7 @@ from maskcheck_bench.measuring.timing import Timing
 
 
 @dataclass(frozen=True)
-class Limits:
+class MachineLimits:
     """The machine's peaks, and the operations and bytes of the classifier.
 
     Attributes:
@@ -46,7 +46,7 @@ class Limits:
         return asdict(self)
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Limits:
+    def from_facts(cls, facts: Mapping[str, Any]) -> MachineLimits:
         """Read the result of :meth:`to_facts`.
 
         Raises:

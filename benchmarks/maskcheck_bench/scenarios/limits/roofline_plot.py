@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from maskcheck_bench.measuring.timing import Timing
-from maskcheck_bench.scenarios.limits.roofline import Limits
+from maskcheck_bench.scenarios.limits.roofline import MachineLimits
 
 _SIZE = (7.0, 4.5)  # inches
 _DOTS = 130  # an inch
 _BEYOND = 3  # factor by which the axes go beyond the points
 
 
-def plot_roofline(limits: Limits, timings: Sequence[Timing], path: Path) -> None:
+def plot_roofline(limits: MachineLimits, timings: Sequence[Timing], path: Path) -> None:
     """Draw the machine's roof for each arithmetic, and the classifier's points below it.
 
     Args:

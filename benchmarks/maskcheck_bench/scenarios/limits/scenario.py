@@ -21,7 +21,7 @@ def measure_limits(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Eff
 
     import onnx  # slow to import, and only this scenario needs it
 
-    from maskcheck_bench.scenarios.limits.graph import graph_cost
+    from maskcheck_bench.scenarios.limits.graph_cost import graph_cost
     from maskcheck_bench.scenarios.limits.peaks import find_limits, measure_peaks
 
     timings = measure_peaks(classifier.threads, effort)

@@ -52,7 +52,7 @@ def build_with_keras(threads: int) -> OneByOne:
 
 
 def build_with_opencv(threads: int) -> OneByOne:
-    """The recipe with both networks in OpenCV DNN, so that it runs without TensorFlow.
+    """The recipe with both networks in OpenCV DNN, so that running it needs OpenCV only.
 
     Raises:
         CannotRun: The package is not installed.

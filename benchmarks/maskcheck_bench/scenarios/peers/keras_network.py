@@ -31,7 +31,7 @@ _CLOSE = 1e-3  # difference of probabilities; float32 in another order of additi
 
 
 @dataclass(frozen=True)
-class Network:
+class KerasNetwork:
     """A Keras model from float or uint8 (N, S, S, 3) RGB in 0..255 to probabilities (N, C).
 
     Attributes:
@@ -45,7 +45,7 @@ class Network:
     comparable: bool
 
 
-def load_network(classifier: MaskClassifier) -> Network:
+def load_network(classifier: MaskClassifier) -> KerasNetwork:
     """Load the file in ``MASKCHECK_BENCH_KERAS``; without one, the network of :func:`load_own`.
 
     Raises:
@@ -58,10 +58,10 @@ def load_network(classifier: MaskClassifier) -> Network:
     model = keras.models.load_model(given, compile=False)
     if model.input_shape[1:] != (size, size, 3):
         raise ValueError(f"{given}: expected input (N, {size}, {size}, 3), got {model.input_shape}")
-    return Network(model, Path(given).name, model.output_shape[1:] == (len(classifier.labels),))
+    return KerasNetwork(model, Path(given).name, model.output_shape[1:] == (len(classifier.labels),))
 
 
-def load_own(classifier: MaskClassifier) -> Network:
+def load_own(classifier: MaskClassifier) -> KerasNetwork:
     """InceptionV3 with the weights of the ONNX file, or with random weights if the file holds another network."""
     size, classes = classifier.info.input_size, len(classifier.labels)
     model = build_inception(size, classes)
@@ -70,8 +70,10 @@ def load_own(classifier: MaskClassifier) -> Network:
         _copy_weights(graph, model)
         _check_same(graph, model, classifier)
     except ValueError as error:
-        return Network(build_inception(size, classes), f"random, in an InceptionV3 of the same input: {error}", False)
-    return Network(model, OWN_FLOAT32, True)
+        return KerasNetwork(
+            build_inception(size, classes), f"random, in an InceptionV3 of the same input: {error}", False
+        )
+    return KerasNetwork(model, OWN_FLOAT32, True)
 
 
 def build_inception(size: int, classes: int) -> keras.Model:

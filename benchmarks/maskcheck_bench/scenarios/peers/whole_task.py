@@ -88,7 +88,7 @@ def time_whole_task(
     return Outcome((timing,), facts)
 
 
-def load_maskcheck(pipeline: MaskPipeline) -> Program:
+def load_pipeline(pipeline: MaskPipeline) -> Program:
     """The pipeline's stream."""
     return Program(pipeline.stream, {"library": f"maskcheck {__version__}", "detector": pipeline.detector_name})
 

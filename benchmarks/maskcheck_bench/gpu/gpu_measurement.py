@@ -22,10 +22,10 @@ from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.providers import CPU, CUDA
 from maskcheck.runtime.session import OnnxSession, Precision
-from maskcheck_bench.gpu.runs import NetworkRun, load_onnx_runs, load_torch_runs
+from maskcheck_bench.gpu.network_runs import NetworkRun, load_onnx_runs, load_torch_runs
 from maskcheck_bench.measuring.machine import describe_machine
 from maskcheck_bench.measuring.timing import time_once
-from maskcheck_bench.scenarios.limits.graph import graph_cost
+from maskcheck_bench.scenarios.limits.graph_cost import graph_cost
 from maskcheck_bench.scenarios.limits.products import make_product, product_operations
 
 BATCH_SIZES = (1, 8, 32, 128)
