@@ -175,6 +175,27 @@ def test_a_spec_says_which_api_it_was_written_for() -> None:
         DetectorSpec("mine", "Finds nothing", FindsNothing)  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"uses_session": True, "api_version": 1}, "uses_session: expected False in version 1"),
+        ({"uses_session": 1, "api_version": 2}, "uses_session: expected True or False, got 1"),
+        (
+            {
+                "uses_session": True,
+                "options": (DetectorOption("session", str, "", "which"),),
+                "api_version": 2,
+            },
+            "options: expected none named 'session'",
+        ),
+    ],
+    ids=["version 1", "no bool", "option of the same name"],
+)
+def test_a_session_is_of_version_2_and_no_option(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=rf"^DetectorSpec\.{message}"):
+        DetectorSpec("mine", "Finds nothing", FindsNothing, **fields)
+
+
 # --- DetectorOption
 
 

@@ -16,6 +16,7 @@ import pytest
 from maskcheck import DetectorNotFound, DetectorOption, DetectorOptionError, DetectorSpec, PluginError
 from maskcheck.detectors.haar.detector import HaarDetector
 from maskcheck.detectors.registry import DetectorRegistry, check_options, create_detector
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.providers import check_device
 
 GOOD = """
@@ -321,7 +322,7 @@ def test_a_detector_for_another_api_version_fails_alone(site: Site) -> None:
     registry = site.registry()
 
     assert names(registry) == ["haar", "haar-plain", "whole-picture", "present"]
-    assert failures(registry) == {"future": "it was written for plugin API 99, this maskcheck speaks 1"}
+    assert failures(registry) == {"future": "it was written for plugin API 99, this maskcheck speaks 1, 2"}
     with pytest.raises(PluginError, match="plugin API 99") as refused:
         registry.find("future")
     assert refused.value.distribution == "acme-faces"
@@ -747,6 +748,27 @@ def test_a_bad_value_is_refused_with_the_option_and_what_it_takes(option: str, v
 
     assert (refused.value.detector, refused.value.option) == ("mine", option)
     assert str(refused.value) == f"option {option} of detector mine: {problem}"
+
+
+def test_a_detector_that_uses_the_session_gets_that_of_the_user() -> None:
+    spec = DetectorSpec("mine", "Finds nothing", Recorder, OPTIONS, uses_session=True, api_version=2)
+    session = SessionConfig(device="cpu", threads=2)
+
+    chosen, default = create_detector(spec, {"size": 64}, session), create_detector(spec)
+
+    assert isinstance(chosen, Recorder)
+    assert isinstance(default, Recorder)
+    assert chosen.options == {"size": 64, "strict": False, "mode": "near", "session": session}
+    assert default.options["session"] == SessionConfig()
+
+
+def test_a_detector_that_does_not_ask_for_the_session_does_not_get_it() -> None:
+    spec = DetectorSpec("mine", "Finds nothing", Recorder, api_version=2)
+
+    detector = create_detector(spec, session=SessionConfig(threads=2))
+
+    assert isinstance(detector, Recorder)
+    assert detector.options == {}
 
 
 def test_a_factory_that_raises_is_a_fault_of_its_plugin() -> None:

@@ -22,7 +22,7 @@ from PIL import Image
 from maskcheck._version import __version__
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.detectors.api import Detector, OptionValue
-from maskcheck.detectors.guard import are_shares, described, run_detector, warm_up_detector
+from maskcheck.detectors.guard import are_shares, described, detector_min_score, run_detector, warm_up_detector
 from maskcheck.detectors.registry import check_options, create_detector, default_registry
 from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.engine.ahead import Interruption, map_ahead
@@ -99,7 +99,7 @@ class MaskPipeline:
             self.detector_name = found.name
             self.detector_options: dict[str, OptionValue | None] = check_options(found.spec, detector_options)
             self.detector = create_detector(found.spec, detector_options)
-            default_min_score = found.spec.default_min_score
+            default_min_score = detector_min_score(self.detector, found.spec)
         else:
             if detector_options:
                 raise ValueError("detector_options are for a detector given by name, not for an object")

@@ -26,8 +26,11 @@ from maskcheck.pictures.decoding import BGRImage
 PROJECT = "maskcheck"
 """Name of the pluggy project, of its marker and of the entry-point group."""
 
-API_VERSIONS = frozenset({1})
+API_VERSIONS = frozenset({1, 2})
 """Versions of this interface that the host understands."""
+
+DEFAULT_BATCH_SIZE = 8
+"""Most pictures that ``detect_batch`` gets at once, of a detector that does not say."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """What a name may be: a colon would be that of ``distribution:name``, and brackets speak to terminals."""
@@ -144,14 +147,23 @@ def _expect_probabilities(rows: NDArray[np.float32]) -> None:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds faces. It must bear calls from several threads at once, and be picklable."""
+    """Finds faces. It must bear calls from several threads at once, and be picklable.
+
+    Further members are used where a detector has them:
+
+    - ``default_min_score: float``, in [0, 1], the score from which a user sees a face; 0 without it.
+    - ``labels: tuple[str, ...]``: the detector labels faces itself. Its ``Detections`` then have ``probabilities`` of
+      these labels, and no classifier runs.
+    - ``warm_up() -> None`` loads now what the first picture would wait for, or raises a ``MaskCheckError``.
+    - ``detect_batch(images) -> list[Detections]`` finds the faces of several pictures of one size, with the same
+      results as ``detect``, but for rounding.
+    - ``batch_size: int``, the most pictures that ``detect_batch`` wants at once; 8 without it. With 1, only ``detect``
+      is called.
+    - ``describe() -> StageDescription``: the model file, its SHA-256, and what its session runs on; it may load them.
+    """
 
     def detect(self, image: BGRImage, /) -> Detections:
         """Find the faces of one picture.
-
-        Two further attributes are used where a detector has them: ``default_min_score``, the score from which a user
-        sees a face (0 without it), and ``warm_up()``, which loads now what the first picture would wait for, or
-        raises a ``MaskCheckError``.
 
         Args:
             image: uint8 (H, W, 3), BGR, of any size from 1 x 1; not to be changed. It may be a view with any strides.
@@ -250,13 +262,16 @@ class DetectorSpec:
         factory: Makes the detector from its options, given as keywords. It should be quick: heavy things (model
             files, sessions) are for the first ``detect``.
         options: The keywords that the factory takes.
-        default_min_score: In [0, 1]; detections with a lower score are not reported unless the user asks for them.
-        api_version: Version of this interface that the plugin was written for: 1. It has no default, which would be
-            that of the host, whatever the plugin was written for.
+        default_min_score: In [0, 1], of version 1: detections with a lower score are not reported unless the user asks
+            for them. In version 2, it is an attribute of the detector; that of a version 1 detector counts as well.
+        uses_session: Whether the factory also takes the keyword ``session``, a :class:`SessionConfig` with the device,
+            providers and threads that the user chose for all networks; of version 2.
+        api_version: Version of this interface that the plugin was written for: 1 or 2. It has no default, which would
+            be that of the host, whatever the plugin was written for.
 
     Raises:
         TypeError: A field of another type, or no `api_version`.
-        ValueError: A name with other characters, or a score that is none.
+        ValueError: A name with other characters, a score that is none, or a field that this version does not have.
     """
 
     name: str
@@ -264,6 +279,7 @@ class DetectorSpec:
     factory: Callable[..., Detector]
     options: tuple[DetectorOption, ...] = ()
     default_min_score: float = 0.0
+    uses_session: bool = False
     api_version: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
@@ -287,6 +303,12 @@ class DetectorSpec:
             raise ValueError(f"DetectorSpec.default_min_score: expected a score in [0, 1], got {score!r}")
         if isinstance(self.api_version, bool) or not isinstance(self.api_version, int):
             raise TypeError(f"DetectorSpec.api_version: expected a whole number, got {self.api_version!r}")
+        if not isinstance(self.uses_session, bool):
+            raise TypeError(f"DetectorSpec.uses_session: expected True or False, got {self.uses_session!r}")
+        if self.uses_session and self.api_version == 1:
+            raise ValueError("DetectorSpec.uses_session: expected False in version 1; it is of api_version=2")
+        if self.uses_session and any(option.name == "session" for option in self.options):
+            raise ValueError("DetectorSpec.options: expected none named 'session', which uses_session=True gives")
 
 
 class HookSpecs:

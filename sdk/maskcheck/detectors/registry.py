@@ -26,6 +26,7 @@ from maskcheck.detectors.plugins import (
     installed_entry_points,
 )
 from maskcheck.errors import DetectorNotFound, DetectorOptionError, PluginError
+from maskcheck.runtime.config import SessionConfig
 
 BUILT_IN = "maskcheck"
 """Distribution of the detectors that come with the SDK."""
@@ -166,18 +167,26 @@ def _offering(plugins: Iterable[Plugin], detector: str) -> list[tuple[Plugin, De
     return [(plugin, spec) for plugin in plugins for spec in plugin.load()[0] if spec.name == detector]
 
 
-def create_detector(spec: DetectorSpec, options: Mapping[str, Any] | None = None) -> Detector:
+_DEFAULT_SESSION = SessionConfig()
+
+
+def create_detector(
+    spec: DetectorSpec, options: Mapping[str, Any] | None = None, session: SessionConfig = _DEFAULT_SESSION
+) -> Detector:
     """Make a detector from its declared options; those not given have their defaults.
 
     Args:
         spec: Which detector.
         options: Values by name, as Python values or as text; None for the default, as a receipt has it.
+        session: Device, providers and threads, for a detector that uses them.
 
     Raises:
         DetectorOptionError: No such option, or a value that it does not take.
         PluginError: The factory raised, or what it made is no detector.
     """
-    values = check_options(spec, options)
+    values: dict[str, Any] = check_options(spec, options)
+    if spec.uses_session:
+        values["session"] = session
     try:
         detector = spec.factory(**values)
     except KeyboardInterrupt:
