@@ -65,7 +65,7 @@ def accuracy(
     providers: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Measure detectors, and the whole pipeline with each of them, on annotated pictures.
+    """Measure accuracy: of detectors, and of the pipeline with each.
 
     DATA is a folder in COCO form: annotations.json, and the pictures in images/. Exit status 1 if a picture failed.
     """

@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 @json_flag
 @click.pass_context
 def compare(ctx: click.Context, /, before: Path, after: Path, tolerance: float, force: bool, as_json: bool) -> None:
-    """Compare two reports of `maskcheck-bench run`, both with several processes.
+    """Compare two reports of `maskcheck-bench run`.
 
-    Exit status 1 if something in AFTER is slower than in BEFORE, by more than the tolerance and the noise.
+    Both need several processes. Exit status 1 if something in AFTER is slower than in BEFORE, by more than the
+    tolerance and the noise.
     """
     require_extra("bench", "psutil", "scipy")
 

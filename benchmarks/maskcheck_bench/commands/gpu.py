@@ -18,12 +18,13 @@ from maskcheck.commands.group import require_extra
 @click.option("--float16", type=click.Path(), help="The same model in float16.  [default: left out]")
 @click.option("--rounds", type=click.IntRange(2), default=20, show_default=True, help="Turns of each way to run it.")
 def gpu(output: Path | None, float32: str | None, float16: str | None, rounds: int) -> None:
-    """Measure the classifier on an NVIDIA GPU, from crops in the host's memory to probabilities there.
+    """Measure the classifier on an NVIDIA GPU.
 
-    Times plain runs, buffers on the device, CUDA graphs and TensorRT, in float32 and float16; beside them the GPU's own
-    peak, by a large matrix product, and PyTorch's InceptionV3. ONNX Runtime and PyTorch both compute float32 in TF32
-    where the GPU has it. An int8 file that is computed in float still rounds between its layers, which costs time: give
-    the float32 file too. Exit status 2 if CUDA is not active.
+    Times are from crops in the host's memory to probabilities there: plain runs, buffers on the device, CUDA graphs and
+    TensorRT, in float32 and float16. Beside them stand the GPU's own peak, by a large matrix product, and PyTorch's
+    InceptionV3. ONNX Runtime and PyTorch both compute float32 in TF32 where the GPU has it. An int8 file that is
+    computed in float still rounds between its layers, which costs time: give the float32 file too. Exit status 2 if
+    CUDA is not active.
     """
     require_extra("gpu,bench", "onnx", "psutil")
 

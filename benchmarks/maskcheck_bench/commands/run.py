@@ -22,6 +22,12 @@ _EFFORT = ("rounds", "warmup", "seconds", "face_target_ms", "picture_target_ms")
 _EXAMPLES = "examples"
 
 
+def _suite_option(name: str, kind: Any, text: str) -> Any:
+    name: str, kind: click.ParamType[Any], text: str
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(name, type=kind, help=f"{text}  [default: the suite's]")
+
+
 @click.command()
 @click.argument("pictures", nargs=-1)
 @click.option(
@@ -36,16 +42,12 @@ _EXAMPLES = "examples"
 @click.option("--list", "list_only", is_flag=True, help="List the names of all scenarios and exit.")
 @detector_options
 @session_options
-@click.option("--rounds", type=click.IntRange(1), help="Measured rounds in each process.")
-@click.option("--warmup", type=click.IntRange(0), help="Rounds before them, which are not measured.")
-@click.option("--processes", type=click.IntRange(1), help="Processes for each scenario that `compare` can compare.")
-@click.option("--seconds", type=click.FloatRange(0.1), help="Shortest duration of each MLPerf scenario.")
-@click.option(
-    "--face-target-ms",
-    type=click.FloatRange(0.1),
-    help="Latency target of MLPerf's server for a face.",
-)
-@click.option("--picture-target-ms", type=click.FloatRange(0.1), help="Latency target of that server for a picture.")
+@_suite_option("--rounds", click.IntRange(1), "Measured rounds in each process.")
+@_suite_option("--warmup", click.IntRange(0), "Rounds before them, which are not measured.")
+@_suite_option("--processes", click.IntRange(1), "Processes for each scenario that `compare` can compare.")
+@_suite_option("--seconds", click.FloatRange(0.1), "Shortest duration of each MLPerf scenario.")
+@_suite_option("--face-target-ms", click.FloatRange(0.1), "MLPerf's server: latency that 99 % of the faces must meet.")
+@_suite_option("--picture-target-ms", click.FloatRange(0.1), "The same for pictures.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -64,7 +66,9 @@ def run(
     providers: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Measure the classifier, and the pipeline on PICTURES (files, folders, patterns; default: examples).
+    """Measure speed: of the classifier and the pipeline.
+
+    PICTURES are files, folders and patterns; the default is the folder examples.
 
     Each scenario runs in its own process, or in several that take turns, so that reports can be compared. A percentile
     is shown only if there are enough rounds for it. Exit status 1 if something failed.
