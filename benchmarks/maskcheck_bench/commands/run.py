@@ -23,8 +23,6 @@ _EXAMPLES = "examples"
 
 
 def _suite_option(name: str, kind: Any, text: str) -> Any:
-    name: str, kind: click.ParamType[Any], text: str
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(name, type=kind, help=f"{text}  [default: the suite's]")
 
 
