@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 _EFFORT = ("rounds", "warmup", "seconds", "face_target_ms", "picture_target_ms")
 _EXAMPLES = "examples"
 
+_Command: TypeAlias = Callable[..., Any]
 
-def _suite_option(name: str, kind: Any, text: str) -> Any:
+
+def _suite_option(name: str, kind: Any, text: str) -> Callable[[_Command], _Command]:
     return click.option(name, type=kind, help=f"{text}  [default: the suite's]")
 
 
