@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from maskcheck import MaskPipeline
 from maskcheck_bench.commands import main
+from maskcheck_bench.commands.progress import track
 from maskcheck_bench.measuring.child_process import ProcessFailed
 from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.outcome import LoadResult, Outcome
@@ -19,6 +20,7 @@ from maskcheck_bench.measuring.timing import Timing, join, measure, percentile
 from maskcheck_bench.reporting.run_report import Report, make_report, read_report
 from maskcheck_bench.reporting.run_report_files import write_run_report
 from maskcheck_bench.running.scenario_process import Job, run_in_turns
+from maskcheck_bench.running.suites import Suite
 from maskcheck_bench.scenarios.limits.roofline import MachineLimits
 
 
@@ -157,6 +159,18 @@ def test_a_process_that_fails_says_why_and_the_others_go_on_in_turns(toy_model: 
 
     assert [type(outcome) for outcome in outcomes] == [ProcessFailed, Outcome] * 2
     assert "no detector 'nobody'" in str(outcomes[0])
+
+
+def test_scenarios_that_can_be_compared_take_turns_in_several_processes() -> None:
+    jobs = Suite(("classifier", "memory", "pipeline"), 2, Effort()).plan({}, ("a.jpg",))
+
+    assert [job.scenario for job in jobs] == ["classifier", "memory", "pipeline", "classifier", "pipeline"]
+
+
+def test_progress_is_shown_as_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track("abcde", "Letters", "letter", every=2)) == list("abcde")
+
+    assert capsys.readouterr().err == "letter 2 of 5\nletter 4 of 5\n"
 
 
 @pytest.fixture
