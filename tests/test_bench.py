@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -150,7 +151,10 @@ def test_no_picture_at_all_cannot_run(toy_model: Path, tmp_path: Path) -> None:
     assert "absent.jpg" in result.stderr
 
 
-def test_a_process_that_fails_says_why_and_the_others_go_on_in_turns(toy_model: Path, portrait: Path) -> None:
+def test_a_process_that_fails_says_why_and_the_others_go_on_in_turns(
+    toy_model: Path, portrait: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="maskcheck_bench")
     options = {"model": str(toy_model)}
     good = Job("classifier", options, (str(portrait),), Effort(rounds=1, warmup=0))
     bad = replace(good, options={**options, "detector": "nobody"})
@@ -159,6 +163,8 @@ def test_a_process_that_fails_says_why_and_the_others_go_on_in_turns(toy_model: 
 
     assert [type(outcome) for outcome in outcomes] == [ProcessFailed, Outcome] * 2
     assert "no detector 'nobody'" in str(outcomes[0])
+    states = [record.getMessage().partition(" after ")[0] for record in caplog.records]
+    assert states == ["classifier: failed", "classifier: done"] * 2
 
 
 def test_scenarios_that_can_be_compared_take_turns_in_several_processes() -> None:

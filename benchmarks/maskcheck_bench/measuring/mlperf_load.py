@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import mlperf_loadgen as loadgen
 
+from maskcheck_bench.log import LOGGER
 from maskcheck_bench.measuring.outcome import LoadResult
 
 STREAMS = 8
@@ -91,6 +92,7 @@ def _serve(subject: Subject, throughput: float, seconds: float, target_ms: float
         settings.server_target_qps = rate
         settings.server_target_latency_ns = int(target_ms * _NANOSECONDS)
         log = _run(subject, settings, at_once=False)
+        LOGGER.debug("%s: p99 is %.1f ms at %.1f samples/s", subject.name, _latencies(log)["99.00"], rate)
         if _latencies(log)["99.00"] <= target_ms:
             low, best = rate, log
         elif best is None:  # even the lowest rate is too high

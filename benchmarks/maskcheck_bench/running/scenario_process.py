@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
 from maskcheck import MaskPipeline
+from maskcheck_bench.log import LOGGER
 from maskcheck_bench.measuring.child_process import ProcessFailed, run_child
 from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.outcome import Outcome
@@ -46,11 +48,15 @@ def run_in_turns(jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome | ProcessFa
     for job in jobs:
         if job.scenario in skipped:
             continue
+        started = perf_counter()
         try:
             outcome = run_process(job)
         except ProcessFailed as error:
+            LOGGER.info("%s: failed after %.1f s", job.scenario, perf_counter() - started)
             yield job, error
         else:
+            state = "skipped" if outcome.skipped else "done"
+            LOGGER.info("%s: %s after %.1f s", job.scenario, state, perf_counter() - started)
             if outcome.skipped:
                 skipped.add(job.scenario)
             yield job, outcome
