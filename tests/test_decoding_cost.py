@@ -16,7 +16,10 @@ import pytest
 from PIL import Image
 
 from maskcheck import DecodingLimits, ImageError, ImageTooLarge, load_image
-from maskcheck.pictures.headers import gif_frames, has_too_many_parts, jpeg2000_blocks, jpeg_scans, tiff_pages
+from maskcheck.pictures.decoding.frame_counts import gif_frames, tiff_pages
+from maskcheck.pictures.decoding.jpeg import jpeg_scans
+from maskcheck.pictures.decoding.jpeg2000 import JPEG2000Cost, jpeg2000_cost
+from maskcheck.pictures.decoding.part_counts import has_too_many_parts
 from maskcheck.pictures.limits import DEFAULT_LIMITS
 
 
@@ -86,9 +89,20 @@ def test_usual_progressive_pictures_pass_at_any_size_that_is_allowed() -> None:
 
 
 def many_parts(kind: str) -> bytes:
-    """A picture with 30,000 chunks, segments or blocks before its pixels, or a comment of 100,000 characters."""
-    data = encoded(NOISE, kind)
+    """A picture with 30,000 chunks, segments, boxes or blocks before its pixels, or with long padding or comments."""
+    data = encoded(NOISE, kind.partition(", ")[0])
     match kind:
+        case "JPEG, zeros":
+            return data[:20] + bytes(2_000_000) + data[20:]
+        case "JPEG, fill bytes":
+            return data[:20] + b"\xff" * 2_000_000 + data[20:]
+        case "JPEG2000":
+            header = data.index(b"jp2h") - 4
+            return data[:header] + struct.pack(">I4s", 8, b"free") * 30_000 + data[header:]
+        case "JPEG2000, inside the header":
+            header = data.index(b"jp2h") - 4
+            boxes = struct.pack(">I4s", 8, b"free") * 30_000
+            return data[:header] + struct.pack(">I4s", 8 + len(boxes), b"jp2h") + boxes
         case "JPEG":
             return data[:2] + b"\xff\xfe\x00\x02" * 30_000 + data[2:]
         case "PNG":
@@ -101,10 +115,20 @@ def many_parts(kind: str) -> bytes:
             return data[:3] + b"#" + b"a" * 100_000 + b"\n" + data[3:]
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "PPM"])
-def test_a_picture_of_countless_parts_is_refused_before_they_are_read(kind: str) -> None:
-    with pytest.raises(ImageError, match="more chunks, segments or comments before its pixels"):
+@pytest.mark.parametrize(
+    "kind",
+    ["JPEG", "JPEG, zeros", "JPEG, fill bytes", "PNG", "GIF", "PPM", "JPEG2000", "JPEG2000, inside the header"],
+)
+def test_a_picture_of_too_many_parts_is_refused_before_they_are_read(kind: str) -> None:
+    with pytest.raises(ImageError, match="more chunks, segments, boxes, comments or padding before its pixels"):
         load_image(many_parts(kind))
+
+
+def test_padding_between_the_segments_of_a_jpeg_is_skipped() -> None:
+    data = encoded(NOISE, "JPEG")
+    padded = data[:20] + bytes(1000) + b"\xff" * 1000 + data[20:]
+
+    np.testing.assert_array_equal(load_image(padded).pixels, load_image(data).pixels)
 
 
 def test_a_large_picture_may_have_many_parts() -> None:
@@ -177,14 +201,14 @@ def test_counting_ends_wherever_a_file_is_cut(kind: str) -> None:
 def test_code_blocks_of_a_jpeg_2000_are_counted() -> None:
     image = Image.new("RGB", (256, 256))
 
-    plain = jpeg2000_blocks(encoded(image, "JPEG2000", num_resolutions=3))
-    small_blocks = jpeg2000_blocks(encoded(image, "JPEG2000", num_resolutions=1, codeblock_size=(4, 4)))
-    tiles = jpeg2000_blocks(encoded(image, "JPEG2000", tile_size=(32, 32), num_resolutions=1))
+    plain = jpeg2000_cost(encoded(image, "JPEG2000", num_resolutions=3))
+    small_blocks = jpeg2000_cost(encoded(image, "JPEG2000", num_resolutions=1, codeblock_size=(4, 4)))
+    tiles = jpeg2000_cost(encoded(image, "JPEG2000", tile_size=(32, 32), num_resolutions=1))
 
-    assert plain == (256 * 256 * 3, 3 * (1 + 3 + 3 * 4))  # bands of 64, 64 and 128 pixels in blocks of 64
+    assert plain == JPEG2000Cost(256 * 256 * 3, 3 * (1 + 3 + 3 * 4))  # bands of 64, 64 and 128 pixels in blocks of 64
     assert small_blocks is not None
-    assert small_blocks[1] == 3 * 256 * 256 // 16
-    assert tiles == (32 * 32 * 3, 3 * 64)
+    assert small_blocks.code_blocks == 3 * 256 * 256 // 16
+    assert tiles == JPEG2000Cost(32 * 32 * 3, 3 * 64)
 
 
 def test_a_jpeg_2000_of_millions_of_blocks_is_refused_before_decoding() -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from maskcheck import DecodingLimits, ImageError, ImageTooLarge, load_image
-from maskcheck.pictures.files import path_text
+from maskcheck.pictures.decoding.files import path_text
 
 PIXELS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -204,7 +204,7 @@ def test_of_a_large_file_that_is_no_picture_only_the_beginning_is_read(
         asked += most
         return bytes(read(most))
 
-    monkeypatch.setattr("maskcheck.pictures.files._read_up_to", counting)
+    monkeypatch.setattr("maskcheck.pictures.decoding.files.read_up_to", counting)
 
     with pytest.raises(ImageError, match="not a picture in a known format"):
         load_image(path)

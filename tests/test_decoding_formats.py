@@ -1,4 +1,4 @@
-"""Formats beyond the common ones: HEIC, openers of the host, formats that can only be named, JPEGs without an end."""
+"""Formats beyond the common ones: HEIC, readers of the application, formats that can only be named, truncated JPEGs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from maskcheck import ImageError, load_image
-from maskcheck.pictures.headers import picture_format
+from maskcheck.pictures.formats import picture_format
 
 PORTRAIT = np.zeros((64, 96, 3), np.uint8)  # RGB; each quarter has its own colour, so that a turn shows
 PORTRAIT[:32, :48], PORTRAIT[32:, :48], PORTRAIT[32:, 48:] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
@@ -94,7 +94,7 @@ def test_without_pillow_heif_the_error_says_what_to_install(monkeypatch: pytest.
         (HEAD_OF_JXL, "is a JPEG XL picture, which cannot be read; convert it"),
         (b"\xff\x0a" + bytes(40), "is a JPEG XL picture"),
         (b"8BPS\0\1" + bytes(40), "is a Photoshop document"),
-        (b"FUJIFILMCCD-RAW " + bytes(40), "is a camera's raw file"),
+        (b"FUJIFILMCCD-RAW " + bytes(40), "is a camera raw file"),
     ],
 )
 def test_a_picture_that_cannot_be_read_is_called_by_its_format(data: bytes, text: str) -> None:
@@ -103,7 +103,7 @@ def test_a_picture_that_cannot_be_read_is_called_by_its_format(data: bytes, text
 
 
 def test_avif_without_support_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskcheck.pictures.openers._formats", lambda: ("JPEG", "PNG"))
+    monkeypatch.setattr("maskcheck.pictures.decoding.pillow_readers._allowed_formats", lambda: ("JPEG", "PNG"))
 
     with pytest.raises(ImageError, match="is an AVIF picture, which this Pillow cannot read: pip install --upgrade"):
         load_image(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(40))
@@ -157,15 +157,15 @@ def test_avif_is_known_and_decoded() -> None:
         (b"", None),
     ],
 )
-def test_what_is_no_picture_is_not_taken_for_one(head: bytes, name: str | None) -> None:
+def test_a_file_that_is_no_picture_has_no_picture_format(head: bytes, name: str | None) -> None:
     assert picture_format(head) == name
 
 
-# --- openers of the host
+# --- readers that an application registers with Pillow
 
 
 class OwnFormat(ImageFile.ImageFile):
-    """A format of a host: a word, then a grey level."""
+    """A format of the application: a word, then grey levels."""
 
     format = "OWN"
 
@@ -190,7 +190,7 @@ def own_format() -> Iterator[None]:
 
 @pytest.mark.usefixtures("own_format")
 @pytest.mark.parametrize("way", ["path", "bytes"])
-def test_an_opener_that_the_host_registered_is_used(way: str, tmp_path: Any) -> None:
+def test_a_reader_that_the_application_registered_is_used(way: str, tmp_path: Any) -> None:
     data = b"OWN!" + bytes(range(12))
     path = tmp_path / "picture.own"
     path.write_bytes(data)
@@ -200,7 +200,7 @@ def test_an_opener_that_the_host_registered_is_used(way: str, tmp_path: Any) -> 
     np.testing.assert_array_equal(pixels[..., 0].ravel(), range(12))
 
 
-def test_the_opener_of_pillow_heif_is_used_where_the_host_registered_it() -> None:
+def test_the_reader_of_pillow_heif_is_used_where_the_application_registered_it() -> None:
     code = (
         "import pillow_heif, sys\nfrom PIL import Image\nfrom maskcheck import load_image\n"
         "pillow_heif.register_heif_opener()\nImage.init()\n"
@@ -211,10 +211,10 @@ def test_the_opener_of_pillow_heif_is_used_where_the_host_registered_it() -> Non
     done = subprocess.run([sys.executable, "-c", code], input=heic(6), capture_output=True, check=True)
 
     assert done.stdout.decode().splitlines()[0] == "(96, 64, 3)"
-    assert b"not a picture in a known format" in done.stdout  # Pillow's own openers are no wish of the host
+    assert b"not a picture in a known format" in done.stdout  # Pillow's other readers are not used
 
 
-# --- JPEG files that lack their end
+# --- JPEG files whose end is missing
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)).resize((400, 300))
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck.pictures import lettering
-from maskcheck.pictures.drawing import draw_faces
+from maskcheck.pictures.drawing import draw_faces, text_rendering
 
 LABELS = ["with_mask", "without_mask", "mask_worn_incorrectly"]
 
@@ -17,7 +16,7 @@ LABELS = ["with_mask", "without_mask", "mask_worn_incorrectly"]
 class Labelled:
     """Anything with these three can be drawn."""
 
-    box: tuple[int, int, int, int]
+    box: tuple[float, float, float, float]
     label: str = "with_mask"
     confidence: float = 0.9
 
@@ -117,6 +116,12 @@ def test_the_box_is_drawn_along_its_half_open_edges_and_its_inside_stays_free() 
     assert not mask[83:127, 103:137].any()
 
 
+def test_a_box_between_pixels_is_drawn_on_whole_pixels_around_it() -> None:
+    drawn = draw_faces(grey(300, 200), [Labelled((100.4, 80.6, 139.2, 129.9))])
+
+    np.testing.assert_array_equal(drawn, draw_faces(grey(300, 200), [Labelled((100, 80, 140, 130))]))
+
+
 @pytest.mark.parametrize(
     ("width", "height", "box"),
     [
@@ -183,10 +188,10 @@ def caption(label: str) -> bytes:
 @pytest.fixture
 def bare_system(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A system without any font."""
-    monkeypatch.setattr(lettering, "_FONTS", ("no such font.ttf",))
-    lettering._font_with.cache_clear()
+    monkeypatch.setattr(text_rendering, "_FONTS", ("no such font.ttf",))
+    text_rendering._font_with.cache_clear()
     yield
-    lettering._font_with.cache_clear()
+    text_rendering._font_with.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -226,7 +231,7 @@ def test_what_is_no_letter_is_shown_as_its_escape(label: str, shown: str) -> Non
 
 
 def test_a_font_of_the_system_is_used_where_it_has_the_letters() -> None:
-    drawn = lettering.letter("porté", 20)
+    drawn = text_rendering.render_text("porté", 20)
     if drawn is None:
         pytest.skip("this system has no font with the letter é")
 
@@ -236,7 +241,7 @@ def test_a_font_of_the_system_is_used_where_it_has_the_letters() -> None:
 
 
 def test_a_font_lacks_what_it_would_draw_as_a_box() -> None:
-    assert lettering.letter("\U0010fffd", 20) is None  # for private use: no font of a system has it
+    assert text_rendering.render_text("\U0010fffd", 20) is None  # for private use: no font of a system has it
 
 
 @pytest.mark.parametrize("label", ["é" * 5000, "x" * 5000, "\x1b" * 5000])

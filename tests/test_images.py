@@ -448,8 +448,19 @@ def test_a_header_that_claims_more_than_the_limit_is_refused_before_decoding(sid
 def test_the_limit_holds_where_an_application_lifted_pillows_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
 
-    with pytest.raises(ImageTooLarge, match=r"has 60000 x 50000 = 3000\.0 megapixels, more than the limit of 100\.0"):
+    with pytest.raises(
+        ImageTooLarge, match=r"has 60000 x 50000 = 3000\.0 megapixels, more than max_pixels = 100,000,000"
+    ):
         load_image(png_header(60_000, 50_000))
+
+
+def test_the_error_for_pillows_own_limit_says_how_to_raise_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+
+    with pytest.raises(ImageTooLarge, match=r"more than Pillow's own limit of 2,000 .*MAX_IMAGE_PIXELS") as caught:
+        load_image(png_header(60, 50))
+
+    assert (caught.value.pixels, caught.value.limit) == (3000, 2000)
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ class FrameResult:
 
         A result keeps no pixels, so the file is read again; one that is gone or has another size since gives the table.
         """
-        from maskcheck.pictures.showing import as_jpeg, as_table
+        from maskcheck.pictures.drawing.notebook_display import as_jpeg, as_table
 
         picture = None
         if self.source is not None and self.frame == 0 and self.error is None:

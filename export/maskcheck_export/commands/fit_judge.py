@@ -49,7 +49,7 @@ def fit_judge(
     """
     require_export()
     from maskcheck.evaluation.coco import read_coco
-    from maskcheck.pictures.decoding import SUFFIXES
+    from maskcheck.pictures.formats import SUFFIXES
     from maskcheck_export.data.duplicates import hash_pictures
     from maskcheck_export.judging import LARGER, collect, collect_portraits, cross_validate, fit, group
     from maskcheck_export.provenance import code_commit

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from maskcheck.errors import SourceError
 from maskcheck.evaluation.coco import ANNOTATIONS, PICTURES, read_coco
-from maskcheck.pictures.decoding import SUFFIXES
+from maskcheck.pictures.formats import SUFFIXES
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 

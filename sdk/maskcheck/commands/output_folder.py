@@ -14,7 +14,7 @@ import click
 from maskcheck.commands.result_files import Form, ResultWriter, open_results
 from maskcheck.commands.safe_files import InUse, is_link, is_regular, lock, locked, put_in_place
 from maskcheck.errors import MaskCheckError
-from maskcheck.pictures.decoding import SUFFIXES
+from maskcheck.pictures.formats import SUFFIXES
 from maskcheck.pictures.sources import Source
 from maskcheck.results import FrameResult
 

@@ -1,4 +1,4 @@
-"""The crop that the classifier sees. Training and inference cut with this one function."""
+"""The square crop of a face that the classifier takes. Training and inference both use this function."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from maskcheck.pictures.decoding import BGRImage
 Crops: TypeAlias = NDArray[np.uint8]
 """Face crops: uint8, shape (N, S, S, 3), RGB."""
 
-_LARGEST = 4096
-"""Side, in pixels, up to which a square that leaves the picture is built as it is: 50 MB."""
+_MAX_PADDED_SIDE = 4096
+"""Longest side, in pixels, of a square that is padded at full size: 50 MB. A larger square is shrunk first."""
 
-_FINER = 16
-"""How many times finer than the crop a larger one is built; an edge of the picture is off by 1/32 pixel at most."""
+_OVERSAMPLING = 16
+"""A larger square is shrunk to this many times the crop's side, so the picture's edge is off by 1/32 pixel at most."""
 
 
 def crop_face(
@@ -30,19 +30,18 @@ def crop_face(
 ) -> NDArray[np.uint8]:
     """Cut a square around a box and scale it to the classifier's input.
 
-    The square shares the box's centre; its side is the longer side of the box times ``1 + 2 * margin``, so that
-    no face is distorted. Where it leaves the picture, the picture's edge pixels are repeated. However long the box, the
-    memory that this takes is bounded.
+    The square has the box's centre, and its side is the longer side of the box times ``1 + 2 * margin``, so that no
+    face is distorted. Outside the picture, its edge pixels are repeated. Memory is bounded, however long the box.
 
     Args:
         image: uint8 (H, W, 3), BGR.
         box: ``x1, y1, x2, y2`` in pixels, half-open; it must overlap the picture.
         size: Side S of the result, in pixels.
         margin: Added on each side, as a share of the longer side of the box.
-        out: Where to write the result, a C-contiguous uint8 (size, size, 3); by default, a new array.
+        out: The array for the result, C-contiguous uint8 (size, size, 3); by default a new array.
 
     Returns:
-        uint8 (size, size, 3), RGB: what the classifier's file takes; `out`, if it was given.
+        uint8 (size, size, 3), RGB: `out`, if it was given.
     """
     square = _resize(_square(image, box, size, margin), size)
     return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB, dst=out), np.uint8)
@@ -52,24 +51,24 @@ def _square(image: BGRImage, box: NDArray[np.floating], size: int, margin: float
     height, width = image.shape[:2]
     x1, y1, x2, y2 = (float(edge) for edge in box)
     side = max(1, round(max(x2 - x1, y2 - y1) * (1 + 2 * margin)))
-    # However little of the box is in the picture: a pixel of the picture is always in the square.
+    # At least a pixel of the picture is inside the square, however little of the box is.
     left = min(max(round((x1 + x2 - side) / 2), 1 - side), width - 1)
     top = min(max(round((y1 + y2 - side) / 2), 1 - side), height - 1)
     right, bottom = left + side, top + side
     inside = image[max(top, 0) : bottom, max(left, 0) : right]
-    missing = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
-    if not any(missing):
+    outside = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    if not any(outside):
         return inside
-    if side > _LARGEST:
-        inside, missing = _shrunk(inside, missing, side, max(size, min(_FINER * size, _LARGEST)))
-    return np.asarray(cv2.copyMakeBorder(inside, *missing, cv2.BORDER_REPLICATE), np.uint8)
+    if side > _MAX_PADDED_SIDE:
+        inside, outside = _shrink(inside, outside, side, max(size, min(_OVERSAMPLING * size, _MAX_PADDED_SIDE)))
+    return np.asarray(cv2.copyMakeBorder(inside, *outside, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _shrunk(
-    inside: BGRImage, missing: tuple[int, int, int, int], side: int, smaller: int
+def _shrink(
+    inside: BGRImage, outside: tuple[int, int, int, int], side: int, smaller: int
 ) -> tuple[BGRImage, tuple[int, int, int, int]]:
-    """The part inside the picture, and what is missing around it, of a square that is shrunk before it is built."""
-    above, below, before, after = missing
+    """Shrink a square before it is padded: its part inside the picture, and its rows and columns outside."""
+    above, below, before, after = outside
     top, rows = _span(above, side - below, smaller / side, smaller)
     left, columns = _span(before, side - after, smaller / side, smaller)
     shrunk = cv2.resize(inside, (columns, rows), interpolation=cv2.INTER_AREA)
@@ -77,13 +76,13 @@ def _shrunk(
 
 
 def _span(start: int, end: int, scale: float, length: int) -> tuple[int, int]:
-    """Where a part of a side begins when the side is shrunk to `length`, and how long it is, at least a pixel."""
+    """Where a part of a side begins after the side is shrunk to `length`, and how long it is: at least a pixel."""
     first = min(round(start * scale), length - 1)
     return first, max(1, round(end * scale) - first)
 
 
 def _resize(square: BGRImage, size: int) -> BGRImage:
-    # INTER_AREA averages when shrinking (no aliasing); enlarging, linear is as good as it gets and fast.
+    # INTER_AREA averages, so that shrinking causes no aliasing. For enlarging, linear is fast and no worse than others.
     shrinking = square.shape[0] > size
     method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=method), np.uint8)

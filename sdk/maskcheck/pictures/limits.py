@@ -1,7 +1,7 @@
-"""What a picture may cost: the limits that its file and header are held to before it is decoded.
+"""Limits on the cost of decoding a picture. They are checked against its file and header, before it is decoded.
 
-Decoding costs memory and time that a file's size does not show: a file of a megabyte may hold a hundred megapixels, or
-ten thousand scans. All limits of the SDK are here; :class:`MaskPipeline` and ``maskcheck detect`` take them as options.
+The size of a file does not show what decoding costs: one megabyte may hold a hundred megapixels or ten thousand scans.
+:class:`MaskPipeline` and ``maskcheck detect`` take these limits as options.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class DecodingLimits:
-    """Most that a picture may have; one that has more is refused with :class:`ImageTooLarge` before it is decoded.
+    """The most that a picture may have. A picture above a limit raises :class:`ImageTooLarge` and is not decoded.
 
     Attributes:
-        max_pixels: Width times height. A JPEG 2000, which costs several times as much, counts as 2 pixels for each of a
-            tile and as 100 for each of its code blocks, if that is more.
-        max_side: Width and height, in pixels, each; what JPEG allows, by default.
+        max_pixels: Width times height. JPEG 2000 needs several times the memory of other formats: there, 2 pixels for
+            each pixel of a tile and 100 for each code block are counted, where that is more.
+        max_side: The longer side, in pixels. The default is the most that JPEG allows.
         max_file_bytes: Size of the encoded file.
-        max_scans: Scans of a progressive JPEG, each of which goes over the whole picture. Pictures of more than a fifth
-            of `max_pixels` may have fewer in proportion, and a fifth of them at the most pixels.
-        max_frames: Frames or pages that are counted; a file with more is not searched further, and its first is read.
+        max_scans: Scans of a progressive JPEG. The decoder goes over the whole picture once for each scan, so pictures
+            of more than a fifth of `max_pixels` may have proportionally fewer: a fifth of `max_scans` at `max_pixels`.
+        max_frames: Frames or pages that are counted. A file with more is decoded; its frames are not counted further.
 
     Raises:
-        ValueError: A limit below 1.
+        ValueError: A limit is not a whole number of at least 1.
     """
 
     max_pixels: int = 100_000_000
@@ -39,9 +39,9 @@ class DecodingLimits:
                 raise ValueError(f"{field.name}: expected a whole number from 1, got {value!r}")
 
     def scans_of(self, pixels: int) -> int:
-        """Most scans that a progressive JPEG of so many pixels may have."""
+        """The most scans that a progressive JPEG with this many pixels may have."""
         return max(1, min(self.max_scans, self.max_scans * self.max_pixels // (5 * max(pixels, 1))))
 
 
 DEFAULT_LIMITS = DecodingLimits()
-"""The limits unless the caller sets others."""
+"""The limits that hold unless the caller sets others."""

@@ -1,4 +1,4 @@
-"""What a notebook shows of a result: a picture of bounded size, or a table where there is no picture."""
+"""How a notebook displays a result: as a picture of bounded size, or as a table if there is no picture."""
 
 from __future__ import annotations
 
@@ -11,36 +11,40 @@ import cv2
 import numpy as np
 
 from maskcheck.pictures.decoding import BGRImage
-from maskcheck.pictures.lettering import visible
+from maskcheck.pictures.drawing.text_rendering import escape_unprintable
 
-_MOST_SIDE = 1600  # pixels: as much as a notebook is wide on a large screen
-_QUALITY = 90  # of JPEG; a notebook keeps what it shows, and PNG would be ten times as large
+_MAX_SIDE = 1600  # pixels: the width of a notebook on a large screen
+_JPEG_QUALITY = 90  # a notebook stores what it displays, and PNG would be ten times as large
 
 
 def as_jpeg(pixels: BGRImage) -> str:
-    """A picture as JPEG in base64, made smaller if a side has more than 1,600 pixels.
+    """A picture as JPEG in base64, shrunk to at most 1,600 pixels a side.
 
     Args:
         pixels: uint8 (H, W, 3), BGR.
     """
     height, width = pixels.shape[:2]
-    share = _MOST_SIDE / max(height, width)
-    if share < 1:
-        size = (max(1, round(width * share)), max(1, round(height * share)))
+    scale = _MAX_SIDE / max(height, width)
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def as_table(result: Mapping[str, Any]) -> str:
-    """A result in the form of ``to_dict`` as an HTML table of its faces; what comes from outside is escaped."""
+    """An HTML table of the faces of a result; names and labels are escaped.
+
+    Args:
+        result: As ``FrameResult.to_dict`` gives it.
+    """
     frame = f"frame {result['frame']}" if result["frame"] or not result["source"] else ""
-    where = ", ".join(part for part in (_escaped(result["source"] or ""), frame) if part)
+    title = ", ".join(part for part in (_escaped(result["source"] or ""), frame) if part)
     if result["error"] is not None:
-        return f"<p>{where}: {_escaped(result['error']['type'])}: {_escaped(result['error']['message'])}</p>"
+        return f"<p>{title}: {_escaped(result['error']['type'])}: {_escaped(result['error']['message'])}</p>"
     faces = result["faces"]
     count = f"{len(faces) or 'no'} face{'' if len(faces) == 1 else 's'}"
-    parts = [f"<p>{where}: {result['width']} x {result['height']} pixels, {count}</p>"]
+    parts = [f"<p>{title}: {result['width']} x {result['height']} pixels, {count}</p>"]
     if faces:
         columns = ("label", "confidence", "box", "detection score")
         parts.append(f"<table><thead><tr>{_cells('th', columns)}</tr></thead><tbody>")
@@ -59,4 +63,4 @@ def _cells(tag: str, texts: tuple[str, ...]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(visible(text))
+    return html.escape(escape_unprintable(text))

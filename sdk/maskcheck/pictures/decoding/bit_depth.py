@@ -1,17 +1,17 @@
-"""Depth: which 8-bit values the grey levels of measuring cameras and programs become.
+"""Bit depth: how 16-bit, 32-bit and floating-point values become 8 bits.
 
 ========================  =======================================================================================
 values                    become
 ========================  =======================================================================================
-16 bits                   their high byte; where a file tells that fewer bits are in use, the highest 8 of those
-integers within 0..255    themselves, however wide the type
+16 bits                   their high byte; if the file says that fewer bits are in use, the highest 8 of those
+integers within 0..255    unchanged, whatever their type
 integers within 0..65535  their high byte
-floats within 0..1        255 times as much, rounded
-floats within 0..255      themselves, rounded
-others                    refused
+floats within 0..1        multiplied by 255 and rounded
+floats within 0..255      rounded
+others                    an ``ImageError``
 ========================  =======================================================================================
 
-Floats that were stored with a loss may lie a little outside of their range.
+Floats from a lossy compression may lie slightly outside their range.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ from numpy.typing import NDArray
 
 from maskcheck.errors import ImageError
 
-_DARK = 1 << 12  # 16-bit values that all are below may come from a camera of 12 bits or fewer
+_DARK = 1 << 12  # a picture whose 16-bit values are all below this may come from a camera of 12 bits or fewer
 
 
 def bits_in_use(largest: Any, bits: int = 16) -> int:
-    """Bits of a value, by the largest that a file says it may have; `bits` where it does not say, or nonsense."""
+    """How many of a value's bits are in use.
+
+    Args:
+        largest: The largest value, as a tag of the file states it: a number, a tuple with a number, or None.
+        bits: The answer where the tag is missing or makes no sense.
+    """
     try:
         largest = int(largest[0] if isinstance(largest, (tuple, list)) else largest)
     except (TypeError, ValueError, OverflowError, IndexError):
@@ -36,11 +41,11 @@ def bits_in_use(largest: Any, bits: int = 16) -> int:
 
 
 def from_16_bits(values: NDArray[np.uint16], bits: int = 16) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The highest 8 of the bits in use, and a note where the picture is very dark because fewer may be in use.
+    """The highest 8 of the bits in use; and a note on a very dark picture, which may use fewer bits than it says.
 
     Args:
-        values: uint16, any shape.
-        bits: In use, 8 to 16; if a value needs more, all 16 are taken to be.
+        values: uint16, any shape, at least one value.
+        bits: How many bits are in use, 8 to 16; ignored if a value needs more.
     """
     largest = int(values.max())
     if largest >> bits:
@@ -55,15 +60,16 @@ def from_16_bits(values: NDArray[np.uint16], bits: int = 16) -> tuple[NDArray[np
 
 
 def to_8_bits(values: NDArray[Any], bits: int = 16, loss: float = 0.0) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """Grey levels or channels as uint8 by the table above, and notes.
+    """Grey levels or channels as uint8, converted as the table above says; and notes.
 
     Args:
         values: Integers or floats, any shape, at least one value.
-        bits: In use, where the file tells.
-        loss: How far floats may lie outside of their range, as a part of white.
+        bits: How many bits of an integer are in use, if the file says so.
+        loss: How far floats may lie outside their range, as a share of white.
 
     Raises:
-        ImageError: The values are in no range that says what is black and what white.
+        ImageError: The values are in no range that says what is black and what white. The message lacks its subject,
+            because only the caller knows the source.
     """
     if values.dtype == np.uint8:
         return values, ()
@@ -76,7 +82,7 @@ def to_8_bits(values: NDArray[Any], bits: int = 16, loss: float = 0.0) -> tuple[
             " channel; convert the picture first"
         )
     if largest <= 0xFF and bits == 16:
-        note = f"its {values.dtype.itemsize * 8}-bit values are all within 0..255, and were taken for 8 bits"
+        note = f"its {values.dtype.itemsize * 8}-bit values are all within 0..255 and were read as 8 bits"
         return values.astype(np.uint8), (note,) if largest else ()
     return from_16_bits(values.astype(np.uint16, copy=False), bits)
 
@@ -84,8 +90,8 @@ def to_8_bits(values: NDArray[Any], bits: int = 16, loss: float = 0.0) -> tuple[
 def _from_floats(values: NDArray[Any], loss: float) -> NDArray[np.uint8]:
     smallest, largest = float(values.min()), float(values.max())
     white = 1 if largest <= 1 + loss else 255
-    known = smallest >= -loss * white and (white == 1 or 2 <= largest <= 255 * (1 + loss))
-    if not known:  # NaN, which compares with nothing, too
+    in_range = smallest >= -loss * white and (white == 1 or 2 <= largest <= 255 * (1 + loss))
+    if not in_range:  # NaN too, because it compares as false
         raise ImageError(
             f"floating-point pixels from {smallest:g} to {largest:g}: expected 8 or 16 bits a channel, or values from"
             " 0 to 1 or 0 to 255; convert the picture first"
