@@ -1,30 +1,29 @@
-"""Every error that maskcheck raises on purpose.
+"""All errors that maskcheck raises on purpose.
 
 ::
 
     MaskCheckError
     ├── ModelError                 the ONNX file cannot be used
-    │   ├── ModelNotFound          no such file
-    │   ├── ModelMetadataError     it does not describe itself (labels, input size, crop margin)
+    │   ├── ModelNotFound          there is no such file
+    │   ├── ModelMetadataError     its metadata are missing or invalid (labels, input size, crop margin)
     │   ├── ModelSignatureError    its inputs or outputs are not those of a mask classifier
-    │   ├── ModelOutputError       it runs, but what it gives are no probabilities
+    │   ├── ModelOutputError       it runs, but its output is not probabilities
     │   ├── ModelTimeout           it takes too long to load or to run (also a TimeoutError)
-    │   └── ModelIntegrityError    the embedded file is not the one that was released
+    │   └── ModelIntegrityError    the embedded file is not the released one
     ├── RuntimeUnavailable         ONNX Runtime cannot do what was asked
-    │   ├── RuntimeNotInstalled    there is no onnxruntime
+    │   ├── RuntimeNotInstalled    no onnxruntime is installed
     │   ├── RuntimeConflict        several onnxruntime distributions overwrite each other
     │   └── ProviderUnavailable    the execution provider is not active
-    ├── DetectorNotFound           no detector of that name
-    ├── PluginError                a detector plugin is broken
-    ├── DetectorOptionError        an option that the detector does not take (also a ValueError)
+    ├── DetectorNotFound           there is no detector of that name
+    ├── PluginError                a plugin is broken
+    ├── DetectorOptionError        the detector has no such option, or refuses its value (also a ValueError)
     ├── ImageError                 a picture cannot be decoded (also a ValueError)
-    │   └── ImageTooLarge          its file or header is above a limit (pixels, sides, bytes, scans)
-    ├── PackageNotInstalled        an optional package that is asked for is missing (also an ImportError)
+    │   └── ImageTooLarge          it is above a limit (pixels, sides, bytes, scans)
+    ├── PackageNotInstalled        an optional package is needed and missing (also an ImportError)
     ├── PictureTimeout             a picture took longer than its time limit (also a TimeoutError)
-    └── SourceError                a path that leads to no picture
+    └── SourceError                there is no picture at a path, or a folder cannot be read
 
-Messages say what was expected, what came and what to do. What a program may want to read is an
-attribute as well.
+A message says what was expected, what came and what to do. Values that a program may need are attributes as well.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ from typing import Any
 
 
 class MaskCheckError(Exception):
-    """Base of all errors of this package; they survive pickling, so a worker process can raise them."""
+    """Base of all errors of this package. They can be pickled, so a worker process can raise them."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exception's own would call the class with its message alone, and lose the attributes.
+        # Exception's own method calls the class with the message alone, and loses the attributes.
         return _restore, (type(self), self.args, self.__dict__)
 
 
@@ -52,7 +51,7 @@ class ModelError(MaskCheckError):
     """A classifier file cannot be used.
 
     Attributes:
-        path: The file, as given.
+        path: The file, as the caller wrote it.
     """
 
     def __init__(self, message: str, *, path: str) -> None:
@@ -65,7 +64,7 @@ class ModelNotFound(ModelError):
 
 
 class ModelMetadataError(ModelError):
-    """The file lacks the metadata that every maskcheck classifier carries, or it does not parse."""
+    """The metadata that every maskcheck classifier has are missing from the file, or invalid."""
 
 
 class ModelSignatureError(ModelError):
@@ -73,11 +72,11 @@ class ModelSignatureError(ModelError):
 
 
 class ModelOutputError(ModelError):
-    """What the file gives are no probabilities: for each label a number in [0, 1], those of a crop adding up to 1."""
+    """The output is not probabilities: for each crop, a number in [0, 1] for each label, which add up to 1."""
 
 
 class ModelTimeout(ModelError, TimeoutError):
-    """The file takes longer to load or to run than it may.
+    """The file takes longer to load or to run than its time limit.
 
     Attributes:
         timeout: The limit, in seconds.
@@ -89,7 +88,7 @@ class ModelTimeout(ModelError, TimeoutError):
 
 
 class ModelIntegrityError(ModelError):
-    """The SHA-256 of an embedded model is not the one that was released."""
+    """The SHA-256 of the embedded model differs from that of the released file."""
 
 
 class RuntimeUnavailable(MaskCheckError):
@@ -101,10 +100,10 @@ class RuntimeNotInstalled(RuntimeUnavailable):
 
 
 class RuntimeConflict(RuntimeUnavailable):
-    """More than one ONNX Runtime distribution is installed; they share files, so neither is whole.
+    """More than one ONNX Runtime distribution is installed. They overwrite each other's files, so neither is complete.
 
     Attributes:
-        distributions: Their names.
+        distributions: Names of the installed distributions.
     """
 
     def __init__(self, message: str, *, distributions: Sequence[str]) -> None:
@@ -113,11 +112,11 @@ class RuntimeConflict(RuntimeUnavailable):
 
 
 class ProviderUnavailable(RuntimeUnavailable):
-    """An execution provider that was asked for is not active in the created session.
+    """A requested execution provider is not active in the created session.
 
     Attributes:
-        requested: The providers asked for, in order.
-        active: The providers that the session reports, or that the build offers, in order.
+        requested: The requested providers, in order.
+        active: The providers that the session reports, or else that the installed onnxruntime offers, in order.
     """
 
     def __init__(self, message: str, *, requested: Sequence[str], active: Sequence[str]) -> None:
@@ -130,9 +129,9 @@ class DetectorNotFound(MaskCheckError):
     """No detector of that name is registered.
 
     Attributes:
-        name: The name asked for.
-        available: Names of the detectors that are there.
-        failed: Reason of failure of each plugin that did not load.
+        name: The requested name.
+        available: Names of the registered detectors.
+        failed: For each plugin that did not load, the reason.
     """
 
     def __init__(self, message: str, *, name: str, available: Sequence[str], failed: Mapping[str, str]) -> None:
@@ -143,11 +142,11 @@ class DetectorNotFound(MaskCheckError):
 
 
 class PluginError(MaskCheckError):
-    """A detector plugin failed to load, or broke its contract while running.
+    """A plugin failed to load, or broke the plugin interface while running.
 
     Attributes:
-        plugin: Name of the entry point or of the detector.
-        distribution: The installed distribution that it comes from, if known.
+        plugin: Name of the entry point, or of what the plugin registers.
+        distribution: The installed distribution that the plugin belongs to, if known.
     """
 
     def __init__(self, message: str, *, plugin: str, distribution: str | None = None) -> None:
@@ -157,11 +156,11 @@ class PluginError(MaskCheckError):
 
 
 class DetectorOptionError(MaskCheckError, ValueError):
-    """An option that the detector does not have, or a value that it does not take.
+    """The detector has no such option, or refuses its value.
 
     Attributes:
         detector: Name of the detector.
-        option: Name of the option, as given.
+        option: Name of the option, as the caller wrote it.
     """
 
     def __init__(self, message: str, *, detector: str, option: str) -> None:
@@ -171,7 +170,7 @@ class DetectorOptionError(MaskCheckError, ValueError):
 
 
 class ImageError(MaskCheckError, ValueError):
-    """A picture cannot be decoded, or an array is not a picture.
+    """A picture cannot be decoded, or an array has the wrong shape or dtype.
 
     Attributes:
         source: The path of the picture, where there is one.
@@ -183,12 +182,12 @@ class ImageError(MaskCheckError, ValueError):
 
 
 class ImageTooLarge(ImageError):
-    """Decoding the picture costs more than a limit allows; it was refused before.
+    """A picture is above a limit, and was not decoded.
 
     Attributes:
-        pixels: What the header claims, width times height; 0 where the file was refused before its header was read.
-        what: The limit, by its name in :class:`DecodingLimits`: ``max_pixels``, ``max_side``, ...
-        limit: Its value.
+        pixels: Width times height, by the header; 0 if the file was refused before its header was read.
+        what: Name of the limit in :class:`DecodingLimits`: ``max_pixels``, ``max_side``, ...
+        limit: Value of that limit.
     """
 
     def __init__(self, message: str, *, source: str | None, pixels: int, limit: int, what: str = "max_pixels") -> None:
@@ -199,10 +198,10 @@ class ImageTooLarge(ImageError):
 
 
 class PackageNotInstalled(MaskCheckError, ImportError):
-    """A package that maskcheck does without, except for what was asked, is not installed or cannot be imported.
+    """An optional package that the call needs is not installed, or cannot be imported.
 
     Attributes:
-        package: Its name, as pip takes it.
+        package: Its name, for ``pip install``.
     """
 
     def __init__(self, message: str, *, package: str) -> None:
@@ -211,7 +210,7 @@ class PackageNotInstalled(MaskCheckError, ImportError):
 
 
 class PictureTimeout(MaskCheckError, TimeoutError):
-    """Reading a picture and finding faces in it took longer than the time limit of the pipeline.
+    """Decoding a picture and detecting its faces took longer than the time limit of the pipeline.
 
     Attributes:
         source: The path of the picture, where there is one.
@@ -225,10 +224,10 @@ class PictureTimeout(MaskCheckError, TimeoutError):
 
 
 class SourceError(MaskCheckError):
-    """A path or pattern that leads to no picture, or a folder that cannot be read.
+    """There is no picture at a path or for a pattern, or a folder cannot be read.
 
     Attributes:
-        source: The path or pattern, as given.
+        source: The path or pattern, as the user wrote it.
     """
 
     def __init__(self, message: str, *, source: str) -> None:
