@@ -1,4 +1,4 @@
-"""Mutations that know nothing of a format: what a bad disk, a bad network or an attacker without patience makes."""
+"""Random changes to the bytes of a file, whatever its format: as a bad disk or a bad network makes them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeAlias
 Mutation: TypeAlias = Callable[[Random, bytes], bytes]
 
 LENGTHS = (0, 1, 2, 3, 7, 8, 255, 256, 1023, 4096, 65_500, 65_535, 65_536, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
-"""Values at which a length, a count or an offset is likely to be read wrongly."""
+"""Lengths, counts and offsets at which readers often fail."""
 
 SIDES = (0, 1, 2, 15, 63, 64, 65, 1000, 1500, 4000, 9000, 16_383, 32_767, 32_768, 65_500, 65_535)
-"""Widths and heights: most of them pass the limits of the SDK, so that decoding goes on."""
+"""Widths and heights. Most pass the limits of the SDK, so that the decoder runs."""
 
 
 def mutate_bytes(random: Random, data: bytes, *, others: tuple[bytes, ...] = ()) -> bytes:
-    """One random change; a part of one of `others` may be put in."""
+    """A random change; it may insert a part of one of `others`."""
     if len(data) < 2:
         return data + random.randbytes(8)
     if others and random.random() < 0.1:
@@ -25,12 +25,12 @@ def mutate_bytes(random: Random, data: bytes, *, others: tuple[bytes, ...] = ())
 
 
 def replaced(data: bytes, at: int, part: bytes) -> bytes:
-    """`data` with `part` in place of as many bytes, from `at` on."""
+    """`data` with `part` written over it, from position `at`."""
     return (data[:at] + part + data[at + len(part) :])[: max(len(data), at)]
 
 
 def odd_integer(random: Random, size: int) -> int:
-    """An unsigned number of that many bytes, often one at which programs err."""
+    """An unsigned integer of `size` bytes, often one at which programs fail."""
     value = random.choice(LENGTHS) if random.random() < 0.7 else random.getrandbits(8 * size)
     return value & ((1 << 8 * size) - 1)
 
@@ -42,9 +42,9 @@ def _block(random: Random, data: bytes, most: int = 512) -> slice:
 
 def _flip_bits(random: Random, data: bytes) -> bytes:
     changed = bytearray(data)
-    reach = len(data) if random.random() < 0.7 else min(len(data), 128)  # headers are short and matter most
+    end = len(data) if random.random() < 0.7 else min(len(data), 128)  # headers are short and matter most
     for _ in range(random.choice((1, 1, 2, 4, 16, 64))):
-        changed[random.randrange(reach)] ^= 1 << random.randrange(8)
+        changed[random.randrange(end)] ^= 1 << random.randrange(8)
     return bytes(changed)
 
 
@@ -57,10 +57,10 @@ def _set_bytes(random: Random, data: bytes) -> bytes:
 
 def _set_integer(random: Random, data: bytes) -> bytes:
     size = random.choice((2, 4))
-    reach = len(data) if random.random() < 0.5 else min(len(data), 128)
+    end = len(data) if random.random() < 0.5 else min(len(data), 128)
     order = random.choice(("little", "big"))
     value = odd_integer(random, size)
-    at = random.randrange(reach)
+    at = random.randrange(end)
     return replaced(data, at, value.to_bytes(size, "little" if order == "little" else "big"))
 
 
@@ -85,8 +85,8 @@ def _repeat_block(random: Random, data: bytes) -> bytes:
 def _swap_blocks(random: Random, data: bytes) -> bytes:
     size = random.randint(1, max(1, len(data) // 4))
     first, second = sorted(random.randrange(len(data)) for _ in range(2))
-    one, other = data[first : first + size], data[second : second + size]
-    return replaced(replaced(data, first, other), second, one)
+    left, right = data[first : first + size], data[second : second + size]
+    return replaced(replaced(data, first, right), second, left)
 
 
 def _fill_block(random: Random, data: bytes) -> bytes:

@@ -1,15 +1,15 @@
-"""Feed mutated pictures and model files to the SDK and see that it holds.
+"""Feed mutated pictures and model files to the SDK, and report every fault.
 
     python tests/fuzz/fuzz.py pictures --count 20000
-    python tests/fuzz/fuzz.py models --count 500 --keep offenders
+    python tests/fuzz/fuzz.py models --count 500 --keep faults
     python tests/fuzz/fuzz.py pictures --seconds 600 --seed 7
     python tests/fuzz/fuzz.py pictures --seed 7 --only 1234 --keep here
 
-An offence is an exception that is no ``MaskCheckError``, a crash of the process, more than 5 seconds, more than 1.2 GB
-of memory, or a result that is none. Exit status 1 if there is one.
+A fault is an exception other than ``MaskCheckError``, a crash of the process, more than 5 seconds, more than 1.2 GB of
+memory, or an invalid result. The exit status is 1 if there is any.
 
-Input I depends on the seed and I alone, and on the versions of the libraries that wrote the pictures to be changed.
-Needs `onnx` for models; HEIC pictures are made where `pillow-heif` is installed.
+Input number I depends only on the seed, on I, and on the versions of the libraries that write the pictures. Models need
+`onnx`; HEIC pictures are included where `pillow-heif` is installed.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ if TYPE_CHECKING:
     from maskcheck import FrameResult, MaskPipeline
 
 BOXES = np.array([(10, 5, 30, 40), (0, 0, 64, 48)], np.float32)
-"""Faces of the whole picture, for a classifier."""
+"""Boxes of faces in the valid picture, for a classifier."""
 
-LIMITS_OF_A_MODEL: dict[str, Any] = {"timeout": 1.0, "max_memory": 500_000_000}
-"""Limits that are given to the SDK for a model file, as a program gives them that takes files from strangers."""
+MODEL_LIMITS: dict[str, Any] = {"timeout": 1.0, "max_memory": 500_000_000}
+"""Limits for a model file, as a program sets them for files that it does not trust."""
 
 PIPELINE_EVERY = 10
-"""Each picture of so many goes through the whole pipeline; the others are only decoded."""
+"""Every tenth picture goes through the whole pipeline; the others are only decoded."""
 
 
 def prepare_picture(seed: int, every: int, index: int) -> Prepared:
-    """The mutated picture of that number."""
+    """Mutated picture number `index`."""
     source, data = mutated_picture(seed, index)
     if index % every:
         return Prepared(source.name, partial(decode, data))
-    pipeline()  # loaded now, so that its time does not count
+    pipeline()  # loaded before the time is taken
     return Prepared(source.name, partial(detect, data))
 
 
 def decode(data: bytes) -> str:
-    """Decode an encoded picture, and check what comes out."""
+    """Decode an encoded picture, and check the result."""
     from maskcheck import MaskCheckError, load_image
 
     try:
@@ -80,7 +80,7 @@ def decode(data: bytes) -> str:
 
 
 def detect(data: bytes) -> str:
-    """Give an encoded picture, as a file, to the whole pipeline, and check the result."""
+    """Write an encoded picture to a file, pass it to the pipeline, and check the result."""
     from maskcheck import MaskCheckError
 
     path = own_folder() / "picture"
@@ -94,23 +94,23 @@ def detect(data: bytes) -> str:
 
 
 def prepare_model(seed: int, index: int) -> Prepared:
-    """The mutated model file of that number."""
+    """Mutated model file number `index`."""
     from model_mutations import mutated_model
 
     kind, data = mutated_model(seed, index)
     path = own_folder() / f"model{index}.onnx"
     path.write_bytes(data)
-    whole_model()
+    import_onnxruntime()
     return Prepared(kind, partial(classify, path))
 
 
 def classify(path: Path) -> str:
-    """Run a classifier file on two faces of a whole picture, and check what comes out."""
+    """Run a classifier file on two faces of the valid picture, and check the result."""
     from maskcheck import MaskCheckError, MaskClassifier
 
     try:
-        classifier = MaskClassifier(path, device="cpu", threads=1, **LIMITS_OF_A_MODEL)
-        probabilities = classifier(classifier.crop(whole_picture(), BOXES))
+        classifier = MaskClassifier(path, device="cpu", threads=1, **MODEL_LIMITS)
+        probabilities = classifier(classifier.crop(valid_picture(), BOXES))
     except MaskCheckError as error:
         return refused(error)
     finally:
@@ -123,7 +123,7 @@ def classify(path: Path) -> str:
 
 
 def refused(error: Exception) -> str:
-    """What the error is called; it has to be one that a program can handle."""
+    """The name of the error, after a check that a program can handle it."""
     from maskcheck import PluginError
 
     assert not isinstance(error, PluginError), f"the detector is blamed: {error}"
@@ -133,7 +133,7 @@ def refused(error: Exception) -> str:
 
 
 def check_result(result: FrameResult) -> None:
-    """Raise AssertionError unless the result is whole and its JSON valid."""
+    """Raise AssertionError unless the result and its JSON are valid."""
     json.dumps(result.to_dict(), allow_nan=False).encode()
     width, height = result.size
     for face in result:
@@ -147,7 +147,7 @@ def check_result(result: FrameResult) -> None:
 
 @cache
 def own_folder() -> Path:
-    """A folder of this worker."""
+    """A folder for this worker process alone."""
     folder = Path(os.environ["MASKCHECK_FUZZ_FOLDER"]) / str(os.getpid())
     folder.mkdir()
     return folder
@@ -155,23 +155,23 @@ def own_folder() -> Path:
 
 @cache
 def pipeline() -> MaskPipeline:
-    """The pipeline for mutated pictures: the fastest that comes with the SDK."""
+    """The pipeline for mutated pictures: the fastest of the SDK."""
     from maskcheck import MaskPipeline
 
-    made = MaskPipeline("haar", detector_options={"preset": "fast"}, device="cpu", threads=1)
-    made(whole_picture())
-    return made
+    new = MaskPipeline("haar", detector_options={"preset": "fast"}, device="cpu", threads=1)
+    new(valid_picture())
+    return new
 
 
 @cache
-def whole_model() -> None:
-    """Import what a classifier file needs, so that its time does not count."""
+def import_onnxruntime() -> None:
+    """Import ONNX Runtime before the time is taken."""
     import onnxruntime  # noqa: F401
 
 
 @cache
-def whole_picture() -> NDArray[np.uint8]:
-    """A whole picture: uint8, (48, 64, 3), BGR."""
+def valid_picture() -> NDArray[np.uint8]:
+    """A valid picture: uint8, (48, 64, 3), BGR."""
     return np.ascontiguousarray(scene()[..., ::-1])
 
 
@@ -185,18 +185,18 @@ def main() -> int:
         prepare = partial(prepare_model, options.seed)
     with tempfile.TemporaryDirectory(prefix="maskcheck-fuzz-") as folder:
         os.environ["MASKCHECK_FUZZ_FOLDER"] = folder
-        os.environ["MASKCHECK_CONFIG_DIR"] = folder  # what is tuned on this machine must not matter
+        os.environ["MASKCHECK_CONFIG_DIR"] = folder  # no settings of this machine
         started = time.monotonic()
         indices = numbers(options.only, options.start, options.count, options.seconds)
         report = Report(options.what, options.seed, options.keep)
         for outcome in Workers(prepare, 1 if options.only is not None else options.workers).run(indices):
             report.add(outcome)
     report.show(time.monotonic() - started)
-    return 1 if report.offenders else 0
+    return 1 if report.faults else 0
 
 
 def numbers(only: int | None, start: int, count: int | None, seconds: float | None) -> Iterator[int]:
-    """Numbers of the inputs, until there are enough or the time is over."""
+    """Numbers of the inputs, up to `count` or until the time is over."""
     if only is not None:
         yield only
         return
@@ -208,36 +208,36 @@ def numbers(only: int | None, start: int, count: int | None, seconds: float | No
 
 
 class Report:
-    """Counts what became of the inputs; keeps the offenders."""
+    """Counts the outcomes and saves the inputs that cause a fault."""
 
     def __init__(self, what: str, seed: int, keep: Path | None) -> None:
         self.what, self.seed, self.keep = what, seed, keep
         self.results: Counter[str] = Counter()
-        self.offenders: list[Outcome] = []
+        self.faults: list[Outcome] = []
         self.slowest = self.largest = Outcome(0, "", "")
 
     def add(self, outcome: Outcome) -> None:
-        """Count one input; an offender is shown at once."""
+        """Count an outcome; print a fault at once."""
         self.results[outcome.result] += 1
         if outcome.seconds > self.slowest.seconds:
             self.slowest = outcome
         if outcome.memory > self.largest.memory:
             self.largest = outcome
-        if outcome.offence is None:
+        if outcome.fault is None:
             return
-        self.offenders.append(outcome)
-        print(f"OFFENCE {self.describe(outcome)}: {outcome.offence}")
+        self.faults.append(outcome)
+        print(f"FAULT {self.describe(outcome)}: {outcome.fault}")
         if outcome.detail:
             print(outcome.detail)
         if self.keep is not None:
             self.save(outcome)
 
     def describe(self, outcome: Outcome) -> str:
-        """How to get that input again."""
+        """The arguments that repeat this input."""
         return f"{self.what} --seed {self.seed} --only {outcome.index} ({outcome.kind})"
 
     def save(self, outcome: Outcome) -> None:
-        """Write the input to the folder of offenders."""
+        """Write the input to the folder for faults."""
         if self.what == "pictures":
             data = mutated_picture(self.seed, outcome.index)[1]
         else:
@@ -254,8 +254,8 @@ class Report:
             print(f"{count:8}  {result}")
         print(f"slowest: {self.slowest.seconds:.2f} s, {self.describe(self.slowest)}")
         print(f"largest: {self.largest.memory / 1e6:.0f} MB, {self.describe(self.largest)}")
-        offences = Counter(outcome.offence for outcome in self.offenders)
-        counted = ", ".join(f"{count} x {offence}" for offence, count in offences.most_common()) or "no offence"
+        fault_counts = Counter(outcome.fault for outcome in self.faults)
+        counted = ", ".join(f"{count} x {fault}" for fault, count in fault_counts.most_common()) or "no fault"
         print(f"{self.results.total()} {self.what}, seed {self.seed}, {elapsed:.0f} s: {counted}")
 
 
@@ -264,11 +264,11 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("pictures", "models"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, help="how many inputs; by default, until the time is over")
-    parser.add_argument("--seconds", type=float, help="give out no more inputs after that time; by default 60")
+    parser.add_argument("--count", type=int, help="how many inputs; by default as many as the time allows")
+    parser.add_argument("--seconds", type=float, help="start no more inputs after this time; by default 60")
     parser.add_argument("--start", type=int, default=0, help="number of the first input")
-    parser.add_argument("--only", type=int, metavar="I", help="input I alone")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write offenders to that folder")
+    parser.add_argument("--only", type=int, metavar="I", help="run only input I")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write inputs that cause a fault to this folder")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--pipeline-every", type=int, default=PIPELINE_EVERY, metavar="N")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Mutated classifier files: by bytes, by what the metadata say, and by what the graph does."""
+"""Mutated classifier files: changes to their bytes, their metadata and their graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELS = ("with_mask", "without_mask", "mask_worn_incorrectly")
 
 
 def mutated_model(seed: int, index: int) -> tuple[str, bytes]:
-    """The model file of that number, and how it was changed: it depends on `seed` and `index` alone."""
+    """Model file number `index`, and the kind of change. It depends only on `seed` and `index`."""
     random = Random(f"models {seed} {index}")
     kind = random.random()
     if kind < 0.25:
@@ -35,7 +35,7 @@ def mutated_model(seed: int, index: int) -> tuple[str, bytes]:
     _GRAPHS[name](random, model.graph)
     try:
         return f"graph: {name}", model.SerializeToString()
-    except ValueError:  # more than protobuf can write
+    except ValueError:  # larger than protobuf can write
         return "bytes", b""
 
 
@@ -76,11 +76,11 @@ def _toy_bytes() -> bytes:
 
 
 def toy_model() -> Any:
-    """A whole classifier of three labels, as an ``onnx.ModelProto``."""
+    """A valid classifier with three labels, as an ``onnx.ModelProto``."""
     return onnx.load_from_string(_toy_bytes())
 
 
-# Metadata: any text under any key, and bytes that are no text.
+# Metadata: any text for any key, and bytes that are not UTF-8.
 
 _ODD_TEXTS = (
     "",
@@ -134,12 +134,12 @@ def _metadata(random: Random) -> tuple[str, bytes]:
                 if len(entries) > 1:
                     entries.remove(entry)
             case _:
-                return "metadata: no UTF-8", _unreadable(random, model)
+                return "metadata: no UTF-8", _with_invalid_utf8(random, model)
     return "metadata", model.SerializeToString()
 
 
-def _unreadable(random: Random, model: Any) -> bytes:
-    """Some metadata entry in bytes that are not UTF-8."""
+def _with_invalid_utf8(random: Random, model: Any) -> bytes:
+    """The model with a metadata entry that is not UTF-8."""
     entry = random.choice(model.metadata_props)
     written = (entry.value if random.random() < 0.7 else entry.key).encode()
     data = bytes(model.SerializeToString())
@@ -149,11 +149,11 @@ def _unreadable(random: Random, model: Any) -> bytes:
     return data.replace(written, bad + written[2:], 1)
 
 
-# Graphs. Each function changes the toy's graph in place.
+# Graphs: each function changes the graph of the toy model in place.
 
 
 def _tail(graph: Any, *nodes: Any) -> None:
-    """Put `nodes` behind the softmax, whose output is then called ``p``; the last gives the probabilities."""
+    """Append `nodes` after the softmax: they read its output as ``p``, and the last writes the probabilities."""
     graph.node[-1].output[0] = "p"
     graph.node.extend(nodes)
 
@@ -273,7 +273,7 @@ def _loop(random: Random, graph: Any, body: list[Any] | None = None) -> None:
 
 
 def _growing_loop(random: Random, graph: Any) -> None:
-    """Each turn doubles what it holds: memory instead of time."""
+    """Each turn doubles the tensor: it takes memory instead of time."""
     _loop(random, graph, [helper.make_node("Concat", ["before", "before"], ["after"], axis=0)])
 
 
@@ -315,7 +315,7 @@ def _long_chain(random: Random, graph: Any) -> None:
 
 
 def _deep_nesting(random: Random, graph: Any) -> None:
-    """An ``If`` in an ``If`` in an ``If``; protobuf itself gives up at a depth of a hundred."""
+    """Nested ``If`` nodes; protobuf refuses a depth of 100."""
     _constant(graph, "yes", True, TensorProto.BOOL)
     node = helper.make_node("Identity", ["p"], ["deep0"])
     for depth in range(1, random.choice((2, 10, 24, 40))):

@@ -1,7 +1,7 @@
-"""Mutations that know how a picture file is built: lengths, sizes, counts and the order of its parts.
+"""Changes to the structure of a picture file: its lengths, sizes, counts and the order of its parts.
 
-Bytes that change at random are mostly noticed at once, by a checksum or a marker that is not there. What gets deep into
-a decoder is a file in good order that says something else.
+A decoder notices most random bytes at once, by a wrong checksum or a missing marker. A well-formed file with other
+values gets deep into it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ from picture_seeds import Family, PictureSeed, picture_seeds, png_chunk
 
 
 def mutated_picture(seed: int, index: int) -> tuple[PictureSeed, bytes]:
-    """The picture of that number: it depends on `seed` and `index` alone (and on what Pillow wrote)."""
+    """Mutated picture number `index`, and the seed picture that it was made from.
+
+    It depends only on `seed`, `index` and the seed pictures, which Pillow writes.
+    """
     random = Random(f"pictures {seed} {index}")
     seeds = picture_seeds()
     chosen = random.choice(seeds)
-    relatives = tuple(other.data for other in seeds if other.family == chosen.family)
+    same_family = tuple(other.data for other in seeds if other.family == chosen.family)
     data = chosen.data
     for _ in range(random.choice((1, 1, 1, 2, 2, 3, 5))):
         try:
             if random.random() < 0.6:
                 data = _STRUCTURED[chosen.family](random, data)
             else:
-                data = mutate_bytes(random, data, others=relatives)
-        except (ValueError, IndexError, struct.error):  # an earlier change left nothing of that structure
-            data = mutate_bytes(random, data, others=relatives)
+                data = mutate_bytes(random, data, others=same_family)
+        except (ValueError, IndexError, struct.error):  # an earlier change has destroyed the structure
+            data = mutate_bytes(random, data, others=same_family)
     return chosen, data[:4_000_000]
 
 
 def _rearranged(random: Random, parts: list[bytes]) -> list[bytes]:
-    """Parts of a file with one or some left out, repeated, or in another order."""
+    """Parts of a file, with some of them left out, repeated, or in another order."""
     if not parts:
         return parts
     at = random.randrange(len(parts))
@@ -58,14 +61,14 @@ def _side(random: Random) -> int:
     return random.choice(SIDES) if random.random() < 0.8 else random.randrange(1 << 17)
 
 
-# JPEG: segments, each with a marker and a length; a scan runs to the next marker.
+# JPEG: segments, each with a marker and a length; the data of a scan end at the next marker.
 
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 
 
 def _jpeg(random: Random, data: bytes) -> bytes:
-    starts = [found.start() for found in _MARKER.finditer(data)]
-    segments = [data[a:b] for a, b in pairwise([*starts, len(data)])]
+    starts = [match.start() for match in _MARKER.finditer(data)]
+    segments = [data[start:end] for start, end in pairwise([*starts, len(data)])]
     if len(segments) < 3:
         return mutate_bytes(random, data)
     kinds = [segment[1] for segment in segments]
@@ -78,7 +81,7 @@ def _jpeg(random: Random, data: bytes) -> bytes:
     elif choice == 1 and scans:
         at = random.choice(scans)
         segments[at] = segments[at] * random.choice((2, 10, 90, 120, 2000))
-    elif choice == 2 and scans:  # which components, and which part of the coefficients
+    elif choice == 2 and scans:  # its components and its range of coefficients
         at = random.choice(scans)
         changed = bytearray(segments[at])
         changed[random.randrange(min(len(changed), 14))] = random.choice((0, 1, 2, 3, 4, 63, 64, 255))
@@ -102,13 +105,13 @@ def _jpeg_frame(random: Random, segment: bytes) -> bytes:
             return replaced(segment, random.choice((5, 7)), struct.pack(">H", _side(random) % 65536))
         case 2:
             return replaced(segment, random.choice((4, 9)), bytes((random.choice((0, 1, 2, 3, 4, 8, 12, 16, 255)),)))
-        case 3:  # the sampling of a component
+        case 3:  # the subsampling of a component
             return replaced(segment, random.choice((11, 14, 17)), bytes((random.randrange(256),)))
-        case _:  # another process: baseline, progressive, lossless, arithmetic
+        case _:  # another coding process: baseline, progressive, lossless, arithmetic
             return replaced(segment, 1, bytes((random.choice((0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA)),)))
 
 
-# PNG: chunks with a length and a checksum, which is made right again.
+# PNG: chunks with a length and a checksum; the checksums are computed anew, so that they match.
 
 
 def _png(random: Random, data: bytes) -> bytes:
@@ -121,26 +124,26 @@ def _png(random: Random, data: bytes) -> bytes:
         return mutate_bytes(random, data)
     position = random.randrange(len(chunks))
     kind, content = chunks[position]
-    wrong: bytes | None = None
+    wrong_length: bytes | None = None
     match random.randrange(7):
         case 0:
             chunks[0] = (chunks[0][0], _png_header(random, chunks[0][1]))
         case 1:
             chunks[position] = (kind, mutate_bytes(random, content))
-        case 2:  # pixels that unpack well but are others, or too few, or too many
+        case 2:  # valid compression of other pixels, or of too few or too many
             chunks[position] = (kind, _repacked(random, content))
         case 3:
             chunks.insert(random.randint(1, len(chunks)), _added_chunk(random))
         case 4:
-            wrong = struct.pack(">I", odd_integer(random, 4))
+            wrong_length = struct.pack(">I", odd_integer(random, 4))
         case 5:
             chunks[position] = (random.choice((b"IDAT", b"fdAT", b"acTL", b"fcTL", b"tRNS", b"PLTE", b"eXIf")), content)
         case _:
             packed = _rearranged(random, [png_chunk(*chunk) for chunk in chunks])
             return data[:8] + b"".join(packed)
     packed = [png_chunk(*chunk) for chunk in chunks]
-    if wrong is not None:
-        packed[position] = wrong + packed[position][4:]
+    if wrong_length is not None:
+        packed[position] = wrong_length + packed[position][4:]
     return data[:8] + b"".join(packed)
 
 
@@ -159,12 +162,12 @@ def _repacked(random: Random, content: bytes) -> bytes:
 
 
 def _added_chunk(random: Random) -> tuple[bytes, bytes]:
-    much = zlib.compress(bytes(random.choice((1000, 10_000_000))), 9)  # a text that is large once unpacked
+    bomb = zlib.compress(bytes(random.choice((1000, 10_000_000))), 9)  # small, but large after decompression
     return random.choice(
         (
-            (b"zTXt", b"Comment\0\0" + much),
-            (b"iTXt", b"Comment\0\1\0\0\0" + much),
-            (b"iCCP", b"profile\0\0" + much),
+            (b"zTXt", b"Comment\0\0" + bomb),
+            (b"iTXt", b"Comment\0\1\0\0\0" + bomb),
+            (b"iCCP", b"profile\0\0" + bomb),
             (b"eXIf", b"II*\0\x08\0\0\0" + random.randbytes(40)),
             (b"acTL", struct.pack(">II", odd_integer(random, 4), 0)),
             (b"fcTL", random.randbytes(26)),
@@ -194,10 +197,10 @@ def _webp(random: Random, data: bytes) -> bytes:
             chunks[position] = replaced(chunk, 4, odd_integer(random, 4).to_bytes(4, "little"))
         case 1:
             chunks[position] = chunk[:8] + mutate_bytes(random, chunk[8:])
-        case 2:  # the canvas, or a frame's place and size: numbers of three bytes
+        case 2:  # the canvas, or the position and size of a frame: numbers of 3 bytes
             offset = random.choice((12, 15)) if chunk[:4] == b"VP8X" else random.choice((8, 11, 14, 17))
             chunks[position] = replaced(chunk, offset, (_side(random) % 2**24).to_bytes(3, "little"))
-        case 3:  # sizes in the header of the coded picture
+        case 3:  # width and height in the header of the encoded picture
             offset = random.choice((14, 16)) if chunk[:4] == b"VP8 " else 9
             chunks[position] = replaced(chunk, offset, (_side(random) % 65536).to_bytes(2, "little"))
         case _:
@@ -206,7 +209,7 @@ def _webp(random: Random, data: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-# TIFF: directories of entries of twelve bytes: tag, type, count, value.
+# TIFF: directories with entries of 12 bytes: tag, type, count, value.
 
 
 def _tiff(random: Random, data: bytes) -> bytes:
@@ -223,7 +226,7 @@ def _tiff(random: Random, data: bytes) -> bytes:
         return mutate_bytes(random, data)
     entry = random.choice(entries)
     match random.randrange(8):
-        case 0:  # another tag, often one that says how pixels are stored
+        case 0:  # another tag, often for how pixels are stored
             tag = random.choice(
                 (254, 256, 257, 258, 259, 262, 273, 274, 277, 278, 279, 284, 317, 320, 322, 338, 339, 347)
             )
@@ -238,14 +241,14 @@ def _tiff(random: Random, data: bytes) -> bytes:
         case 5:
             value = random.choice((*range(17), 32, 64, 32_773, 32_946, 34_712, 34_925, 50_000, 50_001))
             return replaced(data, entry + 8, struct.pack(order + "H", value))
-        case 6:  # the next directory: this one again, the file's end, or anywhere
+        case 6:  # the next directory: the same again, the end of the file, or anywhere
             target = random.choice((start, 8, len(data) - 4, odd_integer(random, 4)))
             return replaced(data, following, struct.pack(order + "I", target))
         case _:
             return replaced(data, start, struct.pack(order + "H", odd_integer(random, 2)))
 
 
-# GIF: a canvas, then blocks; a frame has a place, a size and a code size.
+# GIF: a canvas, then blocks; a frame has a position, a size and a code size.
 
 
 def _gif(random: Random, data: bytes) -> bytes:
@@ -266,7 +269,7 @@ def _gif(random: Random, data: bytes) -> bytes:
             return replaced(data, random.choice((10, 11, 12)), random.randbytes(1))
 
 
-# AVIF, HEIC and JP2: boxes in boxes, each with a length and a type.
+# AVIF, HEIC and JP2: nested boxes, each with a length and a type.
 
 _SIZES = re.compile(rb"ispe|ihdr|colr|pixi|iloc|iinf|ipma|av1C|hvcC|auxC|irot|stsz|stco|stts|tkhd|jp2c|cdef|pclr")
 
@@ -278,7 +281,7 @@ def _boxes(random: Random, data: bytes) -> bytes:
         end = at + length if length >= 8 else len(data)
         boxes.append(data[at:end])
         at = end
-    inner = [found.start() for found in _SIZES.finditer(data)]
+    inner = [match.start() for match in _SIZES.finditer(data)]
     match random.randrange(7):
         case 0 if inner:
             at = random.choice(inner) - 4
@@ -303,7 +306,7 @@ def _boxes(random: Random, data: bytes) -> bytes:
 
 
 def _j2k(random: Random, data: bytes) -> bytes:
-    size = data.find(b"\xff\x51")  # the marker of the picture's and the tiles' sizes and places
+    size = data.find(b"\xff\x51")  # the marker segment with the sizes and positions of picture and tiles
     if size < 0:
         return mutate_bytes(random, data)
     coding = data.find(b"\xff\x52", size)

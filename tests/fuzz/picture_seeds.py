@@ -1,4 +1,4 @@
-"""Small whole pictures in every format that the SDK decodes, from one drawn scene."""
+"""Small valid pictures of a drawn scene, in every format that the SDK decodes: the fuzzer changes them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Family: TypeAlias = Literal["jpeg", "png", "webp", "bmp", "tiff", "gif", "boxes", "j2k", "ppm"]
-"""Formats that are built alike; ``boxes`` are those of ISO: AVIF, HEIC and JP2."""
+"""Formats of the same structure; ``boxes`` are ISO boxes: AVIF, HEIC and JP2."""
 
 
 @dataclass(frozen=True)
 class PictureSeed:
-    """A whole picture, to be changed."""
+    """A valid picture that the fuzzer changes."""
 
     name: str
     family: Family
@@ -31,16 +31,16 @@ class PictureSeed:
 
 @cache
 def picture_seeds() -> tuple[PictureSeed, ...]:
-    """One picture of each kind that this machine's Pillow can write."""
+    """A picture of each kind that the installed Pillow can write."""
     seeds = []
     for name, family, make in _recipes():
-        with suppress(Exception):  # this build of Pillow does not write that format
+        with suppress(Exception):  # this build of Pillow cannot write the format
             seeds.append(PictureSeed(name, family, make()))
     return tuple(seeds)
 
 
 def scene() -> NDArray[np.uint8]:
-    """Something like a face on a grey slope: uint8, (48, 64, 3), RGB."""
+    """A simple face on a gradient: uint8, (48, 64, 3), RGB."""
     y, x = np.mgrid[:48, :64].astype(np.float32)
     picture = np.stack([120 + x, 110 + y, 180 - x], axis=-1)
     head = ((x - 32) / 12) ** 2 + ((y - 24) / 16) ** 2 < 1
@@ -84,7 +84,7 @@ def _animated(kind: str, **options: Any) -> bytes:
 
 def _exif() -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
+    exif[0x0112] = 6  # rotated by 90 degrees
     exif[0x010F] = "a camera"
     exif.get_ifd(0x8769)[0x9286] = "a comment"
     return exif.tobytes()
@@ -116,12 +116,12 @@ def _interlaced_png() -> bytes:
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG file with its right length and checksum."""
+    """A chunk of a PNG file, with correct length and checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def _flat_png(side: int) -> bytes:
-    """Megapixels in a few kilobytes: one bit a pixel, all alike."""
+    """Megapixels in a few kilobytes: 1 bit a pixel, all pixels equal."""
     rows = zlib.compress(bytes(side * (1 + (side + 7) // 8)), 9)
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]

@@ -1,4 +1,4 @@
-"""The fuzzer itself works: it counts what happens, finds what must not, and makes the same inputs again."""
+"""The fuzzer itself: it counts outcomes, reports faults, and makes the same inputs again."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("what", "count"), [("pictures", 200), ("models", 20)])
-def test_a_small_portion_passes(what: str, count: int) -> None:
+def test_a_short_run_finds_no_fault(what: str, count: int) -> None:
     run = fuzz(what, "--count", str(count), "--seed", "1")
     assert f"{count} {what}, seed 1," in run.stdout, run.stdout + run.stderr
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_an_input_depends_on_seed_and_number_alone() -> None:
+def test_an_input_depends_only_on_seed_and_number() -> None:
     assert mutated_picture(3, 17)[1] == mutated_picture(3, 17)[1]
     assert mutated_picture(3, 17)[1] != mutated_picture(3, 18)[1]
     assert mutated_picture(3, 17)[1] != mutated_picture(4, 17)[1]
@@ -38,7 +38,7 @@ def test_an_input_depends_on_seed_and_number_alone() -> None:
 
 
 def misbehave(index: int) -> Prepared:
-    """An input of that number, which does one of the things that the fuzzer is for."""
+    """An input that raises, crashes, hangs or exits, by its number."""
 
     def run() -> str:
         match index:
@@ -47,7 +47,7 @@ def misbehave(index: int) -> Prepared:
             case 2:
                 os._exit(3)
             case 3:
-                time.sleep(3600)  # ended by the watchdog
+                time.sleep(3600)  # until it is killed
             case 4:
                 sys.exit(0)
         return "fine"
@@ -55,10 +55,10 @@ def misbehave(index: int) -> Prepared:
     return Prepared(f"kind {index}", run)
 
 
-def test_exceptions_crashes_and_hangs_are_seen_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exceptions_crashes_and_hangs_are_reported_and_other_inputs_still_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched_workers, "MAX_SECONDS", 0.2)
     outcomes = {outcome.index: outcome for outcome in Workers(misbehave, 2).run(iter(range(6)))}
-    assert [outcomes[index].offence for index in range(6)] == [
+    assert [outcomes[index].fault for index in range(6)] == [
         None,
         "KeyError outside MaskCheckError",
         "crash: exit status 3",

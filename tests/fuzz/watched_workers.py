@@ -1,4 +1,4 @@
-"""Worker processes that may die or hang: each handles many inputs, and is replaced when an input was its end."""
+"""Worker processes that may crash or hang. Each handles many inputs, and is replaced after a crash or a hang."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from pathlib import Path
 from typing import TypeAlias
 
 MAX_SECONDS = 5.0
-"""Longest that the code under test may take for an input."""
+"""Most seconds that the code under test may take for an input."""
 
 MAX_MEMORY = 1_200_000_000
-"""Most memory, in bytes, that a worker may hold at any moment: the interpreter and its libraries included."""
+"""Most memory, in bytes, that a worker may hold at any moment, including the interpreter and its libraries."""
 
-_ADDRESS_SPACE = 6_000_000_000  # far beyond what is allowed, so that it is measured; but the machine lives on
-_PREPARATION = 120.0  # seconds to start a worker or to make an input, which is the fuzzer's own work
+_ADDRESS_SPACE = 6_000_000_000  # far above MAX_MEMORY, which is measured; this protects the machine
+_PREPARATION = 120.0  # seconds to start a worker or to make an input
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an input.
+    """The outcome of an input.
 
     Attributes:
         index: Number of the input.
-        kind: What it was made from.
-        result: What the code under test did, in a few words; the same words are counted together.
-        offence: What it must not have done, if anything.
+        kind: What it was made from, or how.
+        result: What the code under test did, in a few words; equal words are counted together.
+        fault: What went wrong; None if nothing did.
         detail: A traceback, or the last lines on standard error.
-        seconds: Time that it took.
+        seconds: Time of the code under test.
         memory: Peak memory of the worker, in bytes.
     """
 
     index: int
     kind: str
     result: str
-    offence: str | None = None
+    fault: str | None = None
     detail: str = ""
     seconds: float = 0.0
     memory: int = 0
@@ -53,9 +53,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An input that is ready: what it was made from, and the function that gives it to the code under test.
+    """An input that is ready to run.
 
-    `run` returns what happened in a few words. An exception is an offence.
+    Attributes:
+        kind: What it was made from, or how.
+        run: Passes it to the code under test and returns what happened, in a few words. An exception is a fault.
     """
 
     kind: str
@@ -63,11 +65,11 @@ class Prepared:
 
 
 Prepare: TypeAlias = Callable[[int], Prepared]
-"""Makes the input of that number, in the worker."""
+"""Makes the input of a given number, in the worker."""
 
 
 class Workers:
-    """Give inputs to `count` processes and yield what became of each, in the order in which they end.
+    """Runs inputs in `count` processes.
 
     Args:
         prepare: A picklable function that makes an input.
@@ -79,9 +81,12 @@ class Workers:
         self._count = count
 
     def run(self, indices: Iterator[int]) -> Iterator[Outcome]:
-        """Outcomes of all inputs. One that was slow or large is tried once more, alone in a new worker."""
+        """The outcomes, in the order in which the inputs end.
+
+        An input over the time or memory limit runs once more, alone in a new worker.
+        """
         workers: list[_Worker] = []
-        again: deque[Outcome] = deque()
+        to_repeat: deque[Outcome] = deque()
         try:
             for _ in range(self._count):
                 worker = _Worker(self._prepare)
@@ -94,19 +99,19 @@ class Workers:
                     outcome = worker.poll()
                     if outcome is None:
                         continue
-                    if outcome.offence in (TOO_SLOW, TOO_LARGE):
-                        again.append(outcome)
+                    if outcome.fault in (TOO_SLOW, TOO_LARGE):
+                        to_repeat.append(outcome)
                     else:
                         yield outcome
-                    if worker.dead or outcome.offence == TOO_LARGE:  # what it holds would count for the next input too
+                    if worker.dead or outcome.fault == TOO_LARGE:  # its memory would count for the next input
                         worker.end()
                         workers[position] = _Worker(self._prepare)
                     workers[position].give(next(indices, None))
         finally:
             for worker in workers:
                 worker.end()
-        while again:  # nothing else runs now, so that a busy machine is not taken for a slow input
-            yield self._confirmed(again.popleft())
+        while to_repeat:  # nothing else runs now, so that a busy machine does not make an input slow
+            yield self._confirmed(to_repeat.popleft())
 
     def _confirmed(self, first: Outcome) -> Outcome:
         worker = _Worker(self._prepare)
@@ -116,7 +121,7 @@ class Workers:
                 wait([worker.connection], timeout=max(0.0, worker.deadline - time.monotonic()))
         finally:
             worker.end()
-        return outcome if outcome.offence else replace(outcome, result=f"{outcome.result} ({first.offence} once)")
+        return outcome if outcome.fault else replace(outcome, result=f"{outcome.result} ({first.fault} once)")
 
 
 TOO_SLOW = f"over {MAX_SECONDS:g} s"
@@ -125,13 +130,13 @@ TOO_LARGE = f"over {MAX_MEMORY / 1e9:g} GB"
 
 class _Worker:
     def __init__(self, prepare: Prepare) -> None:
-        # Spawned, not forked: on every system alike, and free of the parent's threads.
+        # Spawned, not forked: the same on every system, and without the parent's threads.
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
+        self.connection, workers_end = context.Pipe()
         self._errors = tempfile.NamedTemporaryFile(prefix="maskcheck-fuzz-", delete=False)  # noqa: SIM115
-        self._process = context.Process(target=_work, args=(prepare, theirs, self._errors.name), daemon=True)
+        self._process = context.Process(target=_work, args=(prepare, workers_end, self._errors.name), daemon=True)
         self._process.start()
-        theirs.close()
+        workers_end.close()
         self.index: int | None = None
         self.deadline = 0.0
         self.dead = False
@@ -142,11 +147,11 @@ class _Worker:
         self.index, self._kind, self._started = index, "?", None
         self.deadline = time.monotonic() + _PREPARATION
         if index is not None:
-            with suppress(OSError):  # it is dead, which `poll` will see
+            with suppress(OSError):  # it is dead, which `poll` reports
                 self.connection.send(index)
 
     def poll(self) -> Outcome | None:
-        """What became of the input, once that is known; a worker past its time is killed."""
+        """The outcome of the input, or None while it runs; a worker over its time is killed."""
         if self.index is None:
             return None
         try:
@@ -162,9 +167,11 @@ class _Worker:
             return None
         self._process.kill()
         if self._started is None:
-            raise RuntimeError(f"input {self.index} cannot be made in {_PREPARATION:g} s: mend the fuzzer")
+            raise RuntimeError(f"input {self.index} cannot be made in {_PREPARATION:g} s: fix the fuzzer")
         self.dead = True
-        return Outcome(self.index, self._kind, "killed", TOO_SLOW, self._last_words(), time.monotonic() - self._started)
+        return Outcome(
+            self.index, self._kind, "killed", TOO_SLOW, self._stderr_tail(), time.monotonic() - self._started
+        )
 
     def _lost(self) -> Outcome:
         assert self.index is not None
@@ -173,10 +180,10 @@ class _Worker:
         code = self._process.exitcode or 0
         name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         if self._started is None:
-            raise RuntimeError(f"worker ended before input {self.index} was made ({name}):\n{self._last_words()}")
-        return Outcome(self.index, self._kind, "crash", f"crash: {name}", self._last_words())
+            raise RuntimeError(f"worker ended before input {self.index} was made ({name}):\n{self._stderr_tail()}")
+        return Outcome(self.index, self._kind, "crash", f"crash: {name}", self._stderr_tail())
 
-    def _last_words(self) -> str:
+    def _stderr_tail(self) -> str:
         text = Path(self._errors.name).read_text("utf-8", "replace")
         return text[-4000:]
 
@@ -189,9 +196,9 @@ class _Worker:
 
 
 def _work(prepare: Prepare, connection: Connection, errors: str) -> None:
-    """The life of a worker: take a number, make that input, report what became of it."""
+    """The loop of a worker: receive a number, make that input, run it, send its outcome."""
     stream = Path(errors).open("w", encoding="utf-8")  # noqa: SIM115 (open for as long as the process lives)
-    os.dup2(stream.fileno(), 2)  # native libraries complain there about every other input
+    os.dup2(stream.fileno(), 2)  # native libraries write much to standard error
     faulthandler.enable(stream)
     warnings.simplefilter("ignore")
     _bound_memory()
@@ -209,18 +216,18 @@ def _examine(index: int, prepared: Prepared) -> Outcome:
 
     _reset_peak()
     started = time.perf_counter()
-    offence, detail = None, ""
+    fault, detail = None, ""
     try:
         result = prepared.run()
-    except BaseException as error:  # also SystemExit and what else a library may think of
-        result = offence = f"{type(error).__name__} outside MaskCheckError"
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too
+        result = fault = f"{type(error).__name__} outside MaskCheckError"
         detail = traceback.format_exc()
     seconds, memory = time.perf_counter() - started, _peak()
-    if offence is None and seconds > MAX_SECONDS:
-        offence = TOO_SLOW
-    if offence is None and memory > MAX_MEMORY:
-        offence = TOO_LARGE
-    return Outcome(index, prepared.kind, result, offence, detail, seconds, memory)
+    if fault is None and seconds > MAX_SECONDS:
+        fault = TOO_SLOW
+    if fault is None and memory > MAX_MEMORY:
+        fault = TOO_LARGE
+    return Outcome(index, prepared.kind, result, fault, detail, seconds, memory)
 
 
 def _bound_memory() -> None:
@@ -234,12 +241,12 @@ def _bound_memory() -> None:
 
 
 def _reset_peak() -> None:
-    with suppress(OSError):  # Linux only: elsewhere the peak is that of all inputs so far
+    with suppress(OSError):  # only Linux can reset it: elsewhere it is the peak of all inputs so far
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def _peak() -> int:
-    """Peak memory of this process since the last reset, where the system tells, else since its start; in bytes."""
+    """Peak memory of this process, in bytes: since the last reset on Linux, elsewhere since its start."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
