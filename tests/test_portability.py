@@ -1,4 +1,4 @@
-"""What other systems lack may be missing; no test machine has to be one of them."""
+"""The command runs without the modules and functions that some systems lack; this is simulated here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from maskcheck.commands import main
 
 main()
 """
-"""The command, where Python has only what it has on every system."""
+"""Runs the command in a Python that has only what exists on every system."""
 
 
 def run(arguments: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def run(arguments: list[str], folder: Path, **environment: str) -> subprocess.Co
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=300)
 
 
-def test_the_command_needs_nothing_that_only_some_systems_have(portrait: Path, tmp_path: Path) -> None:
+def test_the_command_runs_without_what_only_some_systems_have(portrait: Path, tmp_path: Path) -> None:
     done = run(["detect", str(portrait), "--output", "out"], tmp_path)
 
     assert done.returncode == 0, done.stderr
@@ -39,7 +39,7 @@ def test_the_command_needs_nothing_that_only_some_systems_have(portrait: Path, t
     assert json.loads(line)["faces"]
 
 
-def test_names_beyond_ascii_are_whole_in_a_locale_without_them(portrait: Path, tmp_path: Path) -> None:
+def test_file_names_beyond_ascii_work_in_an_ascii_locale(portrait: Path, tmp_path: Path) -> None:
     (tmp_path / "Grüße 顔.jpg").write_bytes(portrait.read_bytes())
 
     done = run(["detect", ".", "--output", "out"], tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")

@@ -1,4 +1,7 @@
-"""Checks that the built wheel and sdist in a folder hold what users need: ``python check_archives.py FOLDER``."""
+"""Check that the built wheel and sdist contain the files that users need.
+
+Usage: python tests/package/check_archives.py FOLDER
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ SDIST = (
 
 
 def main(folder: Path) -> None:
-    """Exit with what is missing, or say that nothing is."""
+    """Exit with a list of missing files, or print that none is missing."""
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
         in_wheel = set(archive.namelist())
@@ -45,7 +48,7 @@ def main(folder: Path) -> None:
     if missing:
         sys.exit("missing from the archives:\n" + "\n".join(missing))
     for path in (wheel, sdist):
-        print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, holds everything that it must")
+        print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, contains all required files")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Freezes programs with PyInstaller, as its users do, and checks that they do what they did before.
+"""Freeze programs with PyInstaller, as its users do, and check that they behave as before.
 
 Usage: python tests/package/check_frozen.py WORKPLACE
 
-Runs in an environment that has maskcheck, a runtime, PyInstaller and the detector plugins. The frozen programs are
-moved away and started with no environment but the system's. Prints how large they are and how long they take.
+It needs an environment with maskcheck, a runtime, PyInstaller and the detector plugins. The frozen programs are moved
+to another folder and started with the environment variables of the system alone. Prints their sizes and times.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ COMMAND = Path(__file__).with_name("frozen_command.py")
 PICTURE = ROOT / "examples" / "astronaut.jpg"
 DETECTORS = ("haar", "centerface", "skin")
 UNWANTED = {"faster_coco_eval", "imageio", "matplotlib", "pytest", "scipy", "skimage", "supervision", "tensorflow"}
-"""Packages that the plugins or the tests bring into the environment, and that no frozen program needs."""
+"""Packages that plugins or tests install, and that no frozen program needs."""
 RUNS = 3
 
 
 def main(workplace: Path) -> None:
-    """Freeze, run, compare, print."""
+    """Freeze the programs, run them, compare their output, print a table."""
     shutil.rmtree(workplace, ignore_errors=True)
     folder = workplace / "elsewhere"
     folder.mkdir(parents=True)
@@ -67,7 +67,7 @@ def main(workplace: Path) -> None:
 
 
 def freeze(source: Path, mode: str, workplace: Path) -> tuple[str, float]:
-    """The frozen program, moved out of where it was built, and its size in MB."""
+    """Freeze a program and move it to another folder: its path, and its size in MB."""
     name = f"{source.stem}-{mode}"
     built = workplace / "built"
     options = ["--name", name, "--distpath", str(built), "--workpath", str(workplace / "work")]
@@ -85,13 +85,13 @@ def freeze(source: Path, mode: str, workplace: Path) -> tuple[str, float]:
         files = [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
         size = sum(file.stat().st_size for file in files)
     modules = CArchiveReader(str(program)).open_embedded_archive("PYZ.pyz").toc
-    found = UNWANTED & {module.partition(".")[0] for module in modules}
-    assert not found, f"{name} holds what it does not need: {', '.join(sorted(found))}"
+    unwanted = UNWANTED & {module.partition(".")[0] for module in modules}
+    assert not unwanted, f"{name} contains packages that it does not need: {', '.join(sorted(unwanted))}"
     return str(program), size / 1e6
 
 
 def run(command: Sequence[str], folder: Path) -> str:
-    """What a program prints; it must succeed. Of this environment it sees what a system gives to every program."""
+    """Run a program, which must succeed, with the environment variables of the system alone: what it prints."""
     kept = ("SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment |= {"HOME": str(folder), "PATH": os.defpath, "ORT_DISABLE_TELEMETRY": "1"}
@@ -103,13 +103,13 @@ def run(command: Sequence[str], folder: Path) -> str:
 
 
 def timed(command: Sequence[str], folder: Path) -> tuple[str, float]:
-    """What a program prints, and how long it takes from start to end once its files are in the disk's cache."""
+    """What a program prints, and its median time in seconds once its files are in the disk cache."""
     output = run(command, folder)
     seconds = []
     for _ in range(RUNS):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         assert run(command, folder) == output
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start)
     return output, statistics.median(seconds)
 
 

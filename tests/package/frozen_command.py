@@ -1,4 +1,4 @@
-"""The command ``maskcheck`` as a frozen program would have it: it looks detectors up by name, plugins included."""
+"""The command ``maskcheck``, to be frozen. It finds detectors by name, those of plugins too."""
 
 from maskcheck.commands import main
 

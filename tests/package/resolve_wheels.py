@@ -1,9 +1,9 @@
-"""Says for which platforms and Pythons pip finds wheels of everything that maskcheck and its extra `cpu` need.
+"""Print for which platforms and Python versions pip finds all wheels that maskcheck and its extra `cpu` need.
 
 Usage: python tests/package/resolve_wheels.py
 
-Nothing is installed and no package is downloaded: pip resolves as that platform would, from wheels alone, and says
-why where it cannot. Prints a Markdown table.
+Nothing is installed and no package is downloaded: pip resolves for that platform, from wheels alone, and gives the
+reason where it fails. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 LINUX = ("2_17", "2_24", "2_26", "2_27", "2_28", "2_31", "2_34", "2_35")
-"""The manylinux versions that wheels are made for; pip takes a tag literally, so each that a system runs is given."""
+"""All manylinux versions of wheels. pip matches tags literally, so that each version has to be named."""
 
 
 def linux(machine: str) -> tuple[str, ...]:
-    """Tags of wheels that run on a Linux with glibc 2.35, Ubuntu 22.04's, or newer."""
+    """Tags of wheels that run on Linux with glibc 2.35 (Ubuntu 22.04) or newer."""
     return (f"manylinux2014_{machine}", *(f"manylinux_{version}_{machine}" for version in LINUX))
 
 
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def resolve(wanted: list[str], tags: tuple[str, ...], python: str) -> tuple[dict[str, str], str]:
-    """The versions that pip would install there, or why it finds none."""
+    """The versions that pip would install there, or the reason why it finds none."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--dry-run"]
@@ -71,7 +71,7 @@ def resolve(wanted: list[str], tags: tuple[str, ...], python: str) -> tuple[dict
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
             return {}, errors[-1].removeprefix("ERROR: ") if errors else done.stderr.strip()
         installed = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return {one["metadata"]["name"].lower(): one["metadata"]["version"] for one in installed}, ""
+    return {item["metadata"]["name"].lower(): item["metadata"]["version"] for item in installed}, ""
 
 
 if __name__ == "__main__":
