@@ -117,9 +117,9 @@ def drawings(pixels: NDArray[np.uint8], result: FrameResult) -> dict[str, Any]:
     small = shrink(pixels, PREVIEW_SIDE)
     height, width = small.shape[:2]
     # Boxes are drawn after shrinking, so that captions are legible however large the upload is.
-    faces = tuple(replace(face, box=scaled(face.box, width / result.size[0])) for face in result)
+    faces = tuple(replace(face, box=scaled(face.pixel_box, width / result.size[0])) for face in result)
     preview = replace(result, size=(width, height), faces=faces).draw(small)
-    thumbnails = [shrink(pixels[y1:y2, x1:x2], THUMBNAIL_SIDE) for x1, y1, x2, y2 in (face.box for face in result)]
+    thumbnails = [shrink(pixels[y1:y2, x1:x2], THUMBNAIL_SIDE) for x1, y1, x2, y2 in (face.pixel_box for face in result)]
     return {"preview": data_url(preview), "thumbnails": [data_url(face) for face in thumbnails]}
 
 
@@ -248,7 +248,7 @@ PAGE = """\
       <td role="cell" class="label">{{ face.label.replace("_", " ") }}</td>
       <td role="cell" data-name="Confidence">{{ "%.1f" | format(100 * face.confidence) }}%</td>
       <td role="cell" data-name="Detection score">{{ "%.2f" | format(face.detection_score) }}</td>
-      <td role="cell" data-name="Box">{{ "%d, %d to %d, %d" | format(*face.box) }}</td>
+      <td role="cell" data-name="Box">{{ "%d, %d to %d, %d" | format(*face.pixel_box) }}</td>
     </tr>
     {% endfor %}
     </tbody>

@@ -30,7 +30,7 @@ def pipeline() -> MaskPipeline:
     return MaskPipeline(device="cpu")
 
 
-def described(result: FrameResult) -> list[tuple[tuple[int, ...], str]]:
+def described(result: FrameResult) -> list[tuple[tuple[float, ...], str]]:
     return [(face.box, face.label) for face in result]
 
 

@@ -40,7 +40,7 @@ class FaultyDetector:
 LEFT, RIGHT = [5, 10, 35, 40], [60, 10, 90, 40]
 
 
-def described(result: FrameResult) -> list[tuple[tuple[int, ...], str, float]]:
+def described(result: FrameResult) -> list[tuple[tuple[float, ...], str, float]]:
     return [(face.box, face.label, face.confidence) for face in result]
 
 
@@ -339,7 +339,7 @@ def test_every_result_says_what_it_was_made_with(toy_model: Path, portrait: Path
     receipt = pipeline(portrait).receipt
 
     assert receipt is not None
-    assert receipt.to_dict() | {"versions": None, "model_sha256": None} == {
+    assert receipt.to_dict() | {"versions": None, "model_sha256": None, "stages": None} == {
         "detector": "haar",
         "detector_options": {"preset": "fast", "enlarge": None, "scale_factor": None, "min_size": 0, "equalize": False},
         "min_score": 0.4,
@@ -351,6 +351,7 @@ def test_every_result_says_what_it_was_made_with(toy_model: Path, portrait: Path
         "precision": "float32",
         "chosen_by": "file",
         "versions": None,
+        "stages": None,
     }
     assert len(receipt.model_sha256) == 64
     assert set(receipt.versions) == {"maskcheck", "onnxruntime", "opencv", "numpy"}

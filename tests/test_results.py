@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maskcheck import DecodingLimits, Face, FrameResult, ImageError, ImageTooLarge, Receipt, Timings
-from maskcheck.results import count_labels
+from maskcheck.results import StageReceipt, count_labels
 
 FACE = Face(
     box=(10, 20, 50, 55),
@@ -36,6 +36,18 @@ RECEIPT = Receipt(
     precision="int8",
     chosen_by="cpu",
     versions={"numpy": "2.0"},
+    stages=(
+        StageReceipt("detector", "haar", distribution="maskcheck", version="1.0", options={"preset": "fast"}),
+        StageReceipt(
+            "classifier",
+            "mask",
+            model="toy.onnx",
+            model_sha256="ab" * 32,
+            providers=("CPUExecutionProvider",),
+            threads=2,
+            precision="int8",
+        ),
+    ),
 )
 
 
@@ -136,6 +148,32 @@ def test_a_receipt_is_json_ready() -> None:
         "precision": "int8",
         "chosen_by": "cpu",
         "versions": {"numpy": "2.0"},
+        "stages": [
+            {
+                "kind": "detector",
+                "name": "haar",
+                "distribution": "maskcheck",
+                "version": "1.0",
+                "options": {"preset": "fast"},
+                "model": None,
+                "model_sha256": None,
+                "providers": [],
+                "threads": None,
+                "precision": None,
+            },
+            {
+                "kind": "classifier",
+                "name": "mask",
+                "distribution": None,
+                "version": None,
+                "options": {},
+                "model": "toy.onnx",
+                "model_sha256": "ab" * 32,
+                "providers": ["CPUExecutionProvider"],
+                "threads": 2,
+                "precision": "int8",
+            },
+        ],
     }
 
 
@@ -221,6 +259,73 @@ def test_labels_are_counted_over_results() -> None:
     assert count_labels(results) == {"with_mask": 3}
     assert count_labels(results, min_confidence=0.6) == {"with_mask": 2, "unsure": 1}
     assert count_labels(results, min_confidence=0.51) == {"with_mask": 3}
+
+
+# --- boxes between pixels, landmarks and tracks
+
+
+def test_a_box_between_pixels_stays_precise_and_is_rounded_outwards_for_json() -> None:
+    face = replace(FACE, box=(10.75, 20.0, 49.25, 54.01))
+
+    assert face.box == (10.75, 20.0, 49.25, 54.01)
+    assert face.pixel_box == (10, 20, 50, 55)
+    assert face.to_dict() == FACE.to_dict()
+
+
+def test_landmarks_and_track_are_in_the_json_where_there_are_any() -> None:
+    face = replace(FACE, landmarks=((20.126, 30.0), (40.0, 30.5)), track_id=7)
+
+    assert face.to_dict() == FACE.to_dict() | {"landmarks": [[20.13, 30.0], [40.0, 30.5]], "track_id": 7}
+
+
+def test_track_zero_and_time_zero_are_in_the_json() -> None:
+    line = FrameResult((replace(FACE, track_id=0),), (100, 60), time=0.0).to_dict()
+
+    assert line["faces"][0]["track_id"] == 0
+    assert line["time"] == 0.0
+
+
+def test_faces_that_differ_in_landmarks_or_track_differ() -> None:
+    others = [replace(FACE, landmarks=((1.0, 2.0),)), replace(FACE, track_id=1), replace(FACE, track_id=2)]
+
+    assert len({FACE, *others, *map(replace, others)}) == 4
+
+
+@pytest.mark.parametrize("values", [{"box": (0, 0, math.inf, 9)}, {"landmarks": ((1.0, math.nan),)}])
+def test_no_coordinate_is_infinite(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected finite numbers"):
+        replace(FACE, **values)
+
+
+# --- arrays
+
+
+def test_the_faces_of_a_result_as_arrays() -> None:
+    given = Face((0, 0.5, 9, 9), "without_mask", 1.0, {"without_mask": 1.0})
+    result = FrameResult((FACE, given), (100, 60))
+
+    np.testing.assert_array_equal(result.boxes, np.array([[10, 20, 50, 55], [0, 0.5, 9, 9]], np.float32), strict=True)
+    np.testing.assert_array_equal(result.scores, np.array([0.98765432, np.nan], np.float32), strict=True)
+    assert result.labels.tolist() == ["with_mask", "without_mask"]
+
+
+def test_arrays_of_a_result_without_faces_have_the_same_shape_and_type() -> None:
+    result = FrameResult((), (100, 60))
+
+    np.testing.assert_array_equal(result.boxes, np.empty((0, 4), np.float32), strict=True)
+    np.testing.assert_array_equal(result.scores, np.empty(0, np.float32), strict=True)
+    assert (result.labels.shape, result.labels.dtype.kind) == ((0,), "U")
+
+
+def test_pixels_are_not_compared_and_not_shown(picture: NDArray[np.uint8]) -> None:
+    result = FrameResult((FACE,), (100, 60))
+
+    with_pixels = replace(result, image=picture)
+
+    assert with_pixels == result
+    assert hash(with_pixels) == hash(result)
+    assert with_pixels.to_dict() == result.to_dict()
+    assert repr(with_pixels) == repr(result)
 
 
 # --- draw

@@ -9,7 +9,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from maskcheck.evaluation.scoring import SIZES, Ranking, score_rankings
+from maskcheck.evaluation.face_sizes import SIZES
+from maskcheck.evaluation.scoring import Ranking, score_rankings
 
 NEAR, FAR, ODD = [0, 0, 100, 100], [200, 200, 210, 214], [300, 300, 330, 330]
 

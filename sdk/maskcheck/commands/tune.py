@@ -90,7 +90,7 @@ def _cut_faces(model: Path, pictures: Sequence[str]) -> Crops:
             raise source.error
         found = pipeline(source.path)
         if len(found):
-            crops.append(_crop(pipeline, source.path, [face.box for face in found]))
+            crops.append(_crop(pipeline, source.path, [face.pixel_box for face in found]))
     if not crops:
         raise click.UsageError("no face was found in the pictures; without any, drawn faces are compared")
     return np.concatenate(crops)
