@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from maskcheck import Detections, DetectorOption, DetectorSpec
-from maskcheck.detectors.registry import DetectorRegistry, RegisteredDetector
+from maskcheck.hosting.registry import RegisteredStage, StageRegistry
 from maskcheck_bench.commands import main
 
 
@@ -40,12 +40,12 @@ def squares(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the detector known under the name ``squares``."""
     option = DetectorOption("smallest", int, 1, "side of the smallest square", minimum=1)
     spec = DetectorSpec("squares", "Finds squares", Squares, (option,), default_min_score=0.5, api_version=1)
-    find = DetectorRegistry.find
+    find = StageRegistry.find
 
-    def find_squares(registry: DetectorRegistry, name: str) -> RegisteredDetector:
-        return RegisteredDetector(name, spec, "tests", "1") if name == "squares" else find(registry, name)
+    def find_squares(registry: StageRegistry[DetectorSpec], name: str) -> RegisteredStage[DetectorSpec]:
+        return RegisteredStage(name, spec, "tests", "1") if name == "squares" else find(registry, name)
 
-    monkeypatch.setattr(DetectorRegistry, "find", find_squares)
+    monkeypatch.setattr(StageRegistry, "find", find_squares)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from maskcheck.commands import main
-from maskcheck.detectors.registry import default_registry
+from maskcheck.hosting.registry import default_registry
 
 SCHEMA_KEYS = {"schema", "source", "frame", "width", "height", "faces", "timings_ms", "error"}
 

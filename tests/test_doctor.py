@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from maskcheck import DetectorSpec, ModelNotFound, hookimpl
 from maskcheck.classifier.model import hash_model
 from maskcheck.commands import main
-from maskcheck.detectors import registry as registry_module
-from maskcheck.detectors.registry import DetectorRegistry
+from maskcheck.hosting import registry as registry_module
+from maskcheck.hosting.registry import InstalledPlugins
 from maskcheck.runtime.distributions import installed_versions, owns_package
 
 Findings = dict[str, dict[str, str]]
@@ -45,7 +45,7 @@ def small_installation(monkeypatch: pytest.MonkeyPatch, toy_model: Path) -> None
     """No plugins, as what is installed beside the SDK must not matter, and a model that loads fast."""
     monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_SHA256", hash_model(toy_model))
     monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_MODEL", toy_model)
-    registry = DetectorRegistry(list)
+    registry = InstalledPlugins(list).detectors
     monkeypatch.setattr(registry_module, "default_registry", lambda: registry)
 
 
@@ -229,7 +229,7 @@ def with_detector(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
         plugin = ModuleType("strange_plugin")
         plugin.maskcheck_register_detectors = maskcheck_register_detectors  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "strange_plugin", plugin)
-        registry = DetectorRegistry(lambda: [EntryPoint("strange", "strange_plugin", "maskcheck")])
+        registry = InstalledPlugins(lambda: [EntryPoint("strange", "strange_plugin", "maskcheck")]).detectors
         monkeypatch.setattr(registry_module, "default_registry", lambda: registry)
 
     return put

@@ -15,12 +15,13 @@ from maskcheck.detectors.haar.cascades import FILES, check_cascades, find_window
 from maskcheck.detectors.haar.detector import HaarDetector
 from maskcheck.detectors.haar.plain import CURVES
 from maskcheck.detectors.haar.presets import PRESETS
-from maskcheck.detectors.registry import DetectorRegistry, create_detector
+from maskcheck.hosting.creation import create_detector
+from maskcheck.hosting.registry import InstalledPlugins
 from maskcheck.pictures.decoding import BGRImage
 
-SPECS = {name: DetectorRegistry(list).find(name).spec for name in ("haar", "haar-plain")}
+SPECS = {name: InstalledPlugins(list).detectors.find(name).spec for name in ("haar", "haar-plain")}
 BOTH = pytest.mark.parametrize("name", SPECS)
-SURE = {"HaarDetector": SPECS["haar"].default_min_score, "PlainHaarDetector": 0.5}
+SURE = {"HaarDetector": HaarDetector.default_min_score, "PlainHaarDetector": 0.5}
 
 
 FACE = (165, 145, 352, 365)

@@ -109,8 +109,10 @@ TREE = {
     "RuntimeConflict": "RuntimeUnavailable",
     "ProviderUnavailable": "RuntimeUnavailable",
     "DetectorNotFound": "MaskCheckError",
+    "ClassifierNotFound": "MaskCheckError",
     "PluginError": "MaskCheckError",
     "DetectorOptionError": "MaskCheckError",
+    "ClassifierOptionError": "MaskCheckError",
     "ImageError": "MaskCheckError",
     "ImageTooLarge": "ImageError",
     "PackageNotInstalled": "MaskCheckError",
@@ -134,7 +136,7 @@ def test_there_is_no_error_outside_the_documented_tree() -> None:
     assert raised == {"MaskCheckError", *TREE}
 
 
-@pytest.mark.parametrize("name", ["ImageError", "ImageTooLarge", "DetectorOptionError"])
+@pytest.mark.parametrize("name", ["ImageError", "ImageTooLarge", "DetectorOptionError", "ClassifierOptionError"])
 def test_errors_about_a_value_of_the_caller_are_value_errors_too(name: str) -> None:
     assert issubclass(getattr(maskcheck, name), ValueError)
 
@@ -154,6 +156,11 @@ def test_errors_about_a_value_of_the_caller_are_value_errors_too(name: str) -> N
             maskcheck.DetectorNotFound("why", name="x", available=["haar"], failed={"y": "broken"}),
             {"name": "x", "available": ("haar",), "failed": {"y": "broken"}},
         ),
+        (
+            maskcheck.ClassifierNotFound("why", name="x", available=["mask"], failed={}),
+            {"name": "x", "available": ("mask",), "failed": {}},
+        ),
+        (maskcheck.ClassifierOptionError("why", classifier="mask", option="x"), {"classifier": "mask", "option": "x"}),
         (maskcheck.PluginError("why", plugin="x", distribution="d"), {"plugin": "x", "distribution": "d"}),
         (maskcheck.PluginError("why", plugin="x"), {"plugin": "x", "distribution": None}),
         (maskcheck.DetectorOptionError("why", detector="haar", option="x"), {"detector": "haar", "option": "x"}),

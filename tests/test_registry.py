@@ -15,7 +15,8 @@ import pytest
 
 from maskcheck import DetectorNotFound, DetectorOption, DetectorOptionError, DetectorSpec, PluginError
 from maskcheck.detectors.haar.detector import HaarDetector
-from maskcheck.detectors.registry import DetectorRegistry, check_options, create_detector
+from maskcheck.hosting.creation import check_options, create_detector
+from maskcheck.hosting.registry import InstalledPlugins, StageRegistry
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.providers import check_device
 
@@ -59,8 +60,8 @@ class Site:
         importlib.invalidate_caches()
         return [point for found in distributions(path=[str(self.folder)]) for point in found.entry_points]
 
-    def registry(self) -> DetectorRegistry:
-        return DetectorRegistry(self.entry_points)
+    def registry(self) -> StageRegistry[DetectorSpec]:
+        return InstalledPlugins(self.entry_points).detectors
 
 
 @pytest.fixture
@@ -71,11 +72,11 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         del sys.modules[name]
 
 
-def names(registry: DetectorRegistry) -> list[str]:
+def names(registry: StageRegistry[DetectorSpec]) -> list[str]:
     return [found.spec.name for found in registry.registered()]
 
 
-def failures(registry: DetectorRegistry) -> dict[str, str]:
+def failures(registry: StageRegistry[DetectorSpec]) -> dict[str, str]:
     return {failed.name: failed.reason for failed in registry.failed()}
 
 
@@ -98,13 +99,13 @@ def test_the_built_in_detector_is_found_without_loading_any_plugin() -> None:
     def forbidden() -> Iterable[EntryPoint]:
         raise AssertionError("plugins were looked for")
 
-    registry = DetectorRegistry(forbidden)
+    registry = InstalledPlugins(forbidden).detectors
 
     assert isinstance(create_detector(registry.find("haar").spec), HaarDetector)
 
 
 def test_without_plugins_there_is_the_built_in_detector() -> None:
-    registry = DetectorRegistry(list)
+    registry = InstalledPlugins(list).detectors
 
     assert names(registry) == ["haar", "haar-plain", "whole-picture"]
     assert registry.failed() == ()
@@ -114,7 +115,7 @@ def test_without_plugins_there_is_the_built_in_detector() -> None:
 def test_an_installed_plugin_is_discovered_by_its_entry_point(site: Site) -> None:
     site.install("acme-faces", good("acme"))
 
-    assert DetectorRegistry().find("acme").spec.summary == "Finds nothing"
+    assert InstalledPlugins().detectors.find("acme").spec.summary == "Finds nothing"
 
 
 def test_the_detector_of_a_plugin_is_listed_with_its_origin_and_can_be_made(site: Site) -> None:
@@ -157,7 +158,7 @@ def test_a_plugin_may_be_an_object_in_a_module(site: Site) -> None:
         """,
     )
 
-    registry = DetectorRegistry(lambda: [EntryPoint("acme", "plugin_of_acme_faces:plugin", "maskcheck")])
+    registry = InstalledPlugins(lambda: [EntryPoint("acme", "plugin_of_acme_faces:plugin", "maskcheck")]).detectors
 
     assert names(registry) == ["haar", "haar-plain", "whole-picture", "acme"]
 
@@ -178,7 +179,7 @@ def test_an_unknown_name_is_refused_with_what_there_is_and_what_failed(site: Sit
 
 # --- Plugins that fail
 
-NO_HOOK = "it registers no detector: maskcheck_register_detectors is missing"
+NO_HOOK = "it registers nothing: maskcheck_register_detectors and maskcheck_register_classifiers are missing"
 
 
 @pytest.mark.parametrize(
@@ -342,7 +343,7 @@ def test_of_two_plugins_with_one_name_neither_is_preferred(site: Site, installed
     for distribution in installed:
         site.install(distribution, good("same"))
     in_order = sorted(site.entry_points(), key=lambda point: installed.index(point.name))
-    registry = DetectorRegistry(lambda: in_order)
+    registry = InstalledPlugins(lambda: in_order).detectors
 
     assert [found.name for found in registry.registered()][-2:] == ["acme-faces:same", "zebra-faces:same"]
     assert [(one.name, one.distribution, one.advice) for one in registry.failed()] == [
@@ -457,10 +458,10 @@ def test_asking_for_a_disabled_plugin_says_by_what_it_is_disabled(site: Site, mo
 
 
 def test_a_plugin_may_look_for_detectors_while_it_is_imported(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = "from maskcheck.detectors import registry as host\nfound = host.under_test.registered()\n"
+    look = "from maskcheck.hosting import registry as host\nfound = host.under_test.registered()\n"
     site.install("acme-faces", look + dedent(good("acme")))
     registry = site.registry()
-    monkeypatch.setattr("maskcheck.detectors.registry.under_test", registry, raising=False)
+    monkeypatch.setattr("maskcheck.hosting.registry.under_test", registry, raising=False)
 
     assert names(registry) == ["haar", "haar-plain", "whole-picture", "acme"]
     assert [found.name for found in sys.modules["plugin_of_acme_faces"].found] == [
@@ -488,7 +489,7 @@ def test_a_distribution_that_was_half_uninstalled_does_not_stop_the_others(site:
         ),
         pytest.param(
             "'mine', 'Finds nothing', object, options=DetectorOption('x', int, 1, 'x'), api_version=1",
-            "expected a tuple of DetectorOption",
+            "expected a tuple of StageOption",
             id="forgotten comma",
         ),
         *(
@@ -529,12 +530,12 @@ def test_a_distribution_that_was_half_uninstalled_does_not_stop_the_others(site:
         pytest.param("'mine', 'Finds nothing', object", "api_version", id="no API"),
         pytest.param(
             "'mine', 'Finds nothing', object, (DetectorOption('a b', int, 1, 'x'),), api_version=1",
-            "DetectorOption.name: expected a Python name, got 'a b'",
+            "StageOption.name: expected a Python name, got 'a b'",
             id="option that is no keyword",
         ),
         pytest.param(
             "'mine', 'Finds nothing', object, (DetectorOption('a', list, 1, 'x'),), api_version=1",
-            "DetectorOption.type: expected int, float, str or bool, got <class 'list'>",
+            "StageOption.type: expected int, float, str or bool, got <class 'list'>",
             id="option of another type",
         ),
     ],
@@ -570,7 +571,7 @@ def test_a_distribution_whose_metadata_cannot_be_read_is_listed_as_failed(site: 
     site.install("acme-faces", good("acme"))
     damaged = EntryPoint("ghost", "plugin_of_ghost", "maskcheck")
     vars(damaged)["dist"] = Damaged()
-    registry = DetectorRegistry(lambda: [damaged, *site.entry_points()])
+    registry = InstalledPlugins(lambda: [damaged, *site.entry_points()]).detectors
 
     assert names(registry) == ["haar", "haar-plain", "whole-picture", "acme"]
     (failed,) = registry.failed()
@@ -595,15 +596,15 @@ def test_one_damaged_distribution_does_not_hide_the_plugins_of_others(
 
     site.install("acme-faces", good("acme"))
     sound = [point.dist for point in site.entry_points()]
-    monkeypatch.setattr("maskcheck.detectors.plugins.entry_points", fails)
-    monkeypatch.setattr("maskcheck.detectors.plugins.distributions", lambda: [Damaged(), *sound])
+    monkeypatch.setattr("maskcheck.hosting.plugins.entry_points", fails)
+    monkeypatch.setattr("maskcheck.hosting.plugins.distributions", lambda: [Damaged(), *sound])
 
-    assert names(DetectorRegistry()) == ["haar", "haar-plain", "whole-picture", "acme"]
+    assert names(InstalledPlugins().detectors) == ["haar", "haar-plain", "whole-picture", "acme"]
 
 
 def test_an_entry_point_of_no_known_distribution_is_used_all_the_same(site: Site) -> None:
     site.install("acme-faces", good("acme"))
-    registry = DetectorRegistry(lambda: [EntryPoint("acme", "plugin_of_acme_faces", "maskcheck")])
+    registry = InstalledPlugins(lambda: [EntryPoint("acme", "plugin_of_acme_faces", "maskcheck")]).detectors
 
     assert names(registry) == ["haar", "haar-plain", "whole-picture", "acme"]
     assert registry.failed() == ()
@@ -639,7 +640,7 @@ def test_plugins_are_loaded_once_by_threads_that_need_them_together(site: Site) 
             company.wait(timeout=0.2)  # could another thread get in here, it would come now
         return site.entry_points()
 
-    registry = DetectorRegistry(search)
+    registry = InstalledPlugins(search).detectors
     seen = in_threads(8, lambda: (names(registry), failures(registry), registry.find("acme").name))
 
     assert (
@@ -692,7 +693,7 @@ def test_options_come_as_text_from_the_command_line_or_as_values() -> None:
 
 
 def test_the_options_of_the_built_in_detector_reach_it() -> None:
-    spec = DetectorRegistry(list).find("haar").spec
+    spec = InstalledPlugins(list).detectors.find("haar").spec
 
     assert create_detector(spec, {"min_size": "40", "scale_factor": "1.3"}) == HaarDetector(
         min_size=40, scale_factor=1.3
@@ -700,11 +701,11 @@ def test_the_options_of_the_built_in_detector_reach_it() -> None:
 
 
 def test_a_detector_made_from_its_declared_defaults_is_the_default_detector() -> None:
-    assert create_detector(DetectorRegistry(list).find("haar").spec) == HaarDetector()
+    assert create_detector(InstalledPlugins(list).detectors.find("haar").spec) == HaarDetector()
 
 
 def test_none_is_the_default_so_that_a_receipt_can_be_used_again() -> None:
-    spec = DetectorRegistry(list).find("haar").spec
+    spec = InstalledPlugins(list).detectors.find("haar").spec
     receipt = check_options(spec, {"min_size": 40})
 
     assert receipt["enlarge"] is None

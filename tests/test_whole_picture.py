@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from maskcheck import Detections, Detector, MaskPipeline, PluginError, load_image
-from maskcheck.detectors.registry import DetectorRegistry, create_detector
+from maskcheck.detectors.guard import detector_min_score
 from maskcheck.detectors.tiling import TiledDetector
+from maskcheck.hosting.creation import create_detector, default_min_score
+from maskcheck.hosting.registry import InstalledPlugins
 from maskcheck.pictures.decoding import BGRImage
 
 BUILT_IN = ("haar", "haar-plain", "whole-picture")
 
 
 def make(name: str) -> Detector:
-    return create_detector(DetectorRegistry(list).find(name).spec)
+    return create_detector(InstalledPlugins(list).detectors.find(name).spec)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (48, 64), (3000, 2)])
@@ -38,12 +40,12 @@ def test_a_crop_that_is_a_face_is_labelled_as_a_whole(portrait: Path, toy_model:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_a_detector_object_knows_the_threshold_that_its_name_is_registered_with(name: str) -> None:
-    spec = DetectorRegistry(list).find(name).spec
+def test_a_tiled_detector_has_the_threshold_of_the_detector_which_listings_show(name: str) -> None:
+    spec = InstalledPlugins(list).detectors.find(name).spec
     detector = create_detector(spec)
 
-    assert getattr(detector, "default_min_score", None) == spec.default_min_score
-    assert TiledDetector(detector, 256).default_min_score == spec.default_min_score
+    assert default_min_score(spec) == detector_min_score(detector) == (0.85 if name == "haar" else 0)
+    assert TiledDetector(detector, 256).default_min_score == default_min_score(spec)
 
 
 @pytest.mark.parametrize("name", ["haar", "haar-plain"])

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from maskcheck._version import __version__
 from maskcheck.errors import (
+    ClassifierNotFound,
+    ClassifierOptionError,
     DetectorNotFound,
     DetectorOptionError,
     ImageError,
@@ -44,14 +46,18 @@ from maskcheck.errors import (
 if TYPE_CHECKING:
     from maskcheck.classifier.mask_classifier import MaskClassifier
     from maskcheck.classifier.model import ModelInfo
-    from maskcheck.detectors.api import Detections, Detector, DetectorOption, DetectorSpec, hookimpl
+    from maskcheck.detectors.api import Detections, Detector
+    from maskcheck.detectors.spec import DetectorOption, DetectorSpec
     from maskcheck.frames import Frame
+    from maskcheck.hosting.hooks import hookimpl
     from maskcheck.pictures.decoding import load_image
     from maskcheck.pictures.limits import DecodingLimits
     from maskcheck.pipeline import MaskPipeline
     from maskcheck.results import Face, FrameResult, Receipt, Timings
 
 __all__ = [
+    "ClassifierNotFound",
+    "ClassifierOptionError",
     "DecodingLimits",
     "Detections",
     "Detector",
@@ -94,8 +100,8 @@ _MODULES = {
     "DecodingLimits": "pictures.limits",
     "Detections": "detectors.api",
     "Detector": "detectors.api",
-    "DetectorOption": "detectors.api",
-    "DetectorSpec": "detectors.api",
+    "DetectorOption": "detectors.spec",
+    "DetectorSpec": "detectors.spec",
     "Face": "results",
     "Frame": "frames",
     "FrameResult": "results",
@@ -104,7 +110,7 @@ _MODULES = {
     "ModelInfo": "classifier.model",
     "Receipt": "results",
     "Timings": "results",
-    "hookimpl": "detectors.api",
+    "hookimpl": "hosting.hooks",
     "load_image": "pictures.decoding",
 }
 

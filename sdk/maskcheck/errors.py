@@ -15,8 +15,10 @@
     │   ├── RuntimeConflict        several onnxruntime distributions overwrite each other
     │   └── ProviderUnavailable    the execution provider is not active
     ├── DetectorNotFound           there is no detector of that name
+    ├── ClassifierNotFound         no classifier of that name
     ├── PluginError                a plugin is broken
     ├── DetectorOptionError        the detector has no such option, or refuses its value (also a ValueError)
+    ├── ClassifierOptionError      an option that the classifier does not take (also a ValueError)
     ├── ImageError                 a picture cannot be decoded (also a ValueError)
     │   └── ImageTooLarge          it is above a limit (pixels, sides, bytes, scans)
     ├── PackageNotInstalled        an optional package is needed and missing (also an ImportError)
@@ -141,6 +143,22 @@ class DetectorNotFound(MaskCheckError):
         self.failed = dict(failed)
 
 
+class ClassifierNotFound(MaskCheckError):
+    """No classifier of that name is registered.
+
+    Attributes:
+        name: The name asked for.
+        available: Names of the classifiers that are there.
+        failed: Reason of failure of each plugin that did not load.
+    """
+
+    def __init__(self, message: str, *, name: str, available: Sequence[str], failed: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.name = name
+        self.available = tuple(available)
+        self.failed = dict(failed)
+
+
 class PluginError(MaskCheckError):
     """A plugin failed to load, or broke the plugin interface while running.
 
@@ -166,6 +184,20 @@ class DetectorOptionError(MaskCheckError, ValueError):
     def __init__(self, message: str, *, detector: str, option: str) -> None:
         super().__init__(message)
         self.detector = detector
+        self.option = option
+
+
+class ClassifierOptionError(MaskCheckError, ValueError):
+    """An option that the classifier does not have, or a value that it does not take.
+
+    Attributes:
+        classifier: Name of the classifier.
+        option: Name of the option, as given.
+    """
+
+    def __init__(self, message: str, *, classifier: str, option: str) -> None:
+        super().__init__(message)
+        self.classifier = classifier
         self.option = option
 
 

@@ -21,13 +21,14 @@ from PIL import Image
 
 from maskcheck._version import __version__
 from maskcheck.classifier.mask_classifier import MaskClassifier
-from maskcheck.detectors.api import Detector, OptionValue
+from maskcheck.detectors.api import Detector
 from maskcheck.detectors.guard import are_shares, described, detector_min_score, run_detector, warm_up_detector
-from maskcheck.detectors.registry import check_options, create_detector, default_registry
 from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.engine.ahead import Interruption, map_ahead
 from maskcheck.engine.batching import FoundFaces, batches, classify, cut_if_smaller
 from maskcheck.errors import ImageError, MaskCheckError, ModelTimeout, PictureTimeout
+from maskcheck.hosting.creation import check_options, create_detector
+from maskcheck.hosting.registry import default_registry
 from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.results import Face, FrameResult, Receipt, Timings
@@ -35,6 +36,7 @@ from maskcheck.runtime.cpu import default_thread_count
 from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.providers import Provider
 from maskcheck.runtime.session import Precision
+from maskcheck.stages import OptionValue
 
 
 class MaskPipeline:

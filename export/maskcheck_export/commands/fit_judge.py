@@ -95,7 +95,8 @@ def fit_judge(
 def _proposers(name: str) -> tuple[dict[str, Proposer], str]:
     """The detector with each of its presets, and the preset that it has by default."""
     from maskcheck.detectors.judging.judge import Proposer
-    from maskcheck.detectors.registry import create_detector, default_registry
+    from maskcheck.hosting.creation import create_detector
+    from maskcheck.hosting.registry import default_registry
 
     spec = default_registry().find(name).spec
     preset = next((option for option in spec.options if option.name == "preset" and option.choices), None)

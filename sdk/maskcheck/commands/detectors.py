@@ -11,7 +11,7 @@ import click
 from maskcheck.commands.options import json_flag
 
 if TYPE_CHECKING:
-    from maskcheck.detectors.api import DetectorSpec
+    from maskcheck.detectors.spec import DetectorSpec
 
 
 @click.command(short_help="List the detectors that are installed, or one's options.")
@@ -26,7 +26,7 @@ def detectors(name: str | None, no_import: bool, as_json: bool) -> None:
     Which plugins are loaded, two environment variables say: MASKCHECK_PLUGINS names the distributions that may be,
     MASKCHECK_DISABLE_PLUGINS those that may not (1 for none at all).
     """
-    from maskcheck.detectors.registry import default_registry
+    from maskcheck.hosting.registry import default_registry
 
     registry = default_registry()
     if name is not None:
@@ -54,10 +54,12 @@ def detectors(name: str | None, no_import: bool, as_json: bool) -> None:
 
 
 def _describe(spec: DetectorSpec) -> dict[str, Any]:
+    from maskcheck.hosting.creation import default_min_score
+
     return {
         "name": spec.name,
         "summary": spec.summary,
-        "default_min_score": spec.default_min_score,
+        "default_min_score": default_min_score(spec),
         "options": [
             {
                 "name": option.name,

@@ -26,7 +26,8 @@ from maskcheck.runtime.installed import import_runtime, installed_runtimes
 from maskcheck.runtime.session import OnnxSession
 
 if TYPE_CHECKING:
-    from maskcheck.detectors.registry import RegisteredDetector
+    from maskcheck.detectors.spec import DetectorSpec
+    from maskcheck.hosting.registry import RegisteredStage
 
 _OPENCV = (
     "opencv-python",
@@ -245,7 +246,7 @@ def _check_execution() -> Iterator[Finding]:
 
 
 def _check_detectors() -> Iterator[Finding]:
-    from maskcheck.detectors.registry import default_registry
+    from maskcheck.hosting.registry import default_registry
 
     registry = default_registry()
     for one in registry.registered():
@@ -259,10 +260,10 @@ def _check_detectors() -> Iterator[Finding]:
         )
 
 
-def _check_detector(one: RegisteredDetector) -> Finding:
+def _check_detector(one: RegisteredStage[DetectorSpec]) -> Finding:
     """Whether a detector can be made as it is by default, and loads what it needs."""
     from maskcheck.detectors.guard import warm_up_detector
-    from maskcheck.detectors.registry import create_detector
+    from maskcheck.hosting.creation import create_detector
 
     source = f"from {one.distribution} {one.version}"
     try:

@@ -1,48 +1,20 @@
-"""What a face detector is, and the hook through which a plugin offers one.
-
-A plugin is an installed distribution with an entry point of the group ``maskcheck``. The entry point names a
-module (or an object) with one function::
-
-    from maskcheck import DetectorSpec, Detections, hookimpl
-
-    @hookimpl
-    def maskcheck_register_detectors():
-        return [DetectorSpec("mine", "Finds faces my way", MyDetector, api_version=1)]
-"""
+"""What a face detector is, and what it gives."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import pluggy
 from numpy.typing import NDArray
 
 from maskcheck.pictures.decoding import BGRImage
 
-PROJECT = "maskcheck"
-"""Name of the pluggy project, of its marker and of the entry-point group."""
-
-API_VERSIONS = frozenset({1, 2})
-"""Versions of this interface that the host understands."""
-
 DEFAULT_BATCH_SIZE = 8
 """Most pictures that ``detect_batch`` gets at once, of a detector that does not say."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""What a name may be: a colon would be that of ``distribution:name``, and brackets speak to terminals."""
-
 _ROUNDING = 1e-3
 """By which a row of probabilities may miss 1."""
-
-OptionValue: TypeAlias = int | float | str | bool
-
-_hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
-"""Marks a plugin's ``maskcheck_register_detectors``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,148 +144,3 @@ class Detector(Protocol):
             Faces whose boxes lie inside the picture, down to low scores: the pipeline leaves out those below the
             score that is asked for.
         """
-
-
-@dataclass(frozen=True)
-class DetectorOption:
-    """An option of a detector, set by ``--detector-option name=value`` or ``detector_options``.
-
-    Attributes:
-        name: Keyword that the factory takes.
-        type: ``int``, ``float``, ``str`` or ``bool``.
-        default: Value when it is not given; None if the detector then decides, by a preset, say.
-        help: What it does, and its unit.
-        minimum: Least value, for numbers.
-        maximum: Greatest value, for numbers.
-        choices: Allowed values, if they are few.
-        check: Called with a value of the type; raises a ValueError that says what is allowed, where `minimum`,
-            `maximum` and `choices` cannot.
-
-    Raises:
-        TypeError: `name` is no Python name, or `type` none of the four.
-    """
-
-    name: str
-    type: type[int] | type[float] | type[str] | type[bool]
-    default: OptionValue | None
-    help: str
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[OptionValue, ...] | None = None
-    check: Callable[[Any], object] | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise TypeError(f"DetectorOption.name: expected a Python name, got {self.name!r}")
-        if self.type not in (int, float, str, bool):
-            raise TypeError(f"DetectorOption.type: expected int, float, str or bool, got {self.type!r}")
-
-    def parse(self, value: Any) -> OptionValue:
-        """Turn text or a Python value into a value of the option.
-
-        Raises:
-            ValueError: It is none; the message says what is allowed.
-        """
-        try:
-            parsed = _convert(self.type, value)
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"expected {self.allowed}, got {value!r}") from None
-        too_low = self.minimum is not None and not isinstance(parsed, str) and parsed < self.minimum
-        too_high = self.maximum is not None and not isinstance(parsed, str) and parsed > self.maximum
-        if too_low or too_high or (self.choices is not None and parsed not in self.choices):
-            raise ValueError(f"expected {self.allowed}, got {value!r}")
-        if self.check is not None:
-            self.check(parsed)
-        return parsed
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values in words."""
-        if self.choices is not None:
-            return "one of " + ", ".join(map(str, self.choices))
-        bounds = [f">= {self.minimum:g}"] if self.minimum is not None else []
-        bounds += [f"<= {self.maximum:g}"] if self.maximum is not None else []
-        return " ".join([self.type.__name__, *bounds])
-
-
-def _convert(kind: type[OptionValue], value: Any) -> OptionValue:
-    if kind is bool:
-        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-        if str(value).lower() not in words:
-            raise ValueError
-        return words[str(value).lower()]
-    if isinstance(value, bool):
-        raise ValueError
-    converted = kind(value)
-    if kind is int and not isinstance(value, str) and converted != value:  # 3.5 is no whole number
-        raise ValueError
-    if isinstance(converted, float) and not np.isfinite(converted):
-        raise ValueError
-    return converted
-
-
-@dataclass(frozen=True)
-class DetectorSpec:
-    """A detector as a plugin offers it.
-
-    Attributes:
-        name: What users type: letters, digits, ``-``, ``_`` and ``.``, the first one a letter or a digit.
-        summary: One line for listings.
-        factory: Makes the detector from its options, given as keywords. It should be quick: heavy things (model
-            files, sessions) are for the first ``detect``.
-        options: The keywords that the factory takes.
-        default_min_score: In [0, 1], of version 1: detections with a lower score are not reported unless the user asks
-            for them. In version 2, it is an attribute of the detector; that of a version 1 detector counts as well.
-        uses_session: Whether the factory also takes the keyword ``session``, a :class:`SessionConfig` with the device,
-            providers and threads that the user chose for all networks; of version 2.
-        api_version: Version of this interface that the plugin was written for: 1 or 2. It has no default, which would
-            be that of the host, whatever the plugin was written for.
-
-    Raises:
-        TypeError: A field of another type, or no `api_version`.
-        ValueError: A name with other characters, a score that is none, or a field that this version does not have.
-    """
-
-    name: str
-    summary: str
-    factory: Callable[..., Detector]
-    options: tuple[DetectorOption, ...] = ()
-    default_min_score: float = 0.0
-    uses_session: bool = False
-    api_version: int = field(kw_only=True)
-
-    def __post_init__(self) -> None:
-        for name in ("name", "summary"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not value:
-                raise TypeError(f"DetectorSpec.{name}: expected a text, got {value!r}")
-        if not _NAME.fullmatch(self.name):
-            raise ValueError(
-                f"DetectorSpec.name: expected letters, digits, '-', '_' and '.', the first one a letter or a digit,"
-                f" got {self.name!r}"
-            )
-        if not callable(self.factory):
-            raise TypeError(f"DetectorSpec.factory: expected a class or function, got {self.factory!r}")
-        if not isinstance(self.options, tuple) or not all(isinstance(one, DetectorOption) for one in self.options):
-            raise TypeError(f"DetectorSpec.options: expected a tuple of DetectorOption, got {self.options!r}")
-        score = self.default_min_score
-        if isinstance(score, bool) or not isinstance(score, (int, float)):
-            raise TypeError(f"DetectorSpec.default_min_score: expected a number, got {score!r}")
-        if not 0 <= score <= 1:
-            raise ValueError(f"DetectorSpec.default_min_score: expected a score in [0, 1], got {score!r}")
-        if isinstance(self.api_version, bool) or not isinstance(self.api_version, int):
-            raise TypeError(f"DetectorSpec.api_version: expected a whole number, got {self.api_version!r}")
-        if not isinstance(self.uses_session, bool):
-            raise TypeError(f"DetectorSpec.uses_session: expected True or False, got {self.uses_session!r}")
-        if self.uses_session and self.api_version == 1:
-            raise ValueError("DetectorSpec.uses_session: expected False in version 1; it is of api_version=2")
-        if self.uses_session and any(option.name == "session" for option in self.options):
-            raise ValueError("DetectorSpec.options: expected none named 'session', which uses_session=True gives")
-
-
-class HookSpecs:
-    """The hooks that a plugin may implement."""
-
-    @_hookspec
-    def maskcheck_register_detectors(self) -> Sequence[DetectorSpec]:  # type: ignore[empty-body]
-        """Detectors that the plugin offers."""

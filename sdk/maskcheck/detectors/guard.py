@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.detectors.api import DEFAULT_BATCH_SIZE, Detections, Detector, DetectorSpec
+from maskcheck.detectors.api import DEFAULT_BATCH_SIZE, Detections, Detector
+from maskcheck.detectors.spec import DetectorSpec
 from maskcheck.errors import MaskCheckError, PluginError
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.stages import StageDescription

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from maskcheck.detectors.api import DetectorOption
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime.providers import check_device
+from maskcheck.stages import StageOption
 
 
-def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOption, ...]:
+def network_options(presets: Iterable[str], default: str) -> tuple[StageOption, ...]:
     """The options ``preset``, ``scale``, ``device`` and ``threads``, alike for all networks.
 
     Args:
@@ -22,8 +22,8 @@ def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOptio
         default: The preset that is taken by default.
     """
     return (
-        DetectorOption("preset", str, default, "speed or thoroughness", choices=tuple(presets)),
-        DetectorOption(
+        StageOption("preset", str, default, "speed or thoroughness", choices=tuple(presets)),
+        StageOption(
             "scale",
             float,
             None,
@@ -31,8 +31,8 @@ def network_options(presets: Iterable[str], default: str) -> tuple[DetectorOptio
             minimum=0.1,
             maximum=8,
         ),
-        DetectorOption("device", str, "auto", "auto, cpu, cuda or cuda:N", check=check_device),
-        DetectorOption("threads", int, None, "threads [default: the CPUs that it may use]", minimum=1, maximum=1024),
+        StageOption("device", str, "auto", "auto, cpu, cuda or cuda:N", check=check_device),
+        StageOption("threads", int, None, "threads [default: the CPUs that it may use]", minimum=1, maximum=1024),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from maskcheck.detectors.api import Detector, DetectorOption, DetectorSpec
-from maskcheck.detectors.haar.presets import DEFAULT_MIN_SCORE, DEFAULT_PRESET, PRESETS
+from maskcheck.detectors.api import Detector
+from maskcheck.detectors.haar.presets import DEFAULT_PRESET, PRESETS
+from maskcheck.detectors.spec import DetectorSpec
+from maskcheck.stages import StageOption
 
 _MIN_SIZE = "side of the smallest face sought, in pixels; 0 for the smallest possible"
 
@@ -19,8 +21,8 @@ def haar_specs() -> Sequence[DetectorSpec]:
             summary="OpenCV's Haar cascades, cut short and judged by appearance; needs no model file",
             factory=_create,
             options=(
-                DetectorOption("preset", str, DEFAULT_PRESET, "speed or thoroughness", choices=tuple(PRESETS)),
-                DetectorOption(
+                StageOption("preset", str, DEFAULT_PRESET, "speed or thoroughness", choices=tuple(PRESETS)),
+                StageOption(
                     "enlarge",
                     float,
                     None,
@@ -28,7 +30,7 @@ def haar_specs() -> Sequence[DetectorSpec]:
                     minimum=0.1,
                     maximum=8,
                 ),
-                DetectorOption(
+                StageOption(
                     "scale_factor",
                     float,
                     None,
@@ -36,25 +38,24 @@ def haar_specs() -> Sequence[DetectorSpec]:
                     minimum=1.01,
                     maximum=2,
                 ),
-                DetectorOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
-                DetectorOption("equalize", bool, False, "equalise the contrast of each region of the picture first"),
+                StageOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
+                StageOption("equalize", bool, False, "equalise the contrast of each region of the picture first"),
             ),
-            default_min_score=DEFAULT_MIN_SCORE,
-            api_version=1,
+            api_version=2,
         ),
         DetectorSpec(
             name="haar-plain",
             summary="OpenCV's own detectMultiScale, as most programs call it; to compare with",
             factory=_create_plain,
             options=(
-                DetectorOption(
+                StageOption(
                     "cascade",
                     str,
                     "frontal_default",
                     "which of OpenCV's cascades",
                     choices=("frontal_default", "frontal_alt2", "frontal_alt"),
                 ),
-                DetectorOption(
+                StageOption(
                     "scale_factor",
                     float,
                     1.1,
@@ -62,7 +63,7 @@ def haar_specs() -> Sequence[DetectorSpec]:
                     minimum=1.01,
                     maximum=2,
                 ),
-                DetectorOption(
+                StageOption(
                     "min_neighbors",
                     int,
                     4,
@@ -70,8 +71,8 @@ def haar_specs() -> Sequence[DetectorSpec]:
                     minimum=0,
                     maximum=1000,
                 ),
-                DetectorOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
-                DetectorOption(
+                StageOption("min_size", int, 0, _MIN_SIZE, minimum=0, maximum=100_000),
+                StageOption(
                     "upscale",
                     float,
                     1.0,
@@ -80,7 +81,7 @@ def haar_specs() -> Sequence[DetectorSpec]:
                     maximum=8,
                 ),
             ),
-            api_version=1,
+            api_version=2,
         ),
     ]
 

@@ -7,10 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from typing import Any
 
 import pluggy
 
-from maskcheck.detectors.api import API_VERSIONS, PROJECT, DetectorSpec, HookSpecs
+from maskcheck.hosting.hooks import PROJECT, HookSpecs
+from maskcheck.hosting.kinds import KINDS, SpecT, StageKind
+from maskcheck.stages import API_VERSIONS, StageSpec
 
 UNKNOWN = "an unknown distribution"
 """Distribution of an entry point whose metadata do not name one."""
@@ -27,7 +30,7 @@ class PluginMetadata:
     """What is known of a plugin without importing it.
 
     Attributes:
-        name: Name of the entry point; it should be the name of a detector.
+        name: Name of the entry point; it should be the name of a detector or classifier.
         distribution: Distribution that it comes from.
         version: Version of that distribution.
         summary: What the distribution says of itself, in a line.
@@ -41,15 +44,15 @@ class PluginMetadata:
 
 @dataclass(frozen=True)
 class FailedPlugin:
-    """A plugin, or one detector of it, that cannot be used by its name.
+    """A plugin, or one detector or classifier of it, that cannot be used by its name.
 
     Attributes:
-        name: Name of the entry point or of the detector.
+        name: Name of the entry point, or of the detector or classifier.
         distribution: Distribution that it comes from.
         version: Version of that distribution.
         reason: What went wrong, in a line.
         advice: What to do about it.
-        wanted: Whether it is so because the user wants it: it was not to be loaded.
+        wanted: Whether the user wants it so: the environment says that the plugin is not to be loaded.
     """
 
     name: str
@@ -65,13 +68,15 @@ class Plugin:
 
     Args:
         metadata: What is known of it.
-        read: Imports it and gives the module or object that has the hook.
+        read: Imports it and gives the module or object that has the hooks.
     """
 
     def __init__(self, metadata: PluginMetadata, read: Callable[[], object]) -> None:
         self.metadata = metadata
         self._read = read
-        self._loaded: tuple[tuple[DetectorSpec, ...], tuple[FailedPlugin, ...]] | None = None
+        self._manager: pluggy.PluginManager | None = None
+        self._broken: FailedPlugin | None = None
+        self._loaded: dict[str, tuple[tuple[Any, ...], tuple[FailedPlugin, ...]]] = {}
         self._loading = False
 
     @classmethod
@@ -82,40 +87,47 @@ class Plugin:
         except Exception as error:  # of a distribution without METADATA, newer Pythons say so, in words of their own
             plugin = cls(PluginMetadata(entry_point.name, UNKNOWN, ""), entry_point.load)
             reason = f"the metadata of its distribution cannot be read: {type(error).__name__}: {error}"
-            plugin._loaded = (), (plugin._failure(entry_point.name, _in_a_line(reason), "install it again"),)
+            plugin._broken = plugin._failure(entry_point.name, _in_a_line(reason), "install it again")
             return plugin
         metadata = PluginMetadata(entry_point.name, fields["Name"] or UNKNOWN, fields["Version"], fields["Summary"])
         plugin = cls(metadata, entry_point.load)
         objection = policy.objection(metadata)
         if objection:
-            plugin._loaded = (), (replace(plugin._failure(metadata.name, *objection), wanted=True),)
+            plugin._broken = replace(plugin._failure(metadata.name, *objection), wanted=True)
         return plugin
 
-    def load(self) -> tuple[tuple[DetectorSpec, ...], tuple[FailedPlugin, ...]]:
-        """Its usable detectors, and what failed; imports it at the first call."""
-        if self._loaded is None:
+    def load(self, kind: StageKind[SpecT]) -> tuple[tuple[SpecT, ...], tuple[FailedPlugin, ...]]:
+        """Its usable detectors or classifiers, and which failed; imports it at the first call."""
+        if self._broken is not None:
+            return (), (self._broken,)
+        if kind.hook not in self._loaded:
             if self._loading:  # its own code looks for detectors
                 return (), ()
             self._loading = True
             try:
-                self._loaded = self._load()
+                self._loaded[kind.hook] = self._load(kind)
             finally:
                 self._loading = False
-        return self._loaded
+        return self._loaded[kind.hook]
 
-    def _load(self) -> tuple[tuple[DetectorSpec, ...], tuple[FailedPlugin, ...]]:
+    def _load(self, kind: StageKind[SpecT]) -> tuple[tuple[SpecT, ...], tuple[FailedPlugin, ...]]:
         try:
-            specs = _specs_of(self._read())
+            if self._manager is None:
+                self._manager = _manager_of(self._read())
+            specs = _specs_of(self._manager, kind)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # whatever a plugin does at import, the host goes on
+        except BaseException as error:  # whatever a plugin does, the host goes on
             reason = _in_a_line(f"{type(error).__name__}: {error}".strip(": "))
-            return (), (self._failure(self.metadata.name, reason, f"mend or update it{self._upgrade}"),)
+            failure = self._failure(self.metadata.name, reason, f"mend or update it{self._upgrade}")
+            if self._manager is None:  # none of its hooks can be called
+                self._broken = failure
+            return (), (failure,)
         usable = tuple(spec for spec in specs if spec.api_version in API_VERSIONS)
         return usable, tuple(self._foreign(spec) for spec in specs if spec.api_version not in API_VERSIONS)
 
-    def clash(self, spec: DetectorSpec, others: Iterable[Plugin]) -> FailedPlugin:
-        """Why the bare name of one of its detectors is not enough."""
+    def clash(self, spec: StageSpec, others: Iterable[Plugin]) -> FailedPlugin:
+        """Why the bare name of one of its detectors or classifiers is not enough."""
         owners = " and ".join(f"{other.metadata.distribution} {other.metadata.version}" for other in others)
         return self._failure(
             spec.name,
@@ -123,7 +135,7 @@ class Plugin:
             f"ask for {self.metadata.distribution}:{spec.name}",
         )
 
-    def _foreign(self, spec: DetectorSpec) -> FailedPlugin:
+    def _foreign(self, spec: StageSpec) -> FailedPlugin:
         supported = ", ".join(map(str, sorted(API_VERSIONS)))
         newer = spec.api_version > max(API_VERSIONS)
         return self._failure(
@@ -184,8 +196,8 @@ def installed_entry_points() -> list[EntryPoint]:
     try:
         return list(entry_points(group=PROJECT))
     except Exception:  # of one distribution; it does not say which
-        found = [point for distribution in distributions() for point in _entry_points_of(distribution)]
-        return list({(point.name, point.value): point for point in reversed(found)}.values())[::-1]
+        points = [point for distribution in distributions() for point in _entry_points_of(distribution)]
+        return list({(point.name, point.value): point for point in reversed(points)}.values())[::-1]
 
 
 def _entry_points_of(distribution: Distribution) -> list[EntryPoint]:
@@ -210,20 +222,38 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(canonical(name.strip()) for name in text.split(",") if name.strip())
 
 
-def _specs_of(plugin: object) -> list[DetectorSpec]:
-    # A manager for each plugin: pluggy checks its hooks, and no plugin's failure can touch another.
+def _manager_of(plugin: object) -> pluggy.PluginManager:
+    """A manager for a single plugin: pluggy checks its hooks, and no plugin's failure can touch another."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(HookSpecs)
     manager.register(plugin)
     manager.check_pending()
-    specs = [spec for group in manager.hook.maskcheck_register_detectors() for spec in group]
+    if not any(_has_hook(manager, kind) for kind in KINDS):
+        hooks = " and ".join(kind.hook for kind in KINDS)
+        raise TypeError(f"it registers nothing: {hooks} are missing, or are not marked with hookimpl")
+    return manager
+
+
+def _has_hook(manager: pluggy.PluginManager, kind: StageKind[Any]) -> bool:
+    return bool(getattr(manager.hook, kind.hook).get_hookimpls())
+
+
+def _specs_of(manager: pluggy.PluginManager, kind: StageKind[SpecT]) -> list[SpecT]:
+    """What a plugin registers of a kind.
+
+    Raises:
+        TypeError: Something else, or nothing though it has the hook.
+    """
+    if not _has_hook(manager, kind):
+        return []
+    specs = [spec for group in getattr(manager.hook, kind.hook)() for spec in group]
     if not specs:
-        raise TypeError("it registers no detector: maskcheck_register_detectors is missing or gave an empty list")
+        raise TypeError(f"it registers no {kind.name}: {kind.hook} gave an empty list")
     for spec in specs:
-        if not isinstance(spec, DetectorSpec):
-            raise TypeError(f"maskcheck_register_detectors: expected DetectorSpec, got {type(spec).__name__}")
+        if not isinstance(spec, kind.spec):
+            raise TypeError(f"{kind.hook}: expected {kind.spec.__name__}, got {type(spec).__name__}")
     names = [spec.name for spec in specs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise TypeError(f"it registers two detectors of the name {twice!r}")
+        raise TypeError(f"it registers two {kind.name}s of the name {twice!r}")
     return specs
