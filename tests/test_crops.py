@@ -1,3 +1,5 @@
+"""``crop_face``: the square around a box, at the edge of the picture too, in bounded memory."""
+
 from __future__ import annotations
 
 import tracemalloc
@@ -24,7 +26,7 @@ def cut(image: NDArray[np.uint8], box: tuple[float, float, float, float], **opti
 
 
 def region(image: NDArray[np.uint8], left: int, top: int, side: int) -> NDArray[np.uint8]:
-    """A square of the picture, whose edge pixels go on forever, as RGB."""
+    """A square of the picture, as RGB; outside, the edge pixels are repeated."""
     around = 100
     endless = np.pad(image, ((around, around), (around, around), (0, 0)), mode="edge")
     return endless[top + around : top + around + side, left + around : left + around + side, ::-1]
@@ -68,7 +70,7 @@ def test_the_margin_is_a_share_of_the_longer_side_added_on_each_side(
         pytest.param((55, 35, 65, 45), 55, 35, id="bottom right corner"),
     ],
 )
-def test_beyond_the_picture_its_edge_is_repeated(
+def test_outside_the_picture_its_edge_pixels_are_repeated(
     box: tuple[float, float, float, float], left: int, top: int, noise: NDArray[np.uint8]
 ) -> None:
     np.testing.assert_array_equal(cut(noise, box, size=10), region(noise, left, top, 10), strict=True)
@@ -118,7 +120,7 @@ def test_channels_come_as_rgb(bgr: tuple[int, int, int], rgb: tuple[int, int, in
 
 @pytest.mark.parametrize("size", [1, 8, 20, 299])
 @pytest.mark.parametrize("box", [(10, 10, 30, 30), (-10, 20, 3, 80), (0, 0, 60, 1)])
-def test_a_crop_has_the_size_asked_for(
+def test_a_crop_has_the_requested_size(
     size: int, box: tuple[float, float, float, float], noise: NDArray[np.uint8]
 ) -> None:
     crop = cut(noise, box, size=size, margin=0.2)
@@ -137,7 +139,7 @@ def test_shrinking_averages_so_that_fine_patterns_do_not_alias() -> None:
     np.testing.assert_allclose(crop, 127.5, atol=1)
 
 
-def test_enlarging_keeps_what_is_where() -> None:
+def test_enlarging_keeps_positions() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     image[:2, 2:] = 255
 
@@ -185,14 +187,14 @@ def test_a_crop_can_be_written_into_a_batch(size: int, noise: NDArray[np.uint8])
     assert not batch[[0, 2]].any()
 
 
-# A square that leaves the picture by thousands of pixels is not built: a long box must not cost gigabytes.
+# A large square is shrunk before it is padded, so that a long box does not take gigabytes.
 
 LONG = 3600
 
 
 @pytest.mark.parametrize("size", [64, 299])
 @pytest.mark.parametrize("box", [(0, 0, LONG, 300), (50, 100, 3590, 150)])
-def test_a_long_box_is_cut_as_if_the_whole_square_were_built(size: int, box: tuple[float, float, float, float]) -> None:
+def test_the_crop_of_a_long_box_equals_the_full_square(size: int, box: tuple[float, float, float, float]) -> None:
     coarse = np.random.default_rng(1).integers(0, 256, (8, LONG // 50, 3), np.uint8)
     image = np.asarray(cv2.resize(coarse, (LONG, 300), interpolation=cv2.INTER_CUBIC), np.uint8)
     x1, y1, x2, y2 = box

@@ -1,4 +1,4 @@
-"""The cost of decoding is bounded by what the file tells before it is decoded."""
+"""Limits on the cost of decoding hold before a picture is decoded."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_scans_are_not_counted_in_thumbnails_and_comments() -> None:
     assert jpeg_scans(PROGRESSIVE[:-2] + comment + PROGRESSIVE[-2:], 100) == 10
 
 
-def test_a_second_picture_behind_the_first_does_not_count() -> None:
+def test_scans_of_a_second_picture_in_the_file_are_not_counted() -> None:
     assert jpeg_scans(with_more_scans(PROGRESSIVE, 80) + PROGRESSIVE * 3, 100) == 90
 
 
@@ -76,14 +76,14 @@ def test_a_jpeg_of_many_scans_is_refused_before_decoding(way: str) -> None:
 
 
 def test_large_pictures_may_have_fewer_scans() -> None:
-    limits = DecodingLimits(max_pixels=48 * 64, max_scans=40)  # so that this picture is the largest
+    limits = DecodingLimits(max_pixels=48 * 64, max_scans=40)  # this picture has the most pixels allowed
 
     assert load_image(PROGRESSIVE, limits=replace(limits, max_scans=50)).pixels.shape == (48, 64, 3)
     with pytest.raises(ImageTooLarge, match="over 8 scans"):
         load_image(PROGRESSIVE, limits=limits)
 
 
-def test_usual_progressive_pictures_pass_at_any_size_that_is_allowed() -> None:
+def test_normal_progressive_pictures_of_any_allowed_size_are_decoded() -> None:
     assert DEFAULT_LIMITS.scans_of(DEFAULT_LIMITS.max_pixels) >= 20  # encoders write 6 to 12
     assert DEFAULT_LIMITS.scans_of(12_000_000) == DEFAULT_LIMITS.max_scans
 
@@ -179,7 +179,7 @@ def test_frames_are_counted_up_to_the_limit(kind: str, way: str) -> None:
     )
 
 
-def test_pages_that_lead_in_a_circle_are_counted_once() -> None:
+def test_pages_in_a_circle_are_counted_once() -> None:
     data = bytearray(animation("TIFF", 2))
     first = struct.unpack_from("<I", data, 4)[0]
     second = first + 2 + 12 * struct.unpack_from("<H", data, first)[0]
@@ -214,7 +214,7 @@ def test_code_blocks_of_a_jpeg_2000_are_counted() -> None:
 def test_a_jpeg_2000_of_millions_of_blocks_is_refused_before_decoding() -> None:
     data = bytearray(encoded(Image.new("L", (64, 64)), "JPEG2000", codeblock_size=(4, 4)))
     at = data.index(b"\xff\x4f\xff\x51") + 8
-    struct.pack_into(">2I", data, at, 8000, 8000)  # claimed, and in the box of the header, so that Pillow agrees
+    struct.pack_into(">2I", data, at, 8000, 8000)  # here and in the header box, so that Pillow agrees
     struct.pack_into(">2I", data, at + 16, 8000, 8000)
     struct.pack_into(">2I", data, data.index(b"ihdr") + 4, 8000, 8000)
 
@@ -246,4 +246,4 @@ def test_a_large_picture_takes_at_most_nine_bytes_a_pixel(orientation: int, tmp_
 
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
 
-    assert float(done.stdout) * 2**20 < 9 * 8000 * 5000  # Pillow's own 4, the result's 3, and strips
+    assert float(done.stdout) * 2**20 < 9 * 8000 * 5000  # 4 of Pillow, 3 of the result, and the strips

@@ -1,4 +1,4 @@
-"""Grey levels and colours of measuring cameras land where a person expects them."""
+"""16-bit, 32-bit and floating-point pictures become 8 bits as people expect; arrays."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_16_bit_values_are_scaled_by_the_bits_that_the_file_says_are_in_use(bits
     assert picture.notes == ()
 
 
-def test_bits_that_the_file_says_wrongly_are_not_believed() -> None:
+def test_a_wrong_number_of_bits_in_use_is_ignored() -> None:
     data = tiff(RAMP.astype(np.uint16) << 8, _281=4095)
 
     np.testing.assert_array_equal(load_image(data).pixels, RAMP_BGR)
@@ -85,7 +85,7 @@ def test_a_dark_picture_of_16_bits_has_a_note_that_says_why() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint16])
-def test_wide_integers_within_8_bits_are_taken_for_8_bits(dtype: Any) -> None:
+def test_wide_integers_within_0_to_255_are_read_as_8_bits(dtype: Any) -> None:
     picture = load_image(tiff(RAMP.astype(dtype)))
 
     np.testing.assert_array_equal(picture.pixels, RAMP_BGR)
@@ -114,10 +114,10 @@ def test_floating_point_colours_as_opencv_writes_them_are_decoded(compression: i
 
 
 @pytest.mark.parametrize("most", [1, 255])
-def test_floating_point_colours_in_logluv_are_decoded_up_to_its_loss(most: int) -> None:
-    """OpenCV before 4.13 writes floats like this wherever no compression is asked for."""
+def test_floating_point_colours_in_logluv_are_decoded_within_its_loss(most: int) -> None:
+    """OpenCV before 4.13 writes floats in LogLuv by default."""
     scene = SCENE.copy()
-    scene[0, 0], scene[0, 1] = 255, 0  # the loss takes these out of the range
+    scene[0, 0], scene[0, 1] = 255, 0  # the loss moves these values out of range
     values = scene.astype(np.float32) / 255 * most
     data = cv2.imencode(".tiff", values, [cv2.IMWRITE_TIFF_COMPRESSION, 34676])[1].tobytes()
 
@@ -125,7 +125,7 @@ def test_floating_point_colours_in_logluv_are_decoded_up_to_its_loss(most: int) 
 
 
 @pytest.mark.parametrize("most", [1.5, 1000.0])
-def test_logluv_that_does_not_say_what_is_white_is_refused(most: float) -> None:
+def test_logluv_without_a_known_white_is_refused(most: float) -> None:
     values = np.full((4, 4, 3), most, np.float32)
     data = cv2.imencode(".tiff", values, [cv2.IMWRITE_TIFF_COMPRESSION, 34676])[1].tobytes()
 
@@ -160,7 +160,7 @@ def test_16_bit_colours_are_scaled_by_the_bits_that_the_file_says_are_in_use() -
 
 
 @pytest.mark.parametrize("values", [(-1.0, 0.5), (0.0, 1.5), (0.0, 70_000.0), (0.0, float("nan")), (0.0, float("inf"))])
-def test_floats_that_do_not_say_what_is_white_are_refused_for_what_they_are(values: tuple[float, float]) -> None:
+def test_floats_without_a_known_white_are_refused(values: tuple[float, float]) -> None:
     colours = np.full((4, 4, 3), values[0], np.float32)
     colours[0, 0] = values[1]
 
@@ -193,16 +193,16 @@ def test_a_matrix_and_a_memory_map_are_arrays(tmp_path: Any) -> None:
     assert type(pixels) is np.ndarray
 
 
-class Own(np.ndarray[Any, np.dtype[Any]]):
+class IndexRefused(np.ndarray[Any, np.dtype[Any]]):
     def __getitem__(self, key: Any) -> Any:
         raise AssertionError("asked for by an index")
 
 
 def test_a_subclass_of_arrays_is_an_array() -> None:
-    np.testing.assert_array_equal(load_image(SCENE.view(Own)).pixels, SCENE)
+    np.testing.assert_array_equal(load_image(SCENE.view(IndexRefused)).pixels, SCENE)
 
 
-def test_masked_values_are_refused_and_a_mask_without_any_is_not() -> None:
+def test_masked_values_are_refused_and_an_empty_mask_is_not() -> None:
     np.testing.assert_array_equal(load_image(np.ma.masked_array(SCENE)).pixels, SCENE)
     with pytest.raises(ImageError, match=r"masked values; fill them: array\.filled\(0\)"):
         load_image(np.ma.masked_array(SCENE, SCENE < 9))

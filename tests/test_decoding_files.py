@@ -1,4 +1,4 @@
-"""Paths and files as programs and systems give them: each is a picture or an ImageError, and nothing hangs."""
+"""Paths and open files of every kind: each gives a picture or an ImageError, and none hangs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BytesPath:
 
 
 class OwnString(str):
-    """A string whose text is not what it shows."""
+    """A string whose ``str()`` is another text."""
 
     __slots__ = ()
 
@@ -84,7 +84,7 @@ def test_a_path_of_any_kind_is_a_path(kind: Any, picture: Path) -> None:
     json.dumps(caught.value.source)
 
 
-def test_the_text_of_a_path_is_as_given() -> None:
+def test_the_text_of_a_path_is_unchanged() -> None:
     assert path_text("http://host/a.jpg") == "http://host/a.jpg"
     assert type(path_text(OwnString("a.jpg"))) is str
 
@@ -101,7 +101,7 @@ def test_a_path_object_that_gives_no_path_is_an_image_error() -> None:
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG, errno.ELOOP])
 @pytest.mark.parametrize("call", ["stat", "open"])
-def test_what_the_system_refuses_is_that_pictures_error(
+def test_an_error_of_the_system_is_an_image_error(
     number: int, call: str, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = getattr(os, call)
@@ -136,9 +136,7 @@ def test_a_named_pipe_is_refused_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
-def test_a_named_pipe_that_takes_a_files_place_is_refused_at_once(
-    picture: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_named_pipe_that_replaces_a_file_is_refused_at_once(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = os.open
 
     def open_after_the_swap(path: Any, *args: Any, **options: Any) -> int:
@@ -155,7 +153,7 @@ def test_a_named_pipe_that_takes_a_files_place_is_refused_at_once(
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX") or sys.platform == "win32", reason="no sockets in folders")
 def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # a socket's path may have 100 characters
+    monkeypatch.chdir(tmp_path)  # the path of a socket may have 100 characters at most
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket.jpg")
 
@@ -173,7 +171,7 @@ def test_a_device_is_refused(device: str) -> None:
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.jpg"
     with path.open("wb") as file:
-        file.truncate(600_000_000)  # sparse: it takes no room
+        file.truncate(600_000_000)  # sparse: it takes no disk space
 
     with pytest.raises(ImageTooLarge, match=r"has 600\.0 MB, more than .*--max-megabytes") as caught:
         load_image(path)
@@ -181,7 +179,7 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -
     assert (caught.value.what, caught.value.limit) == ("max_file_bytes", 500_000_000)
 
 
-def test_the_limit_of_bytes_holds_however_they_come(picture: Path) -> None:
+def test_the_size_limit_holds_for_paths_bytes_and_open_files(picture: Path) -> None:
     limits = DecodingLimits(max_file_bytes=picture.stat().st_size - 1)
 
     for given in (picture, picture.read_bytes(), io.BytesIO(picture.read_bytes())):
@@ -190,7 +188,7 @@ def test_the_limit_of_bytes_holds_however_they_come(picture: Path) -> None:
     assert load_image(picture, limits=DecodingLimits(max_file_bytes=picture.stat().st_size)).pixels.shape == (4, 6, 3)
 
 
-def test_of_a_large_file_that_is_no_picture_only_the_beginning_is_read(
+def test_only_the_head_of_a_large_file_that_is_no_picture_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "film.jpg"
@@ -221,13 +219,13 @@ def test_an_open_binary_file_is_read_and_stays_open(picture: Path) -> None:
 
 
 class Endless(io.RawIOBase):
-    """A stream that never ends, and counts what is taken from it."""
+    """A stream that never ends, and counts the bytes that are read."""
 
-    taken = 0
+    bytes_read = 0
 
     def read(self, size: int = -1) -> bytes:
         assert size >= 0
-        self.taken += size
+        self.bytes_read += size
         return bytes(size)
 
 
@@ -237,10 +235,10 @@ def test_an_endless_file_is_read_up_to_the_limit() -> None:
     with pytest.raises(ImageTooLarge):
         load_image(stream, limits=DecodingLimits(max_file_bytes=5_000_000))  # type: ignore[arg-type]
 
-    assert stream.taken == 5_000_001
+    assert stream.bytes_read == 5_000_001
 
 
-def test_a_text_file_is_refused_with_what_to_do() -> None:
+def test_the_error_for_a_file_in_text_mode_says_how_to_open_it() -> None:
     with pytest.raises(ImageError, match="expected a file opened in binary mode"):
         load_image(io.StringIO("text"))  # type: ignore[arg-type]
 

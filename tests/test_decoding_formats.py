@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 from maskcheck import ImageError, load_image
 from maskcheck.pictures.formats import picture_format
 
-PORTRAIT = np.zeros((64, 96, 3), np.uint8)  # RGB; each quarter has its own colour, so that a turn shows
+PORTRAIT = np.zeros((64, 96, 3), np.uint8)  # RGB; each quarter has another colour, so that a rotation shows
 PORTRAIT[:32, :48], PORTRAIT[32:, :48], PORTRAIT[32:, 48:] = (250, 0, 0), (0, 250, 0), (0, 0, 250)
 
 
@@ -55,7 +55,7 @@ def test_heic_is_decoded_and_turned_upright_once(orientation: int) -> None:
     assert np.abs(pixels.astype(int) - expected).mean() < 4
 
 
-def test_reading_heic_leaves_pillow_as_it_is() -> None:
+def test_heic_is_not_registered_with_pillow() -> None:
     load_image(heic())
 
     assert "HEIF" not in Image.OPEN
@@ -85,7 +85,7 @@ def test_without_pillow_heif_the_error_says_what_to_install(monkeypatch: pytest.
         load_image(HEAD_OF_HEIC, source="IMG_0002.HEIC")
 
 
-# --- formats that can only be named, and where Pillow cannot do more
+# --- formats that can only be named
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_without_pillow_heif_the_error_says_what_to_install(monkeypatch: pytest.
         (b"FUJIFILMCCD-RAW " + bytes(40), "is a camera raw file"),
     ],
 )
-def test_a_picture_that_cannot_be_read_is_called_by_its_format(data: bytes, text: str) -> None:
+def test_the_error_for_an_unsupported_format_names_it(data: bytes, text: str) -> None:
     with pytest.raises(ImageError, match=text):
         load_image(data)
 
@@ -109,7 +109,7 @@ def test_avif_without_support_says_what_to_install(monkeypatch: pytest.MonkeyPat
         load_image(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + bytes(40))
 
 
-# --- the format by the first bytes
+# --- formats recognised by their first bytes
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_avif_without_support_says_what_to_install(monkeypatch: pytest.MonkeyPat
         ("PPM", "PNM"),
     ],
 )
-def test_formats_are_known_by_their_first_bytes(kind: str, name: str) -> None:
+def test_formats_are_recognised_by_their_first_bytes(kind: str, name: str) -> None:
     assert picture_format(encoded(Image.fromarray(PORTRAIT), kind)[:64]) == name
 
 
-def test_avif_is_known_and_decoded() -> None:
+def test_avif_is_recognised_and_decoded() -> None:
     pytest.importorskip("PIL._avif")
     data = encoded(Image.fromarray(PORTRAIT), "AVIF", quality=95, exif=oriented(6))
 
@@ -225,7 +225,7 @@ NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), n
     ids=["baseline", "progressive", "full colour", "restart markers"],
 )
 @pytest.mark.parametrize("way", ["bytes", "PIL"])
-def test_a_jpeg_that_lacks_only_its_end_marker_is_whole(options: Any, way: str) -> None:
+def test_a_jpeg_without_its_end_marker_is_decoded_completely(options: Any, way: str) -> None:
     data = encoded(NOISE, "JPEG", **options)
 
     for cut in (1, 2):
@@ -235,12 +235,12 @@ def test_a_jpeg_that_lacks_only_its_end_marker_is_whole(options: Any, way: str) 
         assert picture.notes == ("the end of its file is missing; all pixels are there",)
 
 
-def test_a_jpeg_that_lacks_its_last_bytes_is_decoded_and_a_note_says_which_rows_may_be_grey() -> None:
+def test_a_jpeg_without_its_last_bytes_is_decoded_with_a_note_on_the_missing_rows() -> None:
     data = encoded(NOISE, "JPEG", exif=oriented(3))
 
     picture = load_image(data[:-30])
 
-    np.testing.assert_array_equal(picture.pixels[18:], load_image(data).pixels[18:])  # turned: the last rows are first
+    np.testing.assert_array_equal(picture.pixels[18:], load_image(data).pixels[18:])  # rotated by 180 degrees
     assert picture.notes[0].startswith("the end of its file is missing; the last ")
     assert picture.notes[0].endswith(" rows may be grey")
 
@@ -248,7 +248,7 @@ def test_a_jpeg_that_lacks_its_last_bytes_is_decoded_and_a_note_says_which_rows_
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("picture", ["noise", "black"])
-def test_a_jpeg_of_which_more_is_missing_is_refused(share: float, progressive: bool, picture: str) -> None:
+def test_a_jpeg_with_more_missing_is_refused(share: float, progressive: bool, picture: str) -> None:
     image = NOISE if picture == "noise" else Image.new("RGB", (400, 300))
     data = encoded(image, "JPEG", progressive=progressive)
     start = data.index(b"\xff\xda")
@@ -257,7 +257,7 @@ def test_a_jpeg_of_which_more_is_missing_is_refused(share: float, progressive: b
         load_image(data[: start + int((len(data) - start) * share)])
 
 
-def test_finishing_a_jpeg_leaves_pillows_switch_alone() -> None:
+def test_decoding_a_truncated_jpeg_leaves_pillows_switch_off() -> None:
     load_image(encoded(NOISE, "JPEG")[:-2])
 
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False

@@ -1,3 +1,5 @@
+"""``draw_faces``: boxes, colours and captions, with labels of any text."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ LABELS = ["with_mask", "without_mask", "mask_worn_incorrectly"]
 
 @dataclass(frozen=True)
 class Labelled:
-    """Anything with these three can be drawn."""
+    """The attributes that `draw_faces` needs."""
 
     box: tuple[float, float, float, float]
     label: str = "with_mask"
@@ -36,12 +38,12 @@ def letters(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def colour(label: str) -> tuple[int, ...]:
-    """Of the lower edge of a box with this label."""
+    """Colour of the lower edge of a box with this label."""
     drawn = draw_faces(grey(300, 300), [Labelled((50, 50, 250, 250), label)])
     return tuple(drawn[249, 150].tolist())
 
 
-def test_each_label_has_a_colour_of_its_own() -> None:
+def test_each_label_has_another_colour() -> None:
     colours = {colour(label) for label in [*LABELS, "some_other_label"]}
 
     assert len(colours) == 4
@@ -56,7 +58,7 @@ def test_any_label_can_be_drawn(label: str) -> None:
     assert colour(label) == colour("some_other_label")
 
 
-def test_captions_tell_labels_and_confidences_apart() -> None:
+def test_captions_differ_by_label_and_confidence() -> None:
     captions = {
         letters(draw_faces(grey(400, 200), [Labelled((100, 100, 180, 180), label, confidence)])).tobytes()
         for label in LABELS
@@ -104,7 +106,7 @@ def test_without_faces_the_copy_is_equal() -> None:
     assert not np.shares_memory(drawn, image)
 
 
-def test_the_box_is_drawn_along_its_half_open_edges_and_its_inside_stays_free() -> None:
+def test_the_box_is_drawn_inside_its_half_open_edges_and_its_inside_is_unchanged() -> None:
     mask = changed(draw_faces(grey(300, 200), [Labelled((100, 80, 140, 130))]))
 
     assert mask[80, 100:140].all()
@@ -158,7 +160,7 @@ def test_the_whole_caption_stays_inside_the_picture(x: int, y: int) -> None:
 
 def test_a_small_face_in_front_of_a_large_one_keeps_its_caption() -> None:
     large = Labelled((10, 60, 290, 290), "without_mask")
-    small = Labelled((100, 60, 140, 100), "with_mask")  # its caption lies within the other's
+    small = Labelled((100, 60, 140, 100), "with_mask")  # its caption lies inside the large box
 
     alone = draw_faces(grey(300, 300), [small])[:60]
     caption = changed(alone)
@@ -187,7 +189,7 @@ def caption(label: str) -> bytes:
 
 @pytest.fixture
 def bare_system(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A system without any font."""
+    """A system that has no fonts."""
     monkeypatch.setattr(text_rendering, "_FONTS", ("no such font.ttf",))
     text_rendering._font_with.cache_clear()
     yield
@@ -204,7 +206,7 @@ def bare_system(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.param("🙂", "🙁", id="emoji"),
     ],
 )
-def test_labels_beyond_ascii_are_told_apart(label: str, other: str) -> None:
+def test_captions_of_labels_beyond_ascii_differ(label: str, other: str) -> None:
     assert caption(label) != caption(other)
     assert caption(label) != caption("?" * len(label))
 
@@ -218,7 +220,7 @@ def test_labels_beyond_ascii_are_told_apart(label: str, other: str) -> None:
         ("口罩", "\\u53e3\\u7f69"),
     ],
 )
-def test_without_a_font_that_has_its_letters_a_label_is_spelled_in_ascii(label: str, spelled: str) -> None:
+def test_a_label_that_no_font_can_draw_is_spelled_in_ascii(label: str, spelled: str) -> None:
     assert caption(label) == caption(spelled)
 
 
@@ -226,11 +228,11 @@ def test_without_a_font_that_has_its_letters_a_label_is_spelled_in_ascii(label: 
     ("label", "shown"),
     [("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\u202emask", "\\u202emask"), ("\ud800", "\\ud800")],
 )
-def test_what_is_no_letter_is_shown_as_its_escape(label: str, shown: str) -> None:
+def test_unprintable_characters_are_drawn_as_escapes(label: str, shown: str) -> None:
     assert caption(label) == caption(shown)
 
 
-def test_a_font_of_the_system_is_used_where_it_has_the_letters() -> None:
+def test_a_font_of_the_system_is_used_if_it_has_the_letters() -> None:
     drawn = text_rendering.render_text("porté", 20)
     if drawn is None:
         pytest.skip("this system has no font with the letter é")
@@ -240,7 +242,7 @@ def test_a_font_of_the_system_is_used_where_it_has_the_letters() -> None:
     assert 15 <= drawn.shape[0] <= 40
 
 
-def test_a_font_lacks_what_it_would_draw_as_a_box() -> None:
+def test_a_character_that_no_font_has_is_not_rendered() -> None:
     assert text_rendering.render_text("\U0010fffd", 20) is None  # for private use: no font of a system has it
 
 
@@ -253,7 +255,7 @@ def test_a_label_of_any_length_can_be_drawn(label: str, box: tuple[int, int, int
     assert changed(drawn).any()
 
 
-def test_a_caption_in_a_font_of_the_system_lies_on_its_colour_above_the_box() -> None:
+def test_a_caption_in_a_font_of_the_system_is_drawn_above_the_box() -> None:
     drawn = draw_faces(grey(400, 300), [Labelled(BOX, "porté")])
 
     assert not letters(drawn)[100:].any()
@@ -264,7 +266,7 @@ def test_a_caption_in_a_font_of_the_system_lies_on_its_colour_above_the_box() ->
 # --- unsure faces
 
 
-def test_a_face_that_is_less_sure_than_asked_for_is_grey_and_says_so() -> None:
+def test_a_face_below_min_confidence_is_grey_with_the_caption_unsure() -> None:
     faces = [Labelled(BOX, "with_mask", 0.6)]
 
     drawn = draw_faces(grey(400, 300), faces, min_confidence=0.7)
@@ -276,7 +278,7 @@ def test_a_face_that_is_less_sure_than_asked_for_is_grey_and_says_so() -> None:
     assert letters(drawn).tobytes() != letters(draw_faces(grey(400, 300), faces)).tobytes()
 
 
-def test_a_face_that_is_as_sure_as_asked_for_looks_as_ever() -> None:
+def test_a_face_at_min_confidence_is_drawn_as_usual() -> None:
     faces = [Labelled(BOX, "with_mask", 0.7)]
 
     np.testing.assert_array_equal(

@@ -1,3 +1,5 @@
+"""The example programs: the web page and the embedding in ten lines."""
+
 from __future__ import annotations
 
 import base64
@@ -27,7 +29,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 class TopLeftCorner:
-    """A detector that calls the top left 40 x 40 pixels of every picture a face."""
+    """A detector that reports the top left 40 x 40 pixels of every picture as a face."""
 
     def detect(self, _image: NDArray[np.uint8], /) -> Detections:
         return Detections(np.array([[0, 0, 40, 40]], np.float32), np.array([0.75], np.float32))
@@ -55,14 +57,14 @@ def client(web_host: ModuleType, toy_model: Path) -> FlaskClient:
 
 @pytest.fixture
 def corner_client(web_host: ModuleType, toy_model: Path) -> FlaskClient:
-    """Serves a pipeline with a tiny pixel limit, whose detector always finds one face."""
+    """Serves a pipeline with a limit of one megapixel and a detector that always reports one face."""
     pipeline = MaskPipeline(TopLeftCorner(), model=toy_model, threads=1, limits=DecodingLimits(max_pixels=1_000_000))
     client: FlaskClient = web_host.create_app(pipeline).test_client()
     return client
 
 
 def upload(client: FlaskClient, picture: bytes, *, name: str = "people.jpg", url: str = "/") -> TestResponse:
-    # Encoded here, because the test client would leave a temporary file of its own open for large uploads.
+    # Encoded here, because the test client leaves a temporary file open for large uploads.
     boundary, body = encode_multipart({"picture": FileStorage(io.BytesIO(picture), filename=name)})
     return client.post(url, data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
@@ -73,15 +75,15 @@ def encoded(pixels: NDArray[np.uint8], suffix: str) -> bytes:
 
 def images(response: TestResponse) -> list[NDArray[np.uint8]]:
     """The pictures inside the page."""
-    found = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', response.text)
-    return [load_image(base64.b64decode(content)).pixels for content in found]
+    contents = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', response.text)
+    return [load_image(base64.b64decode(content)).pixels for content in contents]
 
 
 def message(response: TestResponse) -> str:
-    """What the page says went wrong."""
-    found = re.search(r'role="alert">.*?<p>(.*?)</p>', response.text, re.DOTALL)
-    assert found is not None
-    return html.unescape(found.group(1))
+    """The error message on the page."""
+    match = re.search(r'role="alert">.*?<p>(.*?)</p>', response.text, re.DOTALL)
+    assert match is not None
+    return html.unescape(match.group(1))
 
 
 def test_the_empty_page_asks_for_a_picture(client: FlaskClient) -> None:
@@ -131,7 +133,7 @@ def test_a_picture_without_faces_is_no_error(client: FlaskClient, halves: NDArra
     assert len(images(response)) == 1
 
 
-def test_what_was_left_out_is_said(corner_client: FlaskClient, halves: NDArray[np.uint8]) -> None:
+def test_notes_on_the_picture_are_shown(corner_client: FlaskClient, halves: NDArray[np.uint8]) -> None:
     animation = io.BytesIO()
     frames = [Image.fromarray(halves), Image.fromarray(255 - halves)]
     frames[0].save(animation, "GIF", save_all=True, append_images=frames[1:])
@@ -158,13 +160,13 @@ def test_an_upload_is_never_written_to_disk(
     client: FlaskClient, portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = encoded(load_image(portrait).pixels, ".bmp")
-    assert len(picture) > 500_000  # where Werkzeug's own parser takes a temporary file
+    assert len(picture) > 500_000  # above this, Werkzeug's own parser writes a temporary file
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))  # any temporary file would fail
 
     assert upload(client, picture).status_code == 200
 
 
-def test_answers_are_not_kept_by_caches(client: FlaskClient) -> None:
+def test_answers_are_not_cached(client: FlaskClient) -> None:
     assert client.get("/").headers["Cache-Control"] == "no-store"
 
 
@@ -182,7 +184,7 @@ BAD_PICTURES = [
 
 
 @pytest.mark.parametrize(("picture", "status", "kind", "text"), BAD_PICTURES)
-def test_a_bad_picture_is_refused_in_words(
+def test_the_error_for_a_bad_picture_is_shown(
     corner_client: FlaskClient, picture: bytes, status: int, kind: str, text: str
 ) -> None:
     page = upload(corner_client, picture)
@@ -205,7 +207,7 @@ def test_a_bad_picture_is_refused_in_words(
     ],
 )
 @pytest.mark.parametrize("url", ["/", "/api/detect"])
-def test_no_picture_is_refused_in_words(
+def test_the_error_for_a_missing_picture_is_shown(
     client: FlaskClient, url: str, field: str, value: str | tuple[bytes, str]
 ) -> None:
     content = value if isinstance(value, str) else (io.BytesIO(value[0]), value[1])
@@ -226,7 +228,7 @@ def test_other_errors_keep_their_status_and_headers(client: FlaskClient) -> None
     assert client.get("/elsewhere").status_code == 404
 
 
-def test_a_fault_of_the_program_tells_the_visitor_nothing_inside(
+def test_an_internal_error_reveals_nothing_to_the_visitor(
     web_host: ModuleType, toy_model: Path, halves: NDArray[np.uint8]
 ) -> None:
     class Broken:

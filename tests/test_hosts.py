@@ -1,4 +1,4 @@
-"""The example programs that put the SDK into an event loop and into a pool of processes."""
+"""The example programs that run the SDK in an event loop and in a pool of processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Gate:
-    """A detector that finds no face, and does so only when it is let."""
+    """A detector that waits until the gate is open, then reports no faces."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -84,7 +84,7 @@ def test_an_answer_is_the_result(host: Any, portrait: Path, toy_model: Path) -> 
     assert {**answer.json(), "timings_ms": None} == {**expected, "timings_ms": None}
 
 
-def test_the_event_loop_runs_while_pictures_are_looked_at(host: Any, portrait: Path, toy_model: Path) -> None:
+def test_the_event_loop_runs_while_pictures_are_processed(host: Any, portrait: Path, toy_model: Path) -> None:
     gate = Gate()
 
     async def post_all() -> list[httpx.Response]:
@@ -102,7 +102,7 @@ def test_the_event_loop_runs_while_pictures_are_looked_at(host: Any, portrait: P
     assert gate.most == host.AT_ONCE  # however many wait
 
 
-def test_pictures_beyond_those_that_may_wait_are_sent_away(
+def test_more_pictures_than_may_wait_are_refused(
     host: Any, portrait: Path, toy_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "WAITING", 1)
@@ -124,7 +124,7 @@ def test_pictures_beyond_those_that_may_wait_are_sent_away(
     assert refused.status_code == 503
     assert "Retry-After" in refused.headers
     assert [answer.status_code for answer in answers] == [200] * 3
-    assert later.status_code == 200  # places are given back
+    assert later.status_code == 200  # the places are free again
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_pictures_beyond_those_that_may_wait_are_sent_away(
         pytest.param(bytes(2000), 413, "more than 1000 bytes", id="bytes"),
     ],
 )
-def test_what_is_no_picture_is_refused_in_words(
+def test_the_error_for_a_body_that_is_no_picture_is_returned(
     host: Any, toy_model: Path, body: bytes, status: int, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "MAX_UPLOAD", 1000)
@@ -161,7 +161,7 @@ def test_a_picture_of_too_many_pixels_is_too_large(host: Any, portrait: Path, to
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_processes_of_a_pool_give_what_one_process_gives(
+def test_a_pool_of_processes_gives_the_same_results_as_one_process(
     method: str, portrait: Path, masked_portrait: Path, tmp_path: Path
 ) -> None:
     if method != "spawn" and sys.platform != "linux":

@@ -1,3 +1,5 @@
+"""``find_pictures``: files, folders and patterns, and the errors in their place."""
+
 from __future__ import annotations
 
 import errno
@@ -24,7 +26,7 @@ def make(*names: str) -> None:
 
 
 def paths(*arguments: str, exclude: Path | None = None) -> list[str]:
-    """What is found, as paths; an error as ``!`` and its argument."""
+    """Paths of the sources; for an error, ``!`` and its argument."""
     return [
         source.path.as_posix() if source.error is None else f"!{Path(source.error.source).as_posix()}"
         for source in find_pictures(arguments, exclude=exclude)
@@ -39,7 +41,7 @@ def only(argument: str) -> Source:
 def link(place: str, target: str) -> None:
     try:
         Path(place).symlink_to(target)
-    except OSError:  # Windows, without the right to
+    except OSError:  # Windows, without the privilege
         pytest.skip("no symbolic links here")
 
 
@@ -47,7 +49,7 @@ def link(place: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "photo", "scan.dat", ".hidden.jpg", "ein Bild ä 写真.png"])
-def test_a_file_is_taken_whatever_its_name(name: str) -> None:
+def test_a_file_of_any_name_is_a_source(name: str) -> None:
     make(f"album/{name}")
 
     assert only(f"album/{name}") == Source(Path("album", name), Path(name))
@@ -66,7 +68,7 @@ def test_an_existing_folder_with_brackets_is_no_pattern() -> None:
     assert paths("trip [2024]") == ["trip [2024]/x.jpg"]
 
 
-def test_each_file_comes_once_where_it_came_first() -> None:
+def test_each_file_comes_once_at_its_first_place() -> None:
     make("album/a.jpg", "album/b.jpg", "c.jpg")
 
     everything = ["album/b.jpg", "c.jpg", "album", "album/*.jpg", "album/../c.jpg", str(Path("c.jpg").resolve())]
@@ -74,7 +76,7 @@ def test_each_file_comes_once_where_it_came_first() -> None:
     assert paths(*everything) == ["album/b.jpg", "c.jpg", "album/a.jpg"]
 
 
-def test_a_link_to_a_picture_is_that_picture() -> None:
+def test_a_link_and_its_picture_are_the_same_source() -> None:
     make("a.jpg")
     link("b.jpg", "a.jpg")
 
@@ -84,7 +86,7 @@ def test_a_link_to_a_picture_is_that_picture() -> None:
 # --- folders
 
 
-def test_a_folder_is_searched_with_all_below_it_in_order() -> None:
+def test_a_folder_is_searched_with_all_folders_below_it_in_order() -> None:
     files = ["b.jpg", "a.png", "c.WEBP", "d.jpeg", "z/b.jpg", "z/a.jpg", "y/deep/er/x.tif", "y/x.gif", "m/1.bmp"]
     make(*(f"album/{name}" for name in files))
 
@@ -94,7 +96,7 @@ def test_a_folder_is_searched_with_all_below_it_in_order() -> None:
     ]
 
 
-def test_a_picture_in_a_folder_is_named_by_its_place_below_it() -> None:
+def test_a_picture_in_a_folder_is_named_by_its_path_below_it() -> None:
     make("albums/summer/beach/a.jpg")
 
     assert only("albums").name == Path("summer/beach/a.jpg")
@@ -113,7 +115,7 @@ def test_hidden_files_and_folders_are_passed_over() -> None:
     assert paths("album") == ["album/a.jpg"]
 
 
-def test_a_hidden_folder_that_is_asked_for_is_searched() -> None:
+def test_a_hidden_folder_that_the_user_names_is_searched() -> None:
     make(".album/a.jpg")
 
     assert paths(".album") == [".album/a.jpg"]
@@ -121,15 +123,15 @@ def test_a_hidden_folder_that_is_asked_for_is_searched() -> None:
 
 @pytest.mark.parametrize("absolute", [False, True])
 @pytest.mark.parametrize("out", ["album/out", "album/sub/out"])
-def test_the_folder_for_results_is_not_searched(out: str, absolute: bool) -> None:
+def test_the_output_folder_is_not_searched(out: str, absolute: bool) -> None:
     make("album/a.jpg", "album/output/b.jpg", f"{out}/a.jpg", f"{out}/sub/b.jpg")
 
-    found = paths("album", exclude=Path(out).resolve() if absolute else Path(out))
+    sources = paths("album", exclude=Path(out).resolve() if absolute else Path(out))
 
-    assert found == ["album/a.jpg", "album/output/b.jpg"]
+    assert sources == ["album/a.jpg", "album/output/b.jpg"]
 
 
-def test_a_folder_without_pictures_is_an_error_that_says_what_is_there() -> None:
+def test_the_error_for_a_folder_without_pictures_says_what_it_contains() -> None:
     make("album/notes.txt")
 
     source = only("album")
@@ -156,16 +158,16 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_that_cannot_be_read_is_an_error_in_its_place() -> None:
     make("album/a.jpg", "locked/b.jpg", "c.jpg")
 
-    found = list(find_pictures(["album", "locked", "c.jpg"]))
+    sources = list(find_pictures(["album", "locked", "c.jpg"]))
 
-    assert [source.path for source in found if source.error is None] == [Path("album/a.jpg"), Path("c.jpg")]
-    assert isinstance(found[1].error, SourceError)
-    assert str(found[1].error) == "cannot read folder locked: Permission denied"
-    assert found[1].error.source == "locked"
+    assert [source.path for source in sources if source.error is None] == [Path("album/a.jpg"), Path("c.jpg")]
+    assert isinstance(sources[1].error, SourceError)
+    assert str(sources[1].error) == "cannot read folder locked: Permission denied"
+    assert sources[1].error.source == "locked"
 
 
 @pytest.mark.usefixtures("locked")
-def test_a_subfolder_that_cannot_be_read_does_not_hide_the_others() -> None:
+def test_a_subfolder_that_cannot_be_read_does_not_hide_other_files() -> None:
     make("album/a.jpg", "album/locked/b.jpg", "album/z/c.jpg")
 
     assert sorted(paths("album")) == ["!album/locked", "album/a.jpg", "album/z/c.jpg"]
@@ -178,14 +180,14 @@ def test_a_subfolder_that_cannot_be_read_is_an_error_in_its_place() -> None:
     assert paths("album") == ["album/a.jpg", "!album/locked", "album/z/c.jpg"]
 
 
-def test_a_link_that_leads_to_itself_does_not_hide_the_others() -> None:
+def test_a_link_to_itself_does_not_hide_other_files() -> None:
     make("album/a.jpg", "album/z.jpg")
     link("album/b.jpg", "b.jpg")
 
-    found = paths("album")
+    sources = paths("album")
 
-    assert found[0] == "album/a.jpg"
-    assert found[-1] == "album/z.jpg"
+    assert sources[0] == "album/a.jpg"
+    assert sources[-1] == "album/z.jpg"
 
 
 # --- patterns
@@ -214,13 +216,13 @@ def test_an_absolute_pattern_works() -> None:
     assert paths(str(Path("album").resolve() / "*.jpg")) == [Path("album/a.jpg").resolve().as_posix()]
 
 
-def test_a_picture_of_a_pattern_is_named_by_its_own_name() -> None:
+def test_a_picture_from_a_pattern_is_named_by_its_file_name() -> None:
     make("album/sub/a.jpg")
 
     assert only("album/**/*.jpg").name == Path("a.jpg")
 
 
-def test_a_pattern_does_not_search_the_folder_for_results() -> None:
+def test_a_pattern_does_not_match_files_in_the_output_folder() -> None:
     make("album/a.jpg", "album/out/a.jpg")
 
     assert paths("album/**/*.jpg", exclude=Path("album/out")) == ["album/a.jpg"]
@@ -237,21 +239,21 @@ def test_a_pattern_that_no_file_matches_is_an_error(pattern: str) -> None:
     assert source.error.source == pattern
 
 
-# --- what leads nowhere
+# --- arguments without a picture
 
 
 def test_a_missing_file_is_an_error_in_its_place() -> None:
     make("a.jpg", "b.jpg")
 
-    found = list(find_pictures(["a.jpg", "missing.jpg", "b.jpg"]))
+    sources = list(find_pictures(["a.jpg", "missing.jpg", "b.jpg"]))
 
-    assert [source.error is None for source in found] == [True, False, True]
-    assert str(found[1].error) == "no such file or folder: missing.jpg"
-    assert found[1].path == Path("missing.jpg")
+    assert [source.error is None for source in sources] == [True, False, True]
+    assert str(sources[1].error) == "no such file or folder: missing.jpg"
+    assert sources[1].path == Path("missing.jpg")
 
 
 @pytest.mark.parametrize("address", ["https://example.org/a.jpg", "rtsp://camera/stream", "https://example.org/?a=*"])
-def test_an_address_is_an_error_that_says_to_download_it(address: str) -> None:
+def test_the_error_for_an_address_says_to_download_it(address: str) -> None:
     source = only(address)
 
     assert isinstance(source.error, SourceError)
@@ -260,7 +262,7 @@ def test_an_address_is_an_error_that_says_to_download_it(address: str) -> None:
     assert source.error.source == address
 
 
-def test_a_name_too_long_for_the_system_is_an_error_and_the_others_go_on() -> None:
+def test_a_name_too_long_for_the_system_is_an_error_and_others_still_come() -> None:
     make("a.jpg")
 
     assert paths("x" * 300 + ".jpg", "a.jpg") == ["!" + "x" * 300 + ".jpg", "a.jpg"]

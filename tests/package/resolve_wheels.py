@@ -29,7 +29,7 @@ def linux(machine: str) -> tuple[str, ...]:
 PLATFORMS = {
     "Linux x86_64": linux("x86_64"),
     "Linux aarch64": linux("aarch64"),
-    # Of macOS, pip takes a version for all the older ones, too.
+    # pip takes a macOS tag as "this version or older".
     "macOS 14 arm64": ("macosx_14_0_arm64",),
     "macOS 13 arm64": ("macosx_13_0_arm64",),
     "macOS 13 x86_64": ("macosx_13_0_x86_64",),

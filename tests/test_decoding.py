@@ -1,3 +1,5 @@
+"""``load_image``: every kind of input, orientation, channels, animations, errors and limits."""
+
 from __future__ import annotations
 
 import io
@@ -29,7 +31,7 @@ UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     7: lambda pixels: np.rot90(pixels, 2).swapaxes(0, 1),
     8: np.rot90,
 }
-"""For each EXIF orientation, what makes the stored pixels upright."""
+"""For each EXIF orientation, the function that makes the stored pixels upright."""
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -60,7 +62,7 @@ def animation(kind: str, frames: int) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and has no pixels."""
+    """A PNG whose header states a size, without pixels."""
     chunks = (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", b""), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
@@ -78,7 +80,7 @@ WAYS: dict[str, Callable[[Path], ImageLike]] = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_each_way_to_give_a_picture_gives_the_same_pixels(way: Callable[[Path], ImageLike], tmp_path: Path) -> None:
+def test_every_kind_of_input_gives_the_same_pixels(way: Callable[[Path], ImageLike], tmp_path: Path) -> None:
     pixels = load_image(way(stored(tmp_path, encoded(Image.fromarray(RGB), "PNG")))).pixels
 
     np.testing.assert_array_equal(pixels, BGR, strict=True)
@@ -86,7 +88,7 @@ def test_each_way_to_give_a_picture_gives_the_same_pixels(way: Callable[[Path], 
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "JPEG2000", "PPM"])
-def test_common_formats_are_decoded_with_nothing_left_out(kind: str) -> None:
+def test_common_formats_are_decoded_without_a_note(kind: str) -> None:
     picture = load_image(encoded(Image.new("RGB", (16, 12), (240, 120, 20)), kind))
 
     assert picture.pixels.shape == (12, 16, 3)
@@ -111,9 +113,7 @@ def test_exif_orientation_makes_the_picture_upright(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_exif_orientation_is_applied_however_the_picture_is_given(
-    way: Callable[[Path], ImageLike], tmp_path: Path
-) -> None:
+def test_exif_orientation_is_applied_to_every_kind_of_input(way: Callable[[Path], ImageLike], tmp_path: Path) -> None:
     path = stored(tmp_path, encoded(Image.fromarray(RGB), "PNG", exif=oriented(6)))
 
     np.testing.assert_array_equal(load_image(way(path)).pixels, np.rot90(BGR, -1), strict=True)
@@ -138,7 +138,7 @@ def test_a_pil_image_is_not_changed_and_gives_the_same_twice() -> None:
     assert image.getexif()[0x0112] == 6
 
 
-def test_a_picture_that_is_upright_already_is_not_turned_again() -> None:
+def test_an_upright_picture_is_not_rotated_again() -> None:
     image = ImageOps.exif_transpose(opened(encoded(Image.fromarray(RGB), "PNG", exif=oriented(6))))
     pixels = load_image(image).pixels
 
@@ -147,7 +147,7 @@ def test_a_picture_that_is_upright_already_is_not_turned_again() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_exif_that_is_garbage_does_not_cost_the_picture_and_a_note_says_so(kind: str) -> None:
+def test_a_picture_with_damaged_exif_data_is_decoded_with_a_note(kind: str) -> None:
     picture = load_image(encoded(Image.fromarray(RGB), kind, exif=b"Exif\0\0garbage", lossless=True))
 
     np.testing.assert_array_equal(picture.pixels, BGR)
@@ -259,7 +259,7 @@ def test_16_bit_colours_become_their_high_byte() -> None:
         pytest.param(Image.fromarray(np.array([[0, np.nan]], np.float32)), id="not a number"),
     ],
 )
-def test_values_that_do_not_fit_are_refused_with_what_was_expected(image: Image.Image) -> None:
+def test_the_error_for_values_out_of_range_says_what_was_expected(image: Image.Image) -> None:
     with pytest.raises(ImageError, match="expected 8 or 16 bits a channel"):
         load_image(image)
 
@@ -306,13 +306,13 @@ def test_an_array_becomes_contiguous_bgr_and_is_not_changed(
         pytest.param(np.zeros((4, 0), np.uint8), r"uint8 of shape \(4, 0\)", id="no columns"),
     ],
 )
-def test_another_array_is_refused_with_what_was_expected_and_what_came(array: NDArray[Any], got: str) -> None:
+def test_the_error_for_a_wrong_array_says_what_was_expected_and_what_came(array: NDArray[Any], got: str) -> None:
     with pytest.raises(ImageError, match=r"expected uint8 \(or uint16\) of shape \(H, W, 3\) BGR.*, got " + got):
         load_image(array)
 
 
 @pytest.mark.parametrize(("thing", "got"), [(None, "NoneType"), (7, "int"), ([[1, 2], [3, 4]], "list")])
-def test_another_type_is_refused_with_what_was_expected_and_what_came(thing: Any, got: str) -> None:
+def test_the_error_for_a_wrong_type_says_what_was_expected_and_what_came(thing: Any, got: str) -> None:
     with pytest.raises(ImageError, match=rf"expected a path, bytes, numpy\.ndarray or PIL\.Image, got {got}"):
         load_image(thing)
 
@@ -322,7 +322,7 @@ def test_another_type_is_refused_with_what_was_expected_and_what_came(thing: Any
 
 @pytest.mark.parametrize("way", ["file", "PIL"])
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_the_first_frame_of_an_animation_is_taken_and_a_note_says_so(kind: str, way: str) -> None:
+def test_the_first_frame_of_an_animation_is_decoded_with_a_note(kind: str, way: str) -> None:
     data = animation(kind, frames=3)
 
     picture = load_image(data if way == "file" else opened(data))
@@ -332,11 +332,11 @@ def test_the_first_frame_of_an_animation_is_taken_and_a_note_says_so(kind: str, 
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_a_single_frame_needs_no_note(kind: str) -> None:
+def test_a_single_frame_gives_no_note(kind: str) -> None:
     assert load_image(animation(kind, frames=1)).notes == ()
 
 
-def test_the_preview_in_a_phone_picture_needs_no_note() -> None:
+def test_the_preview_in_a_phone_picture_gives_no_note() -> None:
     picture = load_image(animation("MPO", frames=2))
 
     assert picture.pixels.shape == (6, 8, 3)
@@ -348,7 +348,7 @@ def test_the_preview_in_a_phone_picture_needs_no_note() -> None:
 NOISE_JPEG = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), "JPEG")
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_names_it(tmp_path: Path) -> None:
     path = tmp_path / "nowhere.jpg"
 
     with pytest.raises(ImageError) as caught:
@@ -358,7 +358,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert caught.value.source == str(path)
 
 
-def test_a_folder_is_called_a_folder(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_says_that_it_is_one(tmp_path: Path) -> None:
     with pytest.raises(ImageError) as caught:
         load_image(tmp_path)
 
@@ -366,7 +366,7 @@ def test_a_folder_is_called_a_folder(tmp_path: Path) -> None:
     assert caught.value.source == str(tmp_path)
 
 
-def test_a_name_that_cannot_be_one_is_refused() -> None:
+def test_an_invalid_file_name_is_refused() -> None:
     with pytest.raises(ImageError, match="cannot read"):
         load_image("null\0byte.jpg")
 
@@ -381,7 +381,7 @@ def test_a_name_that_cannot_be_one_is_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("way", ["path", "bytes"])
-def test_a_broken_file_is_named_with_the_reason(content: bytes, why: str, way: str, tmp_path: Path) -> None:
+def test_the_error_for_a_broken_file_names_it_and_says_why(content: bytes, why: str, way: str, tmp_path: Path) -> None:
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
 
@@ -403,7 +403,7 @@ def refused(data: bytes) -> bool:
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's, of damaged metadata
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM"])
-def test_a_file_cut_off_anywhere_raises_nothing_but_an_image_error(kind: str) -> None:
+def test_a_file_cut_off_anywhere_raises_only_image_errors(kind: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (2, 16, 24, 3), np.uint8)
     several = {"save_all": True, "append_images": [Image.fromarray(noise[1])]} if kind in ("GIF", "MPO", "TIFF") else {}
     data = encoded(Image.fromarray(noise[0]), kind, **several)
@@ -433,8 +433,8 @@ def test_a_damaged_header_is_an_image_error(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("side", [10_001, 11_000, 20_000, 60_000])
-def test_a_header_that_claims_more_than_the_limit_is_refused_before_decoding(side: int, tmp_path: Path) -> None:
-    path = stored(tmp_path, png_header(side, side))  # decoding it would fail otherwise
+def test_a_header_with_too_many_pixels_is_refused_before_decoding(side: int, tmp_path: Path) -> None:
+    path = stored(tmp_path, png_header(side, side))  # without pixels, so that decoding fails in another way
 
     with pytest.raises(ImageTooLarge, match="--max-megapixels") as caught:
         load_image(path)
@@ -445,7 +445,7 @@ def test_a_header_that_claims_more_than_the_limit_is_refused_before_decoding(sid
     assert str(path) in str(caught.value)
 
 
-def test_the_limit_holds_where_an_application_lifted_pillows_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_holds_if_an_application_lifts_pillows_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
 
     with pytest.raises(
