@@ -14,7 +14,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from maskcheck import DecodingLimits, Face, FrameResult, ImageError, ImageTooLarge, Receipt, Timings
+from maskcheck import (
+    DecodingLimits,
+    Face,
+    FrameResult,
+    ImageError,
+    ImageTooLarge,
+    MaskCheckError,
+    PackageNotInstalled,
+    PictureTimeout,
+    PluginError,
+    Receipt,
+    Timings,
+)
 from maskcheck.results import StageReceipt, count_labels
 
 FACE = Face(
@@ -137,6 +149,7 @@ def test_a_receipt_is_json_ready() -> None:
 
     assert json.loads(json.dumps(line)) == line
     assert line == {
+        "schema": "maskcheck-receipt/1",
         "detector": "haar",
         "detector_options": {"preset": "fast"},
         "min_score": 0.5,
@@ -179,6 +192,147 @@ def test_a_receipt_is_json_ready() -> None:
 
 def test_total_time_is_the_sum_of_the_stages() -> None:
     assert Timings(decode=1.0, detect=20.0, classify=300.0).total == 321.0
+
+
+# --- from JSON
+
+RESULTS = {
+    "faces": FrameResult((FACE, replace(FACE, box=(0, 0, 9, 9), detection_score=None)), (100, 60), source="a.jpg"),
+    "no face": FrameResult((), (100, 60)),
+    "a frame": FrameResult((), (100, 60), source="street.mp4", frame=75, time=2.5),
+    "landmarks and a track": FrameResult((replace(FACE, landmarks=((20.25, 30.0), (40, 31)), track_id=0),), (100, 60)),
+    "other labels": FrameResult((Face((0, 0, 1, 1), "口罩", 0.75, {"口罩": 0.75, "": 0.25}),), (1, 1)),
+    "a box between pixels": FrameResult((replace(FACE, box=(0.5, 0.5, 8.5, 8.5)),), (100, 60)),
+    "notes": FrameResult((), (100, 60), notes=("only the first of 3 frames was read", "")),
+    "timings": FrameResult((), (100, 60), timings=Timings(decode=1.25, detect=20.125, classify=3)),
+    "a name that is not UTF-8": FrameResult((), (100, 60), source="caf\udce9.jpg"),
+    "an error": FrameResult((), (0, 0), source="a.jpg", error=ImageError("a.jpg is empty", source="a.jpg")),
+}
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+def test_a_result_comes_back_from_its_json(result: FrameResult) -> None:
+    line = result.to_dict()
+
+    again = FrameResult.from_dict(json.loads(json.dumps(line)))
+
+    assert again.to_dict() == line
+
+
+def test_a_result_that_json_holds_exactly_is_equal_when_it_comes_back() -> None:
+    face = Face((10, 20, 50, 55), "with_mask", 0.75, {"with_mask": 0.75, "without_mask": 0.25}, 0.5, ((1.5, 2.0),), 3)
+    result = FrameResult((face,), (100, 60), Timings(1.5, 2.5, 3.5), "a.mp4", frame=3, time=0.1, notes=("cut",))
+
+    assert FrameResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def from_error(error: MaskCheckError) -> MaskCheckError:
+    line = FrameResult((), (0, 0), source="a.jpg", error=error).to_dict()
+    again = FrameResult.from_dict(json.loads(json.dumps(line))).error
+    assert again is not None
+    return again
+
+
+ERRORS = [
+    ImageError("a.jpg is empty", source="a.jpg"),
+    ImageTooLarge("too large", source="a.jpg", pixels=9, limit=8),
+    PictureTimeout("too slow", source="a.jpg", timeout=3.0),
+    PluginError("broken", plugin="haar"),
+    PackageNotInstalled("not there", package="supervision"),
+    MaskCheckError("something"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_comes_back_as_its_class(error: MaskCheckError) -> None:
+    again = from_error(error)
+
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again).keys() == vars(error).keys()
+    assert str(pickle.loads(pickle.dumps(again))) == str(error)
+
+
+def test_an_error_that_comes_back_knows_its_source() -> None:
+    error = from_error(ImageTooLarge("too large", source="a.jpg", pixels=9, limit=8))
+
+    assert isinstance(error, ImageTooLarge)
+    assert error.source == "a.jpg"
+    assert error.limit is None
+
+
+@pytest.mark.parametrize("name", ["SomebodysOwnError", "Exception", "annotations", "__name__", "Mapping"])
+def test_an_error_of_another_class_comes_back_as_the_base_class(name: str) -> None:
+    line = FrameResult((), (0, 0)).to_dict() | {"error": {"type": name, "message": "broken"}}
+
+    error = FrameResult.from_dict(line).error
+
+    assert type(error) is MaskCheckError
+    assert str(error) == "broken"
+
+
+def test_keys_that_are_not_known_are_ignored() -> None:
+    line = FrameResult((FACE,), (100, 60)).to_dict()
+    newer = line | {"camera": 3, "faces": [line["faces"][0] | {"age": 30}]}
+
+    assert FrameResult.from_dict(newer).to_dict() == line
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "maskcheck/2"}, "schema: expected 'maskcheck/1', got 'maskcheck/2'"),
+        ({"schema": None}, "schema: expected 'maskcheck/1', got None"),
+        ({"faces": {}}, "faces: expected a list, got {}"),
+        ({"faces": [3]}, r"faces\[0\]: expected an object, got 3"),
+        ({"faces": [FACE.to_dict(), FACE.to_dict() | {"box": [1, 2, 3]}]}, r"faces\[1\].box: expected a list of 4 num"),
+        ({"faces": [FACE.to_dict() | {"label": None}]}, r"faces\[0\].label: expected a string, got None"),
+        ({"faces": [FACE.to_dict() | {"confidence": True}]}, "confidence: expected a number, got True"),
+        ({"faces": [FACE.to_dict() | {"confidence": math.nan}]}, "expected finite numbers"),
+        (
+            {"faces": [FACE.to_dict() | {"probabilities": [1.0]}]},
+            "probabilities: expected an object with values",
+        ),
+        ({"faces": [FACE.to_dict() | {"landmarks": [[1, 2, 3]]}]}, "landmarks: expected a list of pairs of numbers"),
+        ({"faces": [FACE.to_dict() | {"track_id": 1.5}]}, "track_id: expected a whole number, got 1.5"),
+        ({"width": -1}, "width: expected a whole number from 0, got -1"),
+        ({"frame": "3"}, "frame: expected a whole number from 0, got '3'"),
+        ({"timings_ms": {}}, "timings_ms.decode: expected a number, got nothing"),
+        ({"time": "soon"}, "time: expected a number, got 'soon'"),
+        ({"notes": "cut"}, "notes: expected a list of strings, got 'cut'"),
+        ({"error": "broken"}, "error: expected an object, got 'broken'"),
+        ({"error": {"type": "ImageError"}}, "error.message: expected a string, got nothing"),
+    ],
+)
+def test_json_of_another_form_is_refused_and_the_message_names_the_field(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FrameResult.from_dict(FrameResult((), (100, 60)).to_dict() | change)
+
+
+@pytest.mark.parametrize("content", [None, [], "text", 3])
+def test_what_is_no_object_is_no_result(content: Any) -> None:
+    with pytest.raises(ValueError, match="expected an object"):
+        FrameResult.from_dict(content)
+
+
+def test_a_receipt_comes_back_from_its_json() -> None:
+    bare = replace(RECEIPT, tile=640, model=None, model_sha256=None, providers=(), threads=None, precision=None)
+
+    for receipt in (RECEIPT, bare, replace(RECEIPT, stages=())):
+        assert Receipt.from_dict(json.loads(json.dumps(receipt.to_dict()))) == receipt
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "maskcheck/1"}, "schema: expected 'maskcheck-receipt/1', got 'maskcheck/1'"),
+        ({"detector_options": {"preset": []}}, "detector_options: expected an object with values of type int or"),
+        ({"stages": [{"kind": "tracker"}]}, r"stages\[0\].kind: expected 'detector' or 'classifier', got 'tracker'"),
+    ],
+)
+def test_a_receipt_of_another_form_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Receipt.from_dict(RECEIPT.to_dict() | change)
 
 
 # --- as a Python object
@@ -353,6 +507,21 @@ def test_draw_without_faces_gives_a_copy(picture: NDArray[np.uint8]) -> None:
 
     np.testing.assert_array_equal(drawn, picture, strict=True)
     assert not np.shares_memory(drawn, picture)
+
+
+def test_draw_takes_the_pixels_that_a_result_holds(picture: NDArray[np.uint8]) -> None:
+    result = FrameResult((FACE,), (100, 60))
+    before = picture.copy()
+
+    drawn = replace(result, image=picture).draw(min_confidence=0.9)
+
+    np.testing.assert_array_equal(drawn, result.draw(picture, min_confidence=0.9), strict=True)
+    np.testing.assert_array_equal(picture, before)
+
+
+def test_draw_without_a_picture_says_that_there_is_none() -> None:
+    with pytest.raises(ValueError, match="expected the picture, as this result holds no pixels"):
+        FrameResult((FACE,), (100, 60)).draw()
 
 
 def test_draw_takes_what_the_pipeline_takes(picture: NDArray[np.uint8], tmp_path: Path) -> None:

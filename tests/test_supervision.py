@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,21 @@ def test_boxes_labels_and_scores_are_where_supervision_looks_for_them() -> None:
     np.testing.assert_allclose(
         np.asarray(detections.data["probabilities"], float), [[0.1, 0.2, 0.7], [0.8, 0.1, 0.1]], rtol=1e-6
     )
+
+
+def test_tracks_are_where_supervision_looks_for_them_if_every_face_has_one() -> None:
+    tracked = replace(RESULT, faces=tuple(replace(face, track_id=track) for track, face in enumerate(RESULT, 5)))
+    partly = replace(RESULT, faces=(tracked.faces[0], RESULT.faces[1]))
+
+    np.testing.assert_array_equal(np.asarray(tracked.to_supervision().tracker_id), [5, 6])
+    assert partly.to_supervision().tracker_id is None
+    assert RESULT.to_supervision().tracker_id is None
+
+
+def test_boxes_between_pixels_stay_precise() -> None:
+    face = replace(RESULT.faces[0], box=(10.25, 20.5, 50.75, 60.0))
+
+    np.testing.assert_array_equal(replace(RESULT, faces=(face,)).to_supervision().xyxy, [[10.25, 20.5, 50.75, 60.0]])
 
 
 def test_detections_can_be_filtered() -> None:

@@ -135,7 +135,7 @@ def _describe_loads(loads: Sequence[LoadResult]) -> Section:
 
 
 def _describe_conditions(report: Report) -> Section:
-    receipt = {key: value for key, value in report.receipt.items() if key != "versions"}
+    receipt = {key: value for key, value in report.receipt.items() if key not in ("schema", "versions", "stages")}
     versions = {f"version of {name}": number for name, number in report.receipt["versions"].items()}
     features = " ".join(report.machine.get("cpu_features") or ())
     machine = {**report.machine, "cpu_features": features}
