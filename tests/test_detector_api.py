@@ -66,6 +66,17 @@ def test_clipping_cuts_boxes_to_the_picture_and_leaves_out_those_beyond() -> Non
     assert found.landmarks.tolist() == [[[0, 1]], [[2, 3]]]
 
 
+def test_probabilities_go_with_the_faces() -> None:
+    corners = np.array([[0, 0, 5, 5], [20, 0, 30, 9], [3, 4, 8, 9]], np.float32)
+    rows = np.array([[1, 0], [0, 1], [0.25, 0.75]], np.float32)
+
+    faces = Detections(corners, scores(3), None, rows).mapped((2, 2), (1, 1)).clipped(30, 30)[np.array([1, 0])]
+
+    assert faces.boxes.tolist() == [[7, 9, 17, 19], [1, 1, 11, 11]]
+    assert faces.probabilities is not None
+    assert faces.probabilities.tolist() == [[0.25, 0.75], [1, 0]]
+
+
 def test_some_detections_are_chosen_by_mask_or_indices() -> None:
     found = Detections(boxes(3), np.array([0.1, 0.3, 0.2], np.float32))
 

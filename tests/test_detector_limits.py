@@ -15,9 +15,9 @@ from maskcheck import Detections, PluginError, load_image
 from maskcheck.detectors.fusion import MOST_CANDIDATES, concatenate, foremost, merge, overlap
 from maskcheck.detectors.haar.detector import HaarDetector
 from maskcheck.detectors.haar.plain import PlainHaarDetector
-from maskcheck.detectors.judging import judge as judging
-from maskcheck.detectors.judging.appearance import describe
-from maskcheck.detectors.judging.judge import MOST_DESCRIBED, Judge, load_judge
+from maskcheck.detectors.judge import judge as judging
+from maskcheck.detectors.judge.appearance import appearance_features
+from maskcheck.detectors.judge.judge import MOST_DESCRIBED, Judge, load_judge
 from maskcheck.detectors.scales import Scales, resize_for_network
 from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.pictures.decoding import BGRImage
@@ -78,9 +78,9 @@ def test_a_judge_looks_at_a_bounded_number_of_candidates(monkeypatch: pytest.Mon
 
     def count(image: BGRImage, proposed: Detections) -> NDArray[np.float32]:
         described.append(len(proposed))
-        return describe(image, proposed)
+        return appearance_features(image, proposed)
 
-    monkeypatch.setattr(judging, "describe", count)
+    monkeypatch.setattr(judging, "appearance_features", count)
     picture = load_image(portrait).pixels
     many = detections(windows([(260, 250), (60, 60)], 200, [MOST_DESCRIBED, 2000]))
 
@@ -149,8 +149,8 @@ def test_a_face_in_a_picture_beyond_what_opencv_warps_looks_as_elsewhere(tall: b
     offset = (0, 33_400) if tall else (33_400, 0)
     strip[offset[1] : offset[1] + 512, offset[0] : offset[0] + 512] = picture
 
-    here = describe(picture, detections(FACE))
-    there = describe(strip, detections(FACE).mapped(offset=offset))
+    here = appearance_features(picture, detections(FACE))
+    there = appearance_features(strip, detections(FACE).mapped(offset=offset))
 
     assert np.linalg.norm(here - there) < 0.05 * np.linalg.norm(here)
 
@@ -158,8 +158,8 @@ def test_a_face_in_a_picture_beyond_what_opencv_warps_looks_as_elsewhere(tall: b
 def test_a_box_as_long_as_such_a_picture_is_described() -> None:
     strip = np.zeros((40, 40_000, 3), np.uint8)
 
-    assert np.isfinite(describe(strip, detections(np.array([[0, 0, 40_000, 40]])))).all()
-    assert np.isfinite(describe(strip, detections(np.array([[-90, -90, -50, -50]])))).all()
+    assert np.isfinite(appearance_features(strip, detections(np.array([[0, 0, 40_000, 40]])))).all()
+    assert np.isfinite(appearance_features(strip, detections(np.array([[-90, -90, -50, -50]])))).all()
 
 
 @pytest.mark.parametrize("detector", [HaarDetector("fast"), PlainHaarDetector(), PlainHaarDetector(upscale=8)])

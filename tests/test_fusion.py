@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from maskcheck import Detections
-from maskcheck.detectors.fusion import concatenate, merge, one_each, overlap
+from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face, overlap
 
 
 def detections(*found: tuple[Sequence[float], float]) -> Detections:
@@ -78,4 +78,48 @@ def test_one_box_is_left_of_a_face_and_its_parts() -> None:
     whole, eye, beside = [10, 10, 90, 110], [20, 30, 45, 55], [80, 10, 130, 70]
     found = Detections(np.array([eye, whole, beside], np.float32), np.array([0.7, 0.9, 0.6], np.float32))
 
-    assert one_each(found, 200, 200).boxes.tolist() == [whole, beside]
+    assert one_box_per_face(found, 200, 200).boxes.tolist() == [whole, beside]
+
+
+# --- Probabilities
+
+
+def labelled(box: Sequence[float], score: float, row: Sequence[float]) -> Detections:
+    return Detections(
+        np.array([box], np.float32), np.array([score], np.float32), None, np.array([row], np.float32).reshape(1, -1)
+    )
+
+
+def test_probabilities_of_all_parts_are_kept() -> None:
+    together = concatenate(
+        [labelled([0, 0, 10, 10], 0.5, [1, 0]), Detections.empty(), labelled([0, 0, 9, 9], 0.9, [0.25, 0.75])]
+    )
+
+    assert together.probabilities is not None
+    assert together.probabilities.tolist() == [[1, 0], [0.25, 0.75]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [detections(([0, 0, 9, 9], 0.9)), labelled([0, 0, 9, 9], 0.9, [0.25, 0.25, 0.5])],
+    ids=["without", "of other labels"],
+)
+def test_probabilities_that_not_all_parts_have_are_left_out(other: Detections) -> None:
+    assert concatenate([labelled([0, 0, 10, 10], 0.5, [1, 0]), other]).probabilities is None
+
+
+@pytest.mark.parametrize("fuse", [merge, lambda candidates: one_box_per_face(candidates, 100, 100)])
+def test_a_face_has_the_probabilities_of_its_best_box(fuse: Callable[[Detections], Detections]) -> None:
+    candidates = concatenate(
+        [
+            labelled([0, 0, 10, 10], 0.5, [1, 0]),
+            labelled([1, 0, 11, 10], 0.9, [0.25, 0.75]),
+            labelled([50, 50, 60, 60], 0.7, [0.5, 0.5]),
+        ]
+    )
+
+    faces = fuse(candidates)
+
+    assert faces.scores == pytest.approx([0.9, 0.7])
+    assert faces.probabilities is not None
+    assert faces.probabilities.tolist() == [[0.25, 0.75], [0.5, 0.5]]

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from maskcheck import Detections
+from maskcheck.detectors.guard import describe_detector, detector_labels, run_detector
 from maskcheck.detectors.tiling import TiledDetector
+from maskcheck.stages import StageDescription
 
 
 class SquareDetector:
@@ -94,3 +97,36 @@ def test_it_can_be_pickled() -> None:
     copied = pickle.loads(pickle.dumps(TiledDetector(SquareDetector(), 256)))
 
     assert copied.tile == 256
+
+
+class LabellingDetector(SquareDetector):
+    """Says of each square whether it is large."""
+
+    labels = ("small", "large")
+
+    def detect(self, image: NDArray[np.uint8], /) -> Detections:
+        squares = super().detect(image)
+        large = (squares.boxes[:, 2] - squares.boxes[:, 0] > 40).astype(np.float32)
+        return replace(squares, probabilities=np.stack([1 - large, large], axis=1))
+
+    def describe(self) -> StageDescription:
+        return StageDescription(model="squares.onnx")
+
+
+def test_faces_of_slices_keep_their_probabilities() -> None:
+    tiled = TiledDetector(LabellingDetector(), 256)
+
+    faces = run_detector(tiled, picture(600, 600, [(400, 500, 30), (100, 100, 60)]), name="tiled")
+
+    assert faces.probabilities is not None
+    by_box = dict(zip(map(tuple, np.round(faces.boxes).tolist()), faces.probabilities.tolist(), strict=True))
+    assert by_box == {(400, 500, 430, 530): [1, 0], (100, 100, 160, 160): [0, 1]}
+
+
+def test_a_tiled_detector_says_of_itself_what_its_detector_does() -> None:
+    labelling, plain = TiledDetector(LabellingDetector(), 256), TiledDetector(SquareDetector(), 256)
+
+    assert detector_labels(labelling) == ("small", "large")
+    assert detector_labels(plain) is None
+    assert describe_detector(labelling, name="tiled").model == "squares.onnx"
+    assert describe_detector(plain, name="tiled") == StageDescription()

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.fusion import one_each, overlap
+from maskcheck.detectors.fusion import one_box_per_face, overlap
 from maskcheck.detectors.haar.detector import face_in_window
 from maskcheck.detectors.haar.plain import PlainHaarDetector
-from maskcheck.detectors.judging.appearance import FEATURES, describe
-from maskcheck.detectors.judging.judge import FURTHEST, Judge, Proposer, moved
+from maskcheck.detectors.judge.appearance import FEATURES, appearance_features
+from maskcheck.detectors.judge.judge import FURTHEST, Judge, Proposer, moved
 from maskcheck.errors import ImageError
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck.evaluation.scoring import Ranking, Score, score_rankings
@@ -99,7 +99,7 @@ def _propose(
     detector: Proposer, image: NDArray[np.uint8], faces: NDArray[np.float64], number: int | None
 ) -> Candidates:
     proposed = detector.propose(image)
-    return Candidates(number, (image.shape[1], image.shape[0]), proposed, describe(image, proposed), faces)
+    return Candidates(number, (image.shape[1], image.shape[0]), proposed, appearance_features(image, proposed), faces)
 
 
 def _enlarged(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
@@ -186,7 +186,7 @@ def cross_validate(
         for preset, ones in candidates.items():
             for index in test:
                 judged = judge.judge(ones[index].proposed, ones[index].features)
-                found[preset][index] = one_each(judged, *ones[index].size)
+                found[preset][index] = one_box_per_face(judged, *ones[index].size)
     return {preset: _score(pictures, detections) for preset, detections in found.items()}
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from maskcheck import Detections, load_image
 from maskcheck.detectors.fusion import overlap
-from maskcheck.detectors.judging.appearance import FEATURES
-from maskcheck.detectors.judging.judge import Judge
+from maskcheck.detectors.judge.appearance import FEATURES
+from maskcheck.detectors.judge.judge import Judge
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck_export.commands import main
 from maskcheck_export.errors import DataError

@@ -10,7 +10,7 @@ import click
 from maskcheck_export.commands.prepare import require_export
 
 if TYPE_CHECKING:
-    from maskcheck.detectors.judging.judge import Proposer
+    from maskcheck.detectors.judge.judge import Proposer
 
 
 @click.command("fit-judge")
@@ -94,7 +94,7 @@ def fit_judge(
 
 def _proposers(name: str) -> tuple[dict[str, Proposer], str]:
     """The detector with each of its presets, and the preset that it has by default."""
-    from maskcheck.detectors.judging.judge import Proposer
+    from maskcheck.detectors.judge.judge import Proposer
     from maskcheck.hosting.creation import create_detector
     from maskcheck.hosting.registry import default_registry
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -74,11 +74,10 @@ class Detections:
             offset: Where this picture begins in the other, x and y in pixels of the other.
         """
         factors, start = np.array(scale, np.float32), np.array(offset, np.float32)
-        return Detections(
-            self.boxes * np.tile(factors, 2) + np.tile(start, 2),
-            self.scores,
-            None if self.landmarks is None else self.landmarks * factors + start,
-            self.probabilities,
+        return replace(
+            self,
+            boxes=self.boxes * np.tile(factors, 2) + np.tile(start, 2),
+            landmarks=None if self.landmarks is None else self.landmarks * factors + start,
         )
 
     def clipped(self, width: int, height: int) -> Detections:
@@ -90,7 +89,7 @@ class Detections:
         """
         boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
         inside = np.logical_and.reduce(boxes[:, :2] < boxes[:, 2:], axis=1)
-        return Detections(boxes, self.scores, self.landmarks, self.probabilities)[inside]
+        return replace(self, boxes=boxes)[inside]
 
 
 def _expect(name: str, array: Any, shape: tuple[int | str, ...]) -> None:

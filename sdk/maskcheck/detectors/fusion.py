@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,44 +23,45 @@ _INSIDE = 0.7
 """Share of a box inside a better box above which it is a part of the same face."""
 
 
-def concatenate(found: Sequence[Detections]) -> Detections:
-    """All faces of several detections, with landmarks if all that found something have them, as many of each face."""
-    if not found:
+def concatenate(parts: Sequence[Detections]) -> Detections:
+    """All faces of several detections.
+
+    They have landmarks if all parts with faces have them, as many of each face; the same goes for probabilities.
+    """
+    if not parts:
         return Detections.empty()
-    # What found nothing has no say in whether there are landmarks, unless none found anything.
-    telling = [one for one in found if len(one)] or [one for one in found if one.landmarks is not None] or found
-    landmarks = [one.landmarks for one in telling if one.landmarks is not None]
-    alike = len(landmarks) == len(telling) and len({points.shape[1] for points in landmarks}) == 1
+    # A part without faces has no say in what there is of each face, unless no part has any.
     return Detections(
-        np.concatenate([one.boxes for one in found]),
-        np.concatenate([one.scores for one in found]),
-        np.concatenate(landmarks) if alike else None,
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        _of_each_face([(len(part), part.landmarks) for part in parts]),
+        _of_each_face([(len(part), part.probabilities) for part in parts]),
     )
 
 
-def foremost(found: Detections, most: int) -> Detections:
+def foremost(candidates: Detections, most: int) -> Detections:
     """The best candidates, so many at most, in the order in which they came.
 
-    Of those with equal scores, as a cascade gives them, one of every neighbourhood goes before the second of any, and
-    neighbourhoods of many candidates go before those of few: no face is left out because another has many.
+    Of those with equal scores, as a cascade gives them, the first of every neighbourhood goes before the second of any,
+    and neighbourhoods of many candidates go before those of few: no face is left out because another has many.
 
     Args:
-        found: Any number of candidates.
+        candidates: Any number of them.
         most: As many as may be left.
     """
-    if len(found) <= most:
-        return found
-    sides = np.maximum((found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1), 1).astype(np.float64)
+    if len(candidates) <= most:
+        return candidates
+    sides = np.maximum((candidates.boxes[:, 2:] - candidates.boxes[:, :2]).max(axis=1), 1).astype(np.float64)
     sizes = np.round(2 * np.log2(sides))
-    centres = (found.boxes[:, :2].astype(np.float64) + found.boxes[:, 2:]) / 2
+    centres = (candidates.boxes[:, :2].astype(np.float64) + candidates.boxes[:, 2:]) / 2
     cells = np.column_stack([sizes, np.floor(centres / (2 ** (sizes / 2) / _NEIGHBOURS)[:, None])])
     _, neighbourhood, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
     neighbourhood = neighbourhood.reshape(-1)
     together = np.argsort(neighbourhood, kind="stable")
-    turn = np.empty(len(found), np.intp)
-    turn[together] = np.arange(len(found)) - np.repeat(np.cumsum(counts) - counts, counts)
-    best = np.lexsort((-counts[neighbourhood], turn, -found.scores))[:most]
-    return found[np.sort(best)]
+    turn = np.empty(len(candidates), np.intp)
+    turn[together] = np.arange(len(candidates)) - np.repeat(np.cumsum(counts) - counts, counts)
+    best = np.lexsort((-counts[neighbourhood], turn, -candidates.scores))[:most]
+    return candidates[np.sort(best)]
 
 
 def overlap(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,7 +82,7 @@ def overlap(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[
     return np.asarray(np.divide(shared, together, out=np.zeros_like(shared), where=together > 0), np.float32)
 
 
-def merge(found: Detections, *, suppress: float = 0.45, agree: float = 0.5) -> Detections:
+def merge(candidates: Detections, *, suppress: float = 0.45, agree: float = 0.5) -> Detections:
     """One box for each face.
 
     Greedy non-maximum suppression keeps the best box of each face; box voting then moves it to the mean of all
@@ -88,22 +90,22 @@ def merge(found: Detections, *, suppress: float = 0.45, agree: float = 0.5) -> D
     and semantic segmentation-aware CNN model", 2015, section 5). A lone box stays as it is.
 
     Args:
-        found: Candidates; only the best ``MOST_CANDIDATES`` are looked at.
+        candidates: Several for each face, perhaps; only the best ``MOST_CANDIDATES`` are looked at.
         suppress: Least intersection over union with a better box at which a box is of the same face.
         agree: Least intersection over union with the kept box at which a box has a vote.
 
     Returns:
-        Faces by falling score; score and landmarks are those of the best box of each.
+        Faces by falling score; score, landmarks and probabilities are those of the best box of each.
     """
-    found = found[np.argsort(-found.scores, kind="stable")[:MOST_CANDIDATES]]
-    kept = _suppressed(found, suppress)
-    faces = found[kept]
+    candidates = candidates[np.argsort(-candidates.scores, kind="stable")[:MOST_CANDIDATES]]
+    kept = _suppressed(candidates, suppress)
+    faces = candidates[kept]
     blocks = np.array_split(faces.boxes, len(faces) // 64 + 1)  # bounds the memory that many faces take
-    boxes = np.concatenate([_vote(block, found, agree) for block in blocks])
-    return Detections(boxes, faces.scores, faces.landmarks)
+    boxes = np.concatenate([_vote(block, candidates, agree) for block in blocks])
+    return replace(faces, boxes=boxes)
 
 
-def one_each(judged: Detections, width: int, height: int) -> Detections:
+def one_box_per_face(judged: Detections, width: int, height: int) -> Detections:
     """One box for each face of a picture, from candidates whose scores tell faces from parts of faces.
 
     An eye with its cheek looks much like a small face: what lies inside a surer box is left out.
@@ -132,23 +134,31 @@ def shared_areas(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArra
     return np.asarray(sides[:, 0] * sides[:, 1])
 
 
-def _suppressed(found: Detections, suppress: float) -> NDArray[np.intp]:
-    """Indices of the boxes that are left by non-maximum suppression, in the order of `found`, best first."""
+def _of_each_face(parts: Sequence[tuple[int, NDArray[np.float32] | None]]) -> NDArray[np.float32] | None:
+    """Arrays of parts, each with its number of faces, one after the other; None if those with faces are not alike."""
+    with_faces = [array for count, array in parts if count] or [array for _, array in parts if array is not None]
+    arrays = [array for array in with_faces if array is not None]
+    alike = len(arrays) == len(with_faces) and len({array.shape[1:] for array in arrays}) == 1
+    return np.concatenate(arrays) if alike else None
+
+
+def _suppressed(candidates: Detections, suppress: float) -> NDArray[np.intp]:
+    """Indices of the boxes that are left by non-maximum suppression, in the order of `candidates`, best first."""
     import cv2  # here, so that detectors can be listed where OpenCV does not load
 
-    corners = found.boxes.astype(np.float64)
+    corners = candidates.boxes.astype(np.float64)
     sides = corners[:, 2:] - corners[:, :2]
-    ranks = np.arange(len(found), 0, -1, dtype=np.float32)  # equal scores in a fixed order
+    ranks = np.arange(len(candidates), 0, -1, dtype=np.float32)  # equal scores in a fixed order
     kept = cv2.dnn.NMSBoxes(np.concatenate([corners[:, :2], sides], axis=1), ranks, 0.0, suppress)  # type: ignore[arg-type]
     return np.asarray(kept, np.intp).reshape(-1)
 
 
-def _vote(boxes: NDArray[np.float32], found: Detections, agree: float) -> NDArray[np.float32]:
+def _vote(boxes: NDArray[np.float32], candidates: Detections, agree: float) -> NDArray[np.float32]:
     """Each box moved to the mean of all that agree with it."""
-    weights = np.where(overlap(boxes, found.boxes) >= agree, found.scores, np.float32(0))
+    weights = np.where(overlap(boxes, candidates.boxes) >= agree, candidates.scores, np.float32(0))
     total = weights.sum(axis=1, keepdims=True)
     # A box without area agrees with none, and a score of 0 has no weight.
-    return np.where(total > 0, weights @ found.boxes / np.where(total > 0, total, 1), boxes)
+    return np.where(total > 0, weights @ candidates.boxes / np.where(total > 0, total, 1), boxes)
 
 
 def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:

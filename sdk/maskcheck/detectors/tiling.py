@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from maskcheck.detectors.api import Detections, Detector
 from maskcheck.detectors.fusion import MOST_CANDIDATES, concatenate, foremost, merge, shared_areas
 from maskcheck.pictures.decoding import BGRImage
+from maskcheck.stages import StageDescription
 
 SMALLEST_TILE = 64
 """Least side of a slice, in pixels."""
@@ -51,6 +52,12 @@ class TiledDetector:
         """That of the detector, 0 if it has none."""
         return float(getattr(self.detector, "default_min_score", 0.0))
 
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Those of the detector; None if it leaves them to a classifier."""
+        labels: tuple[str, ...] | None = getattr(self.detector, "labels", None)
+        return labels
+
     def warm_up(self) -> None:
         """Let the detector load what it needs, if it can do so before a picture comes.
 
@@ -61,6 +68,12 @@ class TiledDetector:
         if warm_up is not None:
             warm_up()
 
+    def describe(self) -> StageDescription:
+        """What the detector says that it runs with; nothing if it does not say."""
+        describe = getattr(self.detector, "describe", None)
+        description: StageDescription = StageDescription() if describe is None else describe()
+        return description
+
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
         height, width = image.shape[:2]
@@ -68,11 +81,11 @@ class TiledDetector:
             return self.detector.detect(image)
         slices = [self._detect_slice(image, left, top) for top in self._starts(height) for left in self._starts(width)]
         whole = self._detect_whole(image)
-        found = concatenate([*(one for one, _ in slices), whole])
+        candidates = concatenate([*(faces for faces, _ in slices), whole])
         distances = np.concatenate([*(distance for _, distance in slices), np.full(len(whole), np.inf, np.float32)])
-        origins = np.repeat(np.arange(len(slices) + 1), [*(len(one) for one, _ in slices), len(whole)])
-        kept = _seen_best(found, distances, origins)
-        return merge(found[kept]).clipped(width, height)
+        origins = np.repeat(np.arange(len(slices) + 1), [*(len(faces) for faces, _ in slices), len(whole)])
+        kept = _seen_best(candidates, distances, origins)
+        return merge(candidates[kept]).clipped(width, height)
 
     def _starts(self, length: int) -> Iterator[int]:
         """Where slices begin along a side: evenly, the last one ending with the picture."""
@@ -86,39 +99,41 @@ class TiledDetector:
         """Faces of a slice in pixels of the picture, and how far each is from the nearest inner edge of the slice."""
         height, width = image.shape[:2]
         right, bottom = min(left + self.tile, width), min(top + self.tile, height)
-        found = self.detector.detect(np.ascontiguousarray(image[top:bottom, left:right]))
-        found = foremost(found, MOST_CANDIDATES).mapped(offset=(left, top))
+        detections = self.detector.detect(np.ascontiguousarray(image[top:bottom, left:right]))
+        detections = foremost(detections, MOST_CANDIDATES).mapped(offset=(left, top))
         inner = [
-            found.boxes[:, 0] - left if left > 0 else None,
-            found.boxes[:, 1] - top if top > 0 else None,
-            right - found.boxes[:, 2] if right < width else None,
-            bottom - found.boxes[:, 3] if bottom < height else None,
+            detections.boxes[:, 0] - left if left > 0 else None,
+            detections.boxes[:, 1] - top if top > 0 else None,
+            right - detections.boxes[:, 2] if right < width else None,
+            bottom - detections.boxes[:, 3] if bottom < height else None,
         ]
-        distances = [np.full(len(found), np.inf, np.float32), *(one for one in inner if one is not None)]
+        distances = [np.full(len(detections), np.inf, np.float32), *(edge for edge in inner if edge is not None)]
         distance = np.minimum.reduce(distances)
         whole = distance >= _TOUCH
-        return found[whole], distance[whole]
+        return detections[whole], distance[whole]
 
     def _detect_whole(self, image: BGRImage) -> Detections:
         height, width = image.shape[:2]
         shrink = self.tile / max(height, width)
         size = max(1, round(width * shrink)), max(1, round(height * shrink))
-        found = self.detector.detect(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
-        found = found.mapped((width / size[0], height / size[1]))
-        return found[(found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0) >= _LARGE * self.tile]
+        detections = self.detector.detect(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
+        detections = detections.mapped((width / size[0], height / size[1]))
+        return detections[
+            (detections.boxes[:, 2:] - detections.boxes[:, :2]).max(axis=1, initial=0) >= _LARGE * self.tile
+        ]
 
 
-def _seen_best(found: Detections, distances: NDArray[np.float32], origins: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _seen_best(candidates: Detections, distances: NDArray[np.float32], origins: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Which boxes are left when those near an inner edge of their slice give way to a box that sees more of the face.
 
     A detector may stop short of the edge that cuts a face, so that the part looks whole. Another slice, or the shrunken
     picture, then sees the face farther from its own edges, in a box that holds most of the part.
     """
-    longer = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1, initial=0)
-    kept = np.ones(len(found), np.bool_)
+    longer = (candidates.boxes[:, 2:] - candidates.boxes[:, :2]).max(axis=1, initial=0)
+    kept = np.ones(len(candidates), np.bool_)
     for index in np.flatnonzero(distances < _NEAR * longer):
         rivals = (origins != origins[index]) & (distances > distances[index])
-        box, others = found.boxes[index], found.boxes[rivals]
+        box, others = candidates.boxes[index], candidates.boxes[rivals]
         area = np.prod(box[2:] - box[:2])
         covered = shared_areas(others, box) > _COVERED * area
         larger = _PART * (others[:, 2:] - others[:, :2]).prod(axis=1) > area

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections
-from maskcheck.detectors.fusion import concatenate, merge, one_each
-from maskcheck.detectors.judging.judge import load_judge
+from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face
+from maskcheck.detectors.judge.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.providers import check_device
@@ -77,7 +77,7 @@ class CenterFaceDetector:
             return []
         judge = load_judge(_PACKAGE)
         return [
-            one_each(judge(image, proposed), image.shape[1], image.shape[0])
+            one_box_per_face(judge(image, proposed), image.shape[1], image.shape[0])
             for image, proposed in zip(images, self._propose(images), strict=True)
         ]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections, ModelSignatureError
-from maskcheck.detectors.fusion import concatenate, merge, one_each
-from maskcheck.detectors.judging.judge import load_judge
+from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face
+from maskcheck.detectors.judge.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.providers import check_device
@@ -62,7 +62,7 @@ class YuNetDetector:
             ModelError, RuntimeUnavailable: The model cannot be found, loaded or run.
         """
         judge = load_judge(_PACKAGE)
-        return one_each(judge(image, self.propose(image)), image.shape[1], image.shape[0])
+        return one_box_per_face(judge(image, self.propose(image)), image.shape[1], image.shape[0])
 
     def propose(self, image: NDArray[np.uint8], /) -> Detections:
         """What the network takes for a face, before a second look at each: scores are the network's."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.fusion import one_each
+from maskcheck.detectors.fusion import one_box_per_face
 from maskcheck.detectors.haar.cascades import SMALLEST_WINDOW, borrowed_cascade, find_windows
 from maskcheck.detectors.haar.presets import DEFAULT_MIN_SCORE, DEFAULT_PRESET, PRESETS, Search
-from maskcheck.detectors.judging.judge import load_judge
+from maskcheck.detectors.judge.judge import load_judge
 from maskcheck.detectors.scales import Scales, check_preset
 from maskcheck.pictures.decoding import BGRImage
 
@@ -66,7 +66,7 @@ class HaarDetector:
     def detect(self, image: BGRImage, /) -> Detections:
         """Find faces in a picture: uint8 (H, W, 3), BGR."""
         judge = load_judge(_PACKAGE)
-        return one_each(judge(image, self.propose(image)), image.shape[1], image.shape[0])
+        return one_box_per_face(judge(image, self.propose(image)), image.shape[1], image.shape[0])
 
     def propose(self, image: BGRImage, /) -> Detections:
         """Windows that may be faces, many for each face; a cascade does not tell them apart, so all score alike."""

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from maskcheck import Detections, load_image
-from maskcheck.detectors.judging.appearance import FEATURES, describe
-from maskcheck.detectors.judging.judge import Judge, load_judge, moved
+from maskcheck.detectors.judge.appearance import FEATURES, appearance_features
+from maskcheck.detectors.judge.judge import Judge, load_judge, moved
 from maskcheck.pictures.decoding import BGRImage
 
 HAAR = "maskcheck.detectors.haar"
@@ -37,6 +37,19 @@ def test_a_judge_is_the_same_after_it_was_written_and_read() -> None:
     assert np.array_equal(again.score, judge.score)
     assert np.array_equal(again.move, judge.move)
     assert again.about == judge.about
+
+
+def test_landmarks_and_probabilities_stay_with_the_box_that_is_judged(picture: BGRImage) -> None:
+    candidates = replace(
+        proposed(FACE, (0, 0, 60, 60)),
+        landmarks=np.array([[[1, 1]], [[2, 2]]], np.float32),
+        probabilities=np.array([[1, 0], [0, 1]], np.float32),
+    )
+
+    judged = load_judge(HAAR)(picture, candidates)
+
+    assert judged.landmarks is candidates.landmarks
+    assert judged.probabilities is candidates.probabilities
 
 
 def test_the_judge_says_what_it_was_fitted_on() -> None:
@@ -71,8 +84,8 @@ def test_a_move_is_in_shares_of_the_sides() -> None:
 def test_a_description_depends_on_what_is_in_the_box_not_on_where_it_is(picture: BGRImage) -> None:
     wide = np.pad(picture, ((0, 0), (64, 0), (0, 0)), mode="edge")
 
-    here = describe(picture, proposed(FACE))
-    there = describe(wide, proposed(FACE).mapped(offset=(64, 0)))
+    here = appearance_features(picture, proposed(FACE))
+    there = appearance_features(wide, proposed(FACE).mapped(offset=(64, 0)))
 
     assert here.shape == (1, FEATURES)
     assert np.allclose(here, there, atol=1e-4)
@@ -82,21 +95,22 @@ def test_a_face_of_twice_the_size_looks_alike(picture: BGRImage) -> None:
     double = np.asarray(cv2.resize(picture, None, fx=2, fy=2), np.uint8)
 
     here, double_size = (
-        describe(image, proposed(FACE).mapped((factor, factor)))[0] for image, factor in ((picture, 1), (double, 2))
+        appearance_features(image, proposed(FACE).mapped((factor, factor)))[0]
+        for image, factor in ((picture, 1), (double, 2))
     )
-    elsewhere = describe(picture, proposed(FACE).mapped(offset=(-100, -100)))[0]
+    elsewhere = appearance_features(picture, proposed(FACE).mapped(offset=(-100, -100)))[0]
 
     assert np.linalg.norm(here - double_size) < 0.5 * np.linalg.norm(here - elsewhere)
 
 
 def test_a_description_tells_size_and_the_score_of_the_detector(picture: BGRImage) -> None:
-    unsure, sure = (describe(picture, proposed(FACE, score=score))[0] for score in (0.1, 0.9))
-    certain = describe(picture, proposed(FACE, score=1))
+    unsure, sure = (appearance_features(picture, proposed(FACE, score=score))[0] for score in (0.1, 0.9))
+    certain = appearance_features(picture, proposed(FACE, score=1))
 
     assert np.flatnonzero(unsure != sure).tolist() == [FEATURES - 1]
     assert unsure[-1] < sure[-1]
     assert np.isfinite(certain).all()
-    assert describe(picture, Detections.empty()).shape == (0, FEATURES)
+    assert appearance_features(picture, Detections.empty()).shape == (0, FEATURES)
 
 
 def test_a_judge_keeps_the_landmarks_of_the_faces(picture: BGRImage) -> None:

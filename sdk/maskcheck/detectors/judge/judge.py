@@ -7,7 +7,7 @@ as Girshick et al. do ("Rich feature hierarchies for accurate object detection",
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Protocol, runtime_checkable
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.fusion import foremost
-from maskcheck.detectors.judging.appearance import FEATURE_VERSION, FEATURES, describe
+from maskcheck.detectors.judge.appearance import FEATURE_VERSION, FEATURES, appearance_features
 from maskcheck.errors import PluginError
 from maskcheck.pictures.decoding import BGRImage
 
@@ -87,14 +87,14 @@ class Judge:
         sides = proposed.boxes[:, 2:] - proposed.boxes[:, :2]
         whole = ((sides > 0) & np.isfinite(sides)).all(axis=1)
         proposed = foremost(proposed if whole.all() else proposed[whole], MOST_DESCRIBED)
-        return self.judge(proposed, describe(image, proposed))
+        return self.judge(proposed, appearance_features(image, proposed))
 
     def judge(self, proposed: Detections, features: NDArray[np.float32]) -> Detections:
         """The same, for features that were computed before: float32 (N, F)."""
         odds = _linear(self.score, np.maximum(_linear(self.hidden, features), 0))[:, 0]
         scores = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
         boxes = moved(proposed.boxes, _linear(self.move, features))
-        return Detections(boxes, scores.astype(np.float32), proposed.landmarks)
+        return replace(proposed, boxes=boxes, scores=scores.astype(np.float32))
 
     def to_bytes(self) -> bytes:
         """As a file of arrays (NumPy's ``.npz``)."""

@@ -21,18 +21,18 @@ _SHRINK = 1.5  # a patch is taken from the picture at half its size where it is 
 
 _EDGES = 324
 FEATURES = _EDGES + 3 * _COLOUR_CELLS**2 + 2
-"""Length of a description: the histograms, then colour and lightness of each cell, then size and score."""
+"""Number of features of a box: the histograms, then colour and lightness of each cell, then size and score."""
 
 FEATURE_VERSION = 1
-"""Of how a description is computed. A judge is good for that which it was fitted on: raise this with any change of
-:func:`describe` that changes numbers, and fit all judges again."""
+"""Of how the features are computed. A judge is good for those that it was fitted on: raise this with any change of
+:func:`appearance_features` that changes numbers, and fit all judges again."""
 
 _WARPED = 32_766  # pixels along a side up to which OpenCV warps a picture
 _NEIGHBOURHOOD = 512  # pixels along a side of what is warped instead of a picture that is larger
 
 
-def describe(image: BGRImage, proposed: Detections) -> NDArray[np.float32]:
-    """Describe what is in boxes.
+def appearance_features(image: BGRImage, proposed: Detections) -> NDArray[np.float32]:
+    """Features of what is in boxes.
 
     Args:
         image: uint8 (H, W, 3), BGR.
@@ -75,7 +75,7 @@ def _patches(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np
     levels = np.clip(np.ceil(np.log2(sides.min(axis=1) / (_SIDE * _SHRINK))), 0, None).astype(int)
     halved = _halved(image, int(levels.max(initial=0)))
     levels = np.minimum(levels, len(halved) - 1)
-    zooms = np.array([[one.shape[1] / image.shape[1], one.shape[0] / image.shape[0]] for one in halved])[levels]
+    zooms = np.array([[half.shape[1] / image.shape[1], half.shape[0] / image.shape[0]] for half in halved])[levels]
     to_patch = np.zeros((len(boxes), 2, 3))
     to_patch[:, [0, 1], [0, 1]] = _SIDE / (sides * zooms)
     to_patch[:, :, 2] = -corners * _SIDE / sides
