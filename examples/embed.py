@@ -1,4 +1,4 @@
-"""Say of each face in a picture whether it wears a mask, and write an annotated copy, ``annotated.jpg``.
+"""Print for each face in a picture whether it wears a mask, and write an annotated copy, ``annotated.jpg``.
 
 Usage: python examples/embed.py [PICTURE]
 """
@@ -13,5 +13,5 @@ from maskcheck import MaskPipeline
 picture = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("group.jpg")
 result = MaskPipeline()(picture)
 for face in result:
-    print(face.box, face.label, f"{face.confidence:.1%}")
+    print(face.pixel_box, face.label, f"{face.confidence:.1%}")
 cv2.imwrite("annotated.jpg", result.draw(picture))

@@ -1,8 +1,8 @@
-"""Make the sample pictures in this folder: two portraits, the same with painted masks, and a group of them.
+"""Make the sample pictures in this folder: two portraits, copies with painted masks, and a group picture.
 
 Sources, both in the public domain: Rear Admiral Grace Hopper (US Navy photograph, shipped with matplotlib as
 `grace_hopper.jpg`) and the astronaut Eileen Collins (NASA photograph, shipped with scikit-image as
-`skimage.data.astronaut`). The masks are drawn by this script, so what it makes is free to use as well.
+`skimage.data.astronaut`). This script draws the masks, so its pictures are free to use too.
 
     pip install matplotlib scikit-image
     python examples/make_pictures.py
@@ -24,7 +24,7 @@ Points = tuple[tuple[float, float], ...]
 
 FOLDER = Path(__file__).parent
 WIDTH, HEIGHT = 512, 640  # of every portrait
-OVERSAMPLING = 2  # masks are painted this much larger, then reduced, which smooths their edges
+OVERSAMPLING = 2  # masks are painted at this scale, then shrunk, which smooths their edges
 OVERSAMPLED = (WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING)
 CLOTH_WIDTH, CLOTH_HEIGHT = 960, 600  # of a mask lying flat
 GROUP_HEIGHT, GROUP_GAP, GROUP_MARGIN = 440, 24, 32  # of the portraits in the group picture
@@ -39,10 +39,10 @@ CLOTH_PINS: Points = (
 
 @dataclass(frozen=True)
 class Face:
-    """A source picture and the landmarks on it, placed by hand in pixels of that source."""
+    """A source picture and its landmarks, placed by hand, in pixels of the source."""
 
     source: Pixels
-    corner: tuple[int, int]  # left, top of the part that becomes the portrait
+    corner: tuple[int, int]  # left and top of the part that becomes the portrait
     height: int  # of that part
     pins: Points  # where the points of CLOTH_PINS lie on this face
     loops: tuple[Points, ...]  # the visible pieces of the ear loops: start, bend, end
@@ -50,7 +50,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Cloth:
-    """What a mask is made of."""
+    """The material of a mask."""
 
     colour: tuple[int, int, int]
     loop_colour: tuple[int, int, int]
@@ -65,7 +65,7 @@ PATTERNED = Cloth((182, 92, 92), (222, 214, 206), dots=(236, 228, 216))
 
 def load_faces() -> tuple[Face, Face]:
     """Load the two source pictures with their landmarks."""
-    # Both libraries keep the picture in their package, so nothing is downloaded.
+    # Both libraries contain the picture, so nothing is downloaded.
     with Image.open(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)) as picture:
         hopper = np.asarray(picture.convert("RGB"))
     collins: Pixels = np.asarray(data.astronaut(), np.uint8)
@@ -111,14 +111,14 @@ def to_portrait(face: Face, points: Points) -> Floats:
 
 
 def bare_portrait(face: Face) -> Pixels:
-    """Cut the portrait out of the source picture and bring it to the common size."""
+    """Cut the portrait out of the source picture and scale it to the common size."""
     left, top = face.corner
     part = face.source[top : top + face.height, left : left + face.height * WIDTH // HEIGHT]
     return np.asarray(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def flat_cloth(cloth: Cloth) -> Floats:
-    """Paint a mask as it lies flat: colour, pattern, pleats and hem, as RGB in 0..1 with alpha."""
+    """Paint a flat mask with colour, pattern, pleats and hem: RGB in 0..1 with alpha."""
     across, down = np.meshgrid(np.linspace(0, 1, CLOTH_WIDTH), np.linspace(0, 1, CLOTH_HEIGHT))
     colour = np.broadcast_to(np.asarray(cloth.colour) / 255, (*across.shape, 3))
     if cloth.dots is not None:
@@ -128,15 +128,15 @@ def flat_cloth(cloth: Cloth) -> Floats:
         dot = np.clip((0.27 - centre_distance) / 0.06, 0, 1)[..., None]
         colour = colour * (1 - dot) + np.asarray(cloth.dots) / 255 * dot
 
-    # The cloth is a tent over nose and chin: light on the ridge, darker where it turns to the sides and the neck.
+    # Worn, the cloth is light over nose and chin, and darker towards the sides and the neck.
     shade = 1.02 - 0.20 * np.abs(2 * across - 1) ** 2.5 - 0.22 * np.clip((down - 0.72) / 0.28, 0, 1) ** 2
     shade += 0.06 * np.exp(-(((across - 0.5) / 0.10) ** 2) - ((down - 0.2) / 0.25) ** 2)
     for pleat in (0.30, 0.48, 0.66):
-        # A fold catches light on its lip and throws a soft shadow on the cloth below.
+        # A fold is light at its edge and throws a soft shadow below.
         below = down - pleat
         shade += 0.04 * np.exp(-(((below + 0.025) / 0.02) ** 2))
         shade -= 0.13 * np.exp(-((below / 0.009) ** 2)) + 0.07 * np.exp(-below / 0.05) * (below > 0)
-    # How far inside the edge of a rectangle with rounded corners, as a share of its height.
+    # Distance from the edge of a rectangle with rounded corners, as a share of its height.
     corner = 0.1
     beside = (np.abs(across - 0.5) - 0.5) * CLOTH_WIDTH / CLOTH_HEIGHT + corner
     beyond = np.abs(down - 0.5) - 0.5 + corner
@@ -149,7 +149,7 @@ def flat_cloth(cloth: Cloth) -> Floats:
 
 
 def thin_plate_spline(sources: Floats, targets: Floats, points: Floats) -> Floats:
-    """Move points by the smoothest map (least bending) that takes every source to its target."""
+    """Move points by the smoothest map (least bending) that moves every source to its target."""
 
     def basis(where: Floats) -> NDArray[np.float64]:
         distance = np.linalg.norm(where[:, None] - sources[None], axis=2).astype(np.float64)
@@ -163,7 +163,7 @@ def thin_plate_spline(sources: Floats, targets: Floats, points: Floats) -> Float
 
 
 def worn_cloth(face: Face, cloth: Cloth) -> Floats:
-    """Pin the flat cloth to the face: RGB with alpha, of the size of the oversampled portrait."""
+    """Warp the flat cloth onto the face: RGB with alpha, at the size of the oversampled portrait."""
     size = np.asarray((CLOTH_WIDTH - 1, CLOTH_HEIGHT - 1), np.float32)
     pixels = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), axis=-1).reshape(-1, 2).astype(np.float32)
     flat = thin_plate_spline(to_portrait(face, face.pins), np.asarray(CLOTH_PINS, np.float32) * size, pixels)
@@ -172,7 +172,7 @@ def worn_cloth(face: Face, cloth: Cloth) -> Floats:
 
 
 def ear_loops(face: Face) -> Floats:
-    """Draw the ear loops as an alpha layer of the size of the oversampled portrait."""
+    """Draw the ear loops as an alpha layer, at the size of the oversampled portrait."""
     layer = np.zeros(OVERSAMPLED[::-1], np.uint8)
     along = np.linspace(0, 1, 30, dtype=np.float32)[:, None]
     for loop in face.loops:
@@ -185,14 +185,14 @@ def ear_loops(face: Face) -> Floats:
 
 
 def soften(layer: Floats, sigma: float) -> Floats:
-    """Blur a layer of the oversampled portrait; sigma counts pixels of the finished one."""
+    """Blur a layer of the oversampled portrait; sigma is in pixels of the finished portrait."""
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma * OVERSAMPLING), np.float32)
 
 
 def face_light(picture: Floats, alpha: Floats) -> Floats:
-    """Take the light that falls on the covered skin, relative to its mean, so blurred that no feature is left."""
+    """The light on the covered skin, relative to its mean, and too blurred to show features."""
     lit = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) * alpha
-    # Dividing by the blurred alpha keeps what lies beside the face out of the mean.
+    # Dividing by the blurred alpha excludes pixels beside the face from the mean.
     light = soften(lit, 30) / (soften(alpha, 30) + 1e-3)
     mean = float((light * alpha).sum() / alpha.sum())
     return np.asarray(np.clip(light / mean, 0.6, 1.3), np.float32)
@@ -217,7 +217,7 @@ def masked_portrait(face: Face, cloth: Cloth) -> Pixels:
 
 
 def group_picture(columns: list[list[Pixels]]) -> Pixels:
-    """Hang portraits on a wall: columns of equal height, so the more portraits in one, the smaller they are."""
+    """Portraits on a wall, in columns of equal height: the more portraits in a column, the smaller they are."""
     wall_height = GROUP_HEIGHT + 2 * GROUP_MARGIN
     cards: list[tuple[int, int, Pixels]] = []
     left = GROUP_MARGIN

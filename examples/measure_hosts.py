@@ -1,10 +1,10 @@
-"""Measure how well the SDK lives in an asyncio application and in a pool of processes.
+"""Measure the SDK in an asyncio application and in a pool of processes.
 
     pip install starlette httpx
     python examples/measure_hosts.py
 
-Prints a Markdown table for each. All requests come at once; the largest delay of the event loop is how late the latest
-of the ticks came that the loop should give each millisecond.
+Prints a Markdown table for each. All requests start at the same time. The loop should tick every millisecond; the table
+shows how late the latest tick was.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ FEW, MANY = len(PICTURES), 4 * len(PICTURES)
 
 
 async def largest_delay(work: Coroutine[Any, Any, None]) -> tuple[float, float]:
-    """Seconds of the work, and seconds by which the latest tick came late meanwhile."""
+    """Seconds that the work takes, and by how many seconds the latest tick during it was late."""
     delays: list[float] = []
 
     async def tick() -> None:
         while True:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             await asyncio.sleep(TICK)
-            delays.append(time.perf_counter() - begun - TICK)
+            delays.append(time.perf_counter() - start - TICK)
 
     ticking = asyncio.create_task(tick())
     await asyncio.sleep(10 * TICK)
     delays.clear()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     await work
-    seconds = time.perf_counter() - begun
-    await asyncio.sleep(2 * TICK)  # the tick that is late now is counted, too
+    seconds = time.perf_counter() - start
+    await asyncio.sleep(2 * TICK)  # so that a tick that is late now counts too
     ticking.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await ticking
@@ -57,7 +57,7 @@ async def largest_delay(work: Coroutine[Any, Any, None]) -> tuple[float, float]:
 
 
 async def measure_loop() -> None:
-    """The example, and what not to do: the pipeline called by the loop itself."""
+    """Compare the example with a handler that blocks the event loop."""
     pipeline = MaskPipeline()
     app = create_app(pipeline)
 
@@ -85,11 +85,11 @@ async def measure_loop() -> None:
 
 
 def measure_pools() -> None:
-    """Start and speed of each kind of pool, and of the threads of one process."""
+    """Compare the start and speed of each kind of pool with the threads of one process."""
     count = default_thread_count()
     print(f"\n| {count} CPUs | start (s) | then pictures/s |\n| --- | --- | --- |")
-    one = MaskPipeline()
-    report("threads of one process: `MaskPipeline().stream`", lambda pictures: list(one.stream(pictures)))
+    pipeline = MaskPipeline()
+    report("threads of one process: `MaskPipeline().stream`", lambda pictures: list(pipeline.stream(pictures)))
     for method in multiprocessing.get_all_start_methods():
 
         def pool(pictures: list[str], method: str = method) -> list[FrameResult]:
@@ -99,14 +99,14 @@ def measure_pools() -> None:
 
 
 def report(name: str, run: Callable[[list[str]], list[FrameResult]]) -> None:
-    """Print the line of one way: a few pictures tell what the start costs, many how fast it is after it."""
+    """Print a row of the table: the start time from a run over a few pictures, the speed from a run over many."""
     seconds = []
     for number in (FEW, MANY):
         pictures = [str(picture) for picture in itertools.islice(itertools.cycle(PICTURES), number)]
-        begun = time.perf_counter()
-        found = run(pictures)
-        seconds.append(time.perf_counter() - begun)
-        assert all(result.error is None for result in found)
+        start = time.perf_counter()
+        frame_results = run(pictures)
+        seconds.append(time.perf_counter() - start)
+        assert all(result.error is None for result in frame_results)
     rate = (MANY - FEW) / (seconds[1] - seconds[0])
     print(f"| {name} | {max(0.0, seconds[0] - FEW / rate):.1f} | {rate:.1f} |", flush=True)
 

@@ -1,4 +1,4 @@
-"""A web page that takes a picture and shows it annotated: the SDK embedded in a Flask application.
+"""A web page that shows an uploaded picture annotated: the SDK embedded in a Flask application.
 
     pip install flask
     python examples/web_host.py
@@ -7,7 +7,7 @@ Then open http://127.0.0.1:5000/, or ask for JSON:
 
     curl -F picture=@examples/group.jpg http://127.0.0.1:5000/api/detect
 
-Pictures stay in memory: nothing of an upload is stored or logged.
+Uploads stay in memory: they are not stored or logged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -27,14 +27,16 @@ from werkzeug.wrappers import Response as BaseResponse
 from maskcheck import DecodingLimits, FrameResult, ImageError, ImageTooLarge, MaskPipeline, load_image
 
 MAX_UPLOAD = 20_000_000  # bytes
-# A small file may hold a huge picture, of several times 3 bytes a pixel, or one that takes seconds to decode.
+# A small file may hold a huge picture, which takes several times 3 bytes a pixel and seconds to decode.
 LIMITS = DecodingLimits(max_pixels=50_000_000, max_side=20_000, max_file_bytes=MAX_UPLOAD, max_scans=50)
 PREVIEW_SIDE = 1600  # pixels
-THUMBNAIL_SIDE = 112  # twice what the page gives it, for dense screens
+THUMBNAIL_SIDE = 112  # twice its size on the page, for high-density screens
+
+Box: TypeAlias = tuple[float, float, float, float]
 
 
 class InMemoryRequest(Request):
-    """A request that never writes to disk; Flask's own puts uploads above 500 kB in a temporary file."""
+    """A request that never writes to disk; Flask's own writes uploads above 500 kB to a temporary file."""
 
     def _get_file_stream(self, *_args: object, **_options: object) -> IO[bytes]:
         return io.BytesIO()  # MAX_CONTENT_LENGTH bounds it
@@ -44,8 +46,8 @@ def create_app(pipeline: MaskPipeline) -> Flask:
     """Make the application.
 
     Args:
-        pipeline: Shared by all requests, on whichever threads they run. It is warmed up here, so that a faulty model
-            stops the start and not the first visitor.
+        pipeline: Shared by the threads of all requests. It is warmed up here, so that a faulty model fails at the
+            start and not at the first request.
     """
     pipeline.warm_up()
     app = Flask(__name__)
@@ -68,7 +70,7 @@ def create_app(pipeline: MaskPipeline) -> Flask:
 
     @app.errorhandler(ImageError)
     def refuse_picture(error: ImageError) -> tuple[Response, int]:
-        if isinstance(error, ImageTooLarge):  # the error's own message tells a programmer how to raise the limit
+        if isinstance(error, ImageTooLarge):  # the message of the error is for programmers
             return problem(error, too_large(error)), 413
         return problem(error, str(error)), 400
 
@@ -78,7 +80,7 @@ def create_app(pipeline: MaskPipeline) -> Flask:
         if isinstance(error, RequestEntityTooLarge):
             message = f"the upload is too large: at most {MAX_UPLOAD / 1e6:g} MB are accepted"
         body = problem(error, message)
-        response = error.get_response()  # has the status and headers such as Allow
+        response = error.get_response()  # keeps its status, and headers such as Allow
         response.data, response.content_type = body.data, body.content_type
         return response
 
@@ -94,18 +96,18 @@ def create_app(pipeline: MaskPipeline) -> Flask:
 
 
 def too_large(error: ImageTooLarge) -> str:
-    """What a visitor can do about a picture that is refused for its cost."""
+    """Why a picture is refused for its size or cost, in words for visitors."""
     match error.what:
         case "max_pixels":
             return f"the picture has {error.pixels / 1e6:.1f} megapixels, more than {error.limit / 1e6:g} megapixels"
         case "max_side":
             return f"the picture is wider or higher than {error.limit} pixels"
-        case _:  # too many scans, say, for which no word is in common use
+        case _:  # too many scans, for example, which few visitors know
             return "the picture takes too long to decode; save it as a plain JPEG or PNG first"
 
 
 def uploaded_picture() -> tuple[str, bytes]:
-    """Name and content of the file in the form field ``picture``."""
+    """Name and content of the uploaded file in the form field ``picture``."""
     file = request.files.get("picture")
     if file is None or not file.filename:
         raise BadRequest("no picture was chosen")
@@ -116,17 +118,19 @@ def drawings(pixels: NDArray[np.uint8], result: FrameResult) -> dict[str, Any]:
     """The annotated picture and a thumbnail of each face, as ``data:`` URLs."""
     small = shrink(pixels, PREVIEW_SIDE)
     height, width = small.shape[:2]
-    # Boxes are drawn after shrinking, so that captions are legible however large the upload is.
-    faces = tuple(replace(face, box=scaled(face.pixel_box, width / result.size[0])) for face in result)
+    # Boxes are drawn after shrinking, so that captions stay legible on large uploads.
+    faces = tuple(replace(face, box=scaled(face.box, width / result.size[0])) for face in result)
     preview = replace(result, size=(width, height), faces=faces).draw(small)
-    thumbnails = [shrink(pixels[y1:y2, x1:x2], THUMBNAIL_SIDE) for x1, y1, x2, y2 in (face.pixel_box for face in result)]
+    thumbnails = [
+        shrink(pixels[y1:y2, x1:x2], THUMBNAIL_SIDE) for x1, y1, x2, y2 in (face.pixel_box for face in result)
+    ]
     return {"preview": data_url(preview), "thumbnails": [data_url(face) for face in thumbnails]}
 
 
-def scaled(box: tuple[int, int, int, int], factor: float) -> tuple[int, int, int, int]:
+def scaled(box: Box, factor: float) -> Box:
     """The box in a picture that was resized by `factor`."""
-    x1, y1, x2, y2 = (round(edge * factor) for edge in box)
-    return x1, y1, x2, y2
+    x1, y1, x2, y2 = box
+    return x1 * factor, y1 * factor, x2 * factor, y2 * factor
 
 
 def shrink(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -138,13 +142,13 @@ def shrink(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def data_url(pixels: NDArray[np.uint8]) -> str:
-    """The picture as a JPEG inside a URL, which needs no file and no second request."""
+    """The picture as a JPEG inside a ``data:`` URL, which needs no second request."""
     _, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 88])
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
 
 
 def problem(error: Exception, message: str) -> Response:
-    """What went wrong: JSON for programs, the page for people."""
+    """The error as JSON for programs, as a page for people."""
     if request.path.startswith("/api/"):
         return jsonify(error={"type": type(error).__name__, "message": message})
     return Response(render(problem=message), content_type="text/html; charset=utf-8")
@@ -212,7 +216,7 @@ PAGE = """\
 <body>
 <header>
   <h1>Who wears a mask?</h1>
-  <p>Choose a picture: maskcheck finds the faces in it and says of each whether it wears a mask.</p>
+  <p>Choose a picture: maskcheck finds the faces and says whether each wears a mask.</p>
 </header>
 <main>
 {% if problem %}
@@ -234,9 +238,9 @@ PAGE = """\
 {% if result %}
 <section class="card" aria-labelledby="result">
   <h2 id="result">{{ name }}: {{ result | length or "no" }} {{ "face" if result | length == 1 else "faces" }}</h2>
-  <img class="preview" src="{{ preview }}" alt="{{ name }}, with a box and a label on each face found">
+  <img class="preview" src="{{ preview }}" alt="{{ name }}, with a box and a label on each face">
   {% if result.faces %}
-  <table role="table"> {# the roles hold where CSS lays a table out as something else #}
+  <table role="table"> {# the roles stay where CSS changes the layout #}
     <thead role="rowgroup"><tr role="row">
       <th role="columnheader">Face</th><th role="columnheader">Label</th><th role="columnheader">Confidence</th>
       <th role="columnheader">Detection score</th><th role="columnheader">Box (x, y)</th>
@@ -254,7 +258,7 @@ PAGE = """\
     </tbody>
   </table>
   {% else %}
-  <p>No face was found. The detector looks for faces that are near and turned to the camera.</p>
+  <p>No face was found. The detector finds faces that are near and turned to the camera.</p>
   {% endif %}
   {% for note in result.notes %}<p>Note: {{ note }}.</p>{% endfor %}
   <dl aria-label="Timings">
