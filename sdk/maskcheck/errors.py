@@ -15,10 +15,10 @@
     │   ├── RuntimeConflict        several onnxruntime distributions overwrite each other
     │   └── ProviderUnavailable    the execution provider is not active
     ├── DetectorNotFound           there is no detector of that name
-    ├── ClassifierNotFound         no classifier of that name
+    ├── ClassifierNotFound         there is no classifier of that name
     ├── PluginError                a plugin is broken
     ├── DetectorOptionError        the detector has no such option, or refuses its value (also a ValueError)
-    ├── ClassifierOptionError      an option that the classifier does not take (also a ValueError)
+    ├── ClassifierOptionError      the same of the classifier (also a ValueError)
     ├── ImageError                 a picture cannot be decoded (also a ValueError)
     │   └── ImageTooLarge          it is above a limit (pixels, sides, bytes, scans)
     ├── PackageNotInstalled        an optional package is needed and missing (also an ImportError)
@@ -147,9 +147,9 @@ class ClassifierNotFound(MaskCheckError):
     """No classifier of that name is registered.
 
     Attributes:
-        name: The name asked for.
-        available: Names of the classifiers that are there.
-        failed: Reason of failure of each plugin that did not load.
+        name: The requested name.
+        available: Names of the registered classifiers.
+        failed: For each plugin that did not load, the reason.
     """
 
     def __init__(self, message: str, *, name: str, available: Sequence[str], failed: Mapping[str, str]) -> None:
@@ -188,11 +188,11 @@ class DetectorOptionError(MaskCheckError, ValueError):
 
 
 class ClassifierOptionError(MaskCheckError, ValueError):
-    """An option that the classifier does not have, or a value that it does not take.
+    """The classifier has no such option, or refuses its value.
 
     Attributes:
         classifier: Name of the classifier.
-        option: Name of the option, as given.
+        option: Name of the option, as the caller wrote it.
     """
 
     def __init__(self, message: str, *, classifier: str, option: str) -> None:
