@@ -18,7 +18,7 @@
     ├── ClassifierNotFound         there is no classifier of that name
     ├── PluginError                a plugin is broken
     ├── DetectorOptionError        the detector has no such option, or refuses its value (also a ValueError)
-    ├── ClassifierOptionError      the same of the classifier (also a ValueError)
+    ├── ClassifierOptionError      the classifier has no such option, or refuses its value (also a ValueError)
     ├── ImageError                 a picture cannot be decoded (also a ValueError)
     │   └── ImageTooLarge          it is above a limit (pixels, sides, bytes, scans)
     ├── PackageNotInstalled        an optional package is needed and missing (also an ImportError)
