@@ -111,7 +111,7 @@ class PictureRun:
             writers = self._writers(files)
             table = RunningTable(
                 self._targets.table_stream(),
-                (source.shown for source in self._sources),
+                (source.display_name for source in self._sources),
                 keep_working=bool(files),
             )
             read = _read(self._sources, self._pipeline.limits)
@@ -190,7 +190,7 @@ class PictureRun:
         self._progress.clear()
         table.add(result, labels, problem)
         if problem and not is_terminal(sys.stderr):  # where there is one, the table is on it
-            click.echo(printable(f"maskcheck: {source.shown} was {problem}"), err=True)
+            click.echo(printable(f"maskcheck: {source.display_name} was {problem}"), err=True)
         self._progress.show(self._tally.done)
 
     def _summary(self, *, stopped: bool) -> Iterator[str]:
@@ -244,10 +244,10 @@ def _results(pipeline: MaskPipeline, read: Iterator[_Read], stop: threading.Even
     def failed() -> Iterator[_Answer]:
         while waiting and waiting[0][2] is not None:
             source, _, error = waiting.popleft()
-            yield source, FrameResult((), (0, 0), source=source.shown, error=error), None
+            yield source, FrameResult((), (0, 0), source=source.display_name, error=error), None
 
     for result in pipeline.stream(pictures(), stop=stop):
         yield from failed()
         source, data, _ = waiting.popleft()
-        yield source, result if data is None else replace(result, source=source.shown, frame=0), data
+        yield source, result if data is None else replace(result, source=source.display_name, frame=0), data
     yield from failed()

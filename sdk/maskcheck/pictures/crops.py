@@ -76,7 +76,7 @@ def _shrink(
 
 
 def _span(start: int, end: int, scale: float, length: int) -> tuple[int, int]:
-    """Where a part of a side begins after the side is shrunk to `length`, and how long it is: at least a pixel."""
+    """Start and length of a part of a side, after the side is shrunk to `length`; at least a pixel long."""
     first = min(round(start * scale), length - 1)
     return first, max(1, round(end * scale) - first)
 

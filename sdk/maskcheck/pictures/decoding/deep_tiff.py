@@ -11,7 +11,7 @@ from PIL import Image
 
 from maskcheck.errors import ImageError
 from maskcheck.pictures.decoding.bit_depth import bits_in_use, to_8_bits
-from maskcheck.pictures.decoding.frame_counts import note_of_frames, tiff_pages
+from maskcheck.pictures.decoding.frame_counts import frame_count_note, tiff_pages
 from maskcheck.pictures.decoding.limit_checks import check_size
 from maskcheck.pictures.decoding.picture import Picture
 from maskcheck.pictures.limits import DecodingLimits
@@ -83,7 +83,7 @@ def decode_deep_tiff(data: bytes, limits: DecodingLimits, source: str | None) ->
         pixels, notes = to_8_bits(np.asarray(decoded[..., :3]), colours.bits_in_use, colours.loss)
     except ImageError as error:  # from bit_depth, which does not know the source
         raise ImageError(f"{name} has {error}", source=source) from None
-    return Picture(np.ascontiguousarray(pixels), note_of_frames(tiff_pages(data, limits.max_frames), limits) + notes)
+    return Picture(np.ascontiguousarray(pixels), frame_count_note(tiff_pages(data, limits.max_frames), limits) + notes)
 
 
 def _deep_colours(data: bytes) -> _DeepColours | None:

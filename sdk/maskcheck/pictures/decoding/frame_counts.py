@@ -27,11 +27,11 @@ def frames_note(image: Image.Image, data: bytes | None, limits: DecodingLimits) 
         return ()
     if image.format in ("GIF", "TIFF"):  # Pillow's n_frames would go through the whole file
         count = gif_frames if image.format == "GIF" else tiff_pages
-        return note_of_frames(0 if data is None else count(data, limits.max_frames), limits)
-    return note_of_frames(getattr(image, "n_frames", 1), limits)
+        return frame_count_note(0 if data is None else count(data, limits.max_frames), limits)
+    return frame_count_note(getattr(image, "n_frames", 1), limits)
 
 
-def note_of_frames(frames: int, limits: DecodingLimits) -> tuple[str, ...]:
+def frame_count_note(frames: int, limits: DecodingLimits) -> tuple[str, ...]:
     """The note for a file of this many frames; none for a single frame."""
     if frames <= 1:
         return ()

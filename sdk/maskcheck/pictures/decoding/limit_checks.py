@@ -33,7 +33,7 @@ def check_file_size(size: int, limits: DecodingLimits, source: str | None, *, at
     """
     if size > limits.max_file_bytes:
         megabytes = f"{'over ' if at_least else ''}{min(size, 10**18) / 1e6:.1f} MB"
-        raise _above(limits, "max_file_bytes", f"has {megabytes}", source)
+        raise _too_large(limits, "max_file_bytes", f"has {megabytes}", source)
 
 
 def check_size(height: int, width: int, limits: DecodingLimits, source: str | None) -> None:
@@ -45,9 +45,9 @@ def check_size(height: int, width: int, limits: DecodingLimits, source: str | No
     pixels = height * width
     if pixels > limits.max_pixels:
         size = f"has {width} x {height} = {pixels / 1e6:.1f} megapixels"
-        raise _above(limits, "max_pixels", size, source, pixels)
+        raise _too_large(limits, "max_pixels", size, source, pixels)
     if max(height, width) > limits.max_side:
-        raise _above(limits, "max_side", f"is {width} x {height} pixels", source, pixels)
+        raise _too_large(limits, "max_side", f"is {width} x {height} pixels", source, pixels)
 
 
 def check_cost(image: Image.Image, data: bytes, limits: DecodingLimits, source: str | None) -> None:
@@ -61,12 +61,12 @@ def check_cost(image: Image.Image, data: bytes, limits: DecodingLimits, source: 
         most = limits.scans_of(pixels)
         if jpeg_scans(data, most) > most:
             scans = f"has over {most} scans at {pixels / 1e6:.1f} megapixels"
-            raise _above(limits, "max_scans", scans, source, pixels)
+            raise _too_large(limits, "max_scans", scans, source, pixels)
     elif image.format == "JPEG2000" and (cost := jpeg2000_cost(data)) is not None:
         counted = max(cost.tile_samples * 2 // 3, cost.code_blocks * 100)
         if counted > limits.max_pixels:
             size = f"is a JPEG 2000 with {cost.code_blocks} code blocks, which counts as {counted / 1e6:.1f} megapixels"
-            raise _above(limits, "max_pixels", size, source, pixels)
+            raise _too_large(limits, "max_pixels", size, source, pixels)
 
 
 def pillows_limit_error(
@@ -76,7 +76,7 @@ def pillows_limit_error(
     pixels, pillows_limit = (int(number) for number in re.findall(r"\d+", str(error))[:2])  # only its message has them
     size = f"has {pixels / 1e6:.1f} megapixels"
     if pixels > limits.max_pixels:
-        return _above(limits, "max_pixels", size, source, pixels)
+        return _too_large(limits, "max_pixels", size, source, pixels)
     return ImageTooLarge(
         f"{source or 'the picture'} {size}, more than Pillow's own limit of {pillows_limit:,} pixels allows;"
         " raise PIL.Image.MAX_IMAGE_PIXELS to allow it",
@@ -86,7 +86,7 @@ def pillows_limit_error(
     )
 
 
-def _above(limits: DecodingLimits, what: str, size: str, source: str | None, pixels: int = 0) -> ImageTooLarge:
+def _too_large(limits: DecodingLimits, what: str, size: str, source: str | None, pixels: int = 0) -> ImageTooLarge:
     limit = getattr(limits, what)
     return ImageTooLarge(
         f"{source or 'the picture'} {size}, more than {what} = {limit:,} allows;"

@@ -20,22 +20,22 @@ def read_piped(source: Source, limits: DecodingLimits) -> bytes:
     Raises:
         SourceError: It cannot be read, or has more bytes than ``max_file_bytes``.
     """
-    most = limits.max_file_bytes
+    most, name = limits.max_file_bytes, source.display_name
     try:
         if is_standard_input(str(source.path)):
             if sys.stdin is None or sys.stdin.closed:
-                raise SourceError("expected a picture from standard input, but it is closed", source=source.shown)
+                raise SourceError("expected a picture from standard input, but it is closed", source=name)
             data = read_up_to(sys.stdin.buffer.read, most + 1)
         else:
             with source.path.open("rb", buffering=0) as pipe:
                 data = read_up_to(pipe.read, most + 1)
     except OSError as error:
-        raise SourceError(f"cannot read {source.shown}: {error.strerror or error}", source=source.shown) from error
+        raise SourceError(f"cannot read {name}: {error.strerror or error}", source=name) from error
     if len(data) > most:
         raise SourceError(
-            f"{source.shown} gives more than the limit of {most / 1e6:g} megabytes;"
+            f"{name} gives more than the limit of {most / 1e6:g} megabytes;"
             " raise max_file_bytes (--max-megabytes) to allow it",
-            source=source.shown,
+            source=name,
         )
     return data
 

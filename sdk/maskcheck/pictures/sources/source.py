@@ -31,7 +31,7 @@ class Source:
     piped: bool = False
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """Its name in results. A failed argument stays as the user wrote it: a path would turn ``//`` into ``/``."""
         return str(self.path) if self.error is None else self.error.source
 
