@@ -14,7 +14,6 @@ to do, even where OpenCV or ONNX Runtime cannot be imported.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from maskcheck._version import __version__
@@ -42,6 +41,7 @@ from maskcheck.errors import (
     RuntimeUnavailable,
     SourceError,
 )
+from maskcheck.lazy import load_name
 
 if TYPE_CHECKING:
     from maskcheck.classifier.mask_classifier import MaskClassifier
@@ -116,14 +116,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    except AttributeError as error:  # of a damaged OpenCV, say; Python would say that the name does not exist
-        raise ImportError(
-            f"{__name__}.{name} does not import: {error}; `maskcheck doctor` says what to install again", name=name
-        ) from error
+    return load_name(__name__, _MODULES, name)
 
 
 def __dir__() -> list[str]:

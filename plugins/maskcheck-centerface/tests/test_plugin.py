@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import subprocess
@@ -12,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck import Detector, DetectorOptionError, MaskPipeline, ModelError, PluginError
-from maskcheck.detectors.fusion import overlap
+from maskcheck import DetectorOptionError, MaskPipeline
+from maskcheck.plugins import Detector, ModelError, PluginError, SessionConfig, overlap
 from maskcheck.testing import DetectorTests
-from maskcheck_centerface import CenterFaceDetector, model
+from maskcheck_centerface import CenterFaceDetector, maskcheck_register_detectors, model
 from maskcheck_centerface.decoding import decode
 from maskcheck_centerface.detector import PRESETS
 
@@ -105,6 +106,27 @@ def test_it_is_picklable_after_use(portrait: NDArray[np.uint8]) -> None:
 
     assert copied == detector
     assert np.array_equal(copied.detect(portrait).boxes, expected.boxes)
+
+
+def test_it_says_what_it_runs_with() -> None:
+    detector = CenterFaceDetector("fast", session=SessionConfig("cpu", threads=1))
+
+    description = detector.describe()
+
+    assert description.model == "centerface.onnx"
+    assert description.model_sha256 == hashlib.sha256(model.find_model().read_bytes()).hexdigest()
+    assert (description.providers, description.threads) == (("CPUExecutionProvider",), 1)
+    assert detector.batch_size == 1
+
+
+def test_it_runs_where_the_pipeline_does_unless_its_options_say_otherwise() -> None:
+    (spec,) = maskcheck_register_detectors()
+    options = {option.name: option.default for option in spec.options}
+    pipeline = SessionConfig(providers=["OpenVINOExecutionProvider"], threads=3)
+
+    assert spec.factory(**options, session=pipeline) == CenterFaceDetector(session=pipeline)
+    chosen = spec.factory(**options | {"device": "cpu", "threads": 1}, session=pipeline)
+    assert chosen == CenterFaceDetector(session=SessionConfig("cpu", threads=1))
 
 
 def test_a_damaged_model_file_is_an_error_that_names_it(

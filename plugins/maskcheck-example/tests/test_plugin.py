@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck import Detector
+from maskcheck.plugins import Detector
 from maskcheck.testing import DetectorTests
 from maskcheck_example import SkinDetector
 

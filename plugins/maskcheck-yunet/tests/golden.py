@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from maskcheck import load_image
+from maskcheck.plugins import SessionConfig
 from maskcheck_yunet import YuNetDetector
 from maskcheck_yunet.detector import PRESETS
 
@@ -21,7 +22,7 @@ def main() -> None:
     """Write the file beside this one."""
     golden = {}
     for preset in PRESETS:
-        found = YuNetDetector(preset, device="cpu", threads=1).detect(load_image(PORTRAIT).pixels)
+        found = YuNetDetector(preset, session=SessionConfig("cpu", threads=1)).detect(load_image(PORTRAIT).pixels)
         sure = found[found.scores >= 0.5]
         assert sure.landmarks is not None
         golden[preset] = {

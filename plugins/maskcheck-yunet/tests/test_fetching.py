@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from conftest import FileServer
-from maskcheck import ModelIntegrityError, ModelNotFound, SourceError
+from maskcheck.plugins import ModelIntegrityError, ModelNotFound, SourceError
 from maskcheck_yunet import model
 from maskcheck_yunet.command import main
 

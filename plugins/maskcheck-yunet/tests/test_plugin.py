@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -14,10 +15,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck import Detections, Detector, MaskPipeline, ModelError, ModelNotFound
-from maskcheck.detectors.fusion import overlap
-from maskcheck.detectors.scales import resize_for_network
-from maskcheck.runtime.session import OnnxSession
+from maskcheck import MaskPipeline
+from maskcheck.plugins import (
+    Detections,
+    Detector,
+    ModelError,
+    ModelNotFound,
+    OnnxSession,
+    SessionConfig,
+    overlap,
+    resize_for_network,
+)
 from maskcheck.testing import DetectorTests
 from maskcheck_yunet import YuNetDetector
 from maskcheck_yunet.detector import PRESETS
@@ -81,7 +89,7 @@ def test_threads_that_come_at_once_share_one_session(toy_yunet: Path, monkeypatc
 
     monkeypatch.setattr("maskcheck_yunet.detector.find_model", find_slowly)
     monkeypatch.setattr(OnnxSession, "_create", count)
-    detector = YuNetDetector("fast", device="cpu", threads=1)
+    detector = YuNetDetector("fast", session=SessionConfig("cpu", threads=1))
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(detector.propose, [np.zeros((64, 64, 3), np.uint8)] * 2))
 
@@ -94,10 +102,10 @@ def test_what_the_network_sees_is_bounded_whatever_the_shape_and_the_scale(
 ) -> None:
     seen: list[int] = []
 
-    def record(_detector: YuNetDetector, _image: NDArray[np.uint8], scale: float) -> Detections:
-        picture = resize_for_network(_image, scale, multiple=32, largest=12_000_000)
+    def record(_detector: YuNetDetector, images: list[NDArray[np.uint8]], scale: float) -> list[Detections]:
+        picture = resize_for_network(images[0], scale, multiple=32, largest=12_000_000)
         seen.append(picture.shape[0] * picture.shape[1])
-        return Detections.empty()
+        return [Detections.empty()]
 
     monkeypatch.setattr(YuNetDetector, "_detect_at", record)
     for scale in (None, 1, 8):
@@ -110,7 +118,7 @@ def test_what_the_network_sees_is_bounded_whatever_the_shape_and_the_scale(
 def test_the_published_model_finds_what_it_always_found(portrait: NDArray[np.uint8]) -> None:
     """GOLDEN was written by ``python plugins/maskcheck-yunet/tests/golden.py``."""
     for preset, expected in json.loads(GOLDEN.read_text()).items():
-        found = YuNetDetector(preset, device="cpu", threads=1).detect(portrait)
+        found = YuNetDetector(preset, session=SessionConfig("cpu", threads=1)).detect(portrait)
         sure = found[found.scores >= 0.5]
 
         assert sure.boxes == pytest.approx(np.array(expected["boxes"]), abs=0.5)
@@ -163,6 +171,34 @@ def test_a_scale_finds_smaller_faces(toy_yunet: Path) -> None:
     assert found.boxes[0] == pytest.approx([60, 40, 64, 44], abs=0.6)
 
 
+def test_pictures_of_one_size_share_a_run_and_get_what_each_gets_alone(toy_yunet: Path) -> None:
+    pictures = [np.zeros((96, 160, 3), np.uint8) for _ in range(3)]
+    pictures[1][32:64, 96:128] = 255
+    pictures[2][0:8, 0:8] = 255
+    detector = YuNetDetector(model=str(toy_yunet))
+
+    together, alone = detector.detect_batch(pictures), [detector.detect(picture) for picture in pictures]
+
+    assert [len(faces) for faces in together] == [len(faces) for faces in alone]
+    assert [len(faces) > 0 for faces in alone] == [False, True, True]
+    for faces, expected in zip(together, alone, strict=True):
+        assert faces.boxes == pytest.approx(expected.boxes, abs=0.01)
+    assert detector.detect_batch([]) == []
+    with pytest.raises(ValueError, match="expected pictures of one size"):
+        detector.detect_batch([pictures[0], pictures[0][:50]])
+
+
+def test_it_says_what_it_runs_with(toy_yunet: Path) -> None:
+    detector = YuNetDetector(model=str(toy_yunet), session=SessionConfig("cpu", threads=1))
+
+    description = detector.describe()
+
+    assert description.model == "toy_yunet.onnx"
+    assert description.model_sha256 == hashlib.sha256(toy_yunet.read_bytes()).hexdigest()
+    assert (description.providers, description.threads) == (("CPUExecutionProvider",), 1)
+    assert detector.batch_size == 1
+
+
 def test_a_missing_model_is_an_error_at_the_first_picture_not_before() -> None:
     pipeline = MaskPipeline("yunet", detector_options={"model": "nowhere.onnx"})
 
@@ -179,8 +215,7 @@ def test_a_damaged_model_is_an_error_that_names_it(tmp_path: Path, portrait: NDA
 
 
 def test_a_model_of_another_network_is_refused_with_what_it_lacks() -> None:
-    classifier = EXAMPLES.parent / "sdk" / "maskcheck" / "models"
-    other = next(classifier.glob("*.onnx"))
+    other = next((EXAMPLES.parent / "sdk").rglob("*.onnx"))
 
     with pytest.raises(ModelError, match=r"is no YuNet with free shapes: it has no output cls_8"):
         MaskPipeline("yunet", detector_options={"model": str(other)})(EXAMPLES / "astronaut.jpg")

@@ -3,43 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from maskcheck.pictures.decoding import BGRImage
-from maskcheck.runtime.providers import check_device
-from maskcheck.stages import StageOption
-
-
-def network_options(presets: Iterable[str], default: str) -> tuple[StageOption, ...]:
-    """The options ``preset``, ``scale``, ``device`` and ``threads``, alike for all networks.
-
-    Args:
-        presets: Names of the presets.
-        default: The preset that is taken by default.
-    """
-    return (
-        StageOption("preset", str, default, "speed or thoroughness", choices=tuple(presets)),
-        StageOption(
-            "scale",
-            float,
-            None,
-            "look once, at this scale: 1 as it is, 2 doubled; a large picture less so [default: the preset's scales]",
-            minimum=0.1,
-            maximum=8,
-        ),
-        StageOption("device", str, "auto", "auto, cpu, cuda or cuda:N", check=check_device),
-        StageOption("threads", int, None, "threads [default: the CPUs that it may use]", minimum=1, maximum=1024),
-    )
-
-
-def check_preset(preset: str, presets: Iterable[str]) -> None:
-    """Raise a ValueError that names the presets, unless `preset` is one of them."""
-    if preset not in (names := tuple(presets)):
-        raise ValueError(f"preset: expected one of {', '.join(names)}, got {preset!r}")
 
 
 @dataclass(frozen=True)

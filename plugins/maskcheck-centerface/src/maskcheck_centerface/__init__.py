@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from maskcheck import DetectorSpec, hookimpl
-from maskcheck.detectors.scales import network_options
-from maskcheck_centerface.detector import PRESETS, CenterFaceDetector
+from maskcheck.plugins import DetectorSpec, SessionConfig, chosen_session, hookimpl, network_options
+from maskcheck_centerface.detector import DEFAULT_PRESET, PRESETS, CenterFaceDetector
 
 __all__ = ["CenterFaceDetector", "maskcheck_register_detectors"]
 
@@ -14,14 +13,19 @@ __all__ = ["CenterFaceDetector", "maskcheck_register_detectors"]
 @hookimpl
 def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
     """Offer the detector to maskcheck."""
-    defaults = CenterFaceDetector()
     return [
         DetectorSpec(
             name="centerface",
             summary="CenterFace, a small network: small, turned and masked faces",
-            factory=CenterFaceDetector,
-            options=network_options(PRESETS, defaults.preset),
-            default_min_score=defaults.default_min_score,
-            api_version=1,
+            factory=_create,
+            options=network_options(PRESETS, DEFAULT_PRESET),
+            uses_session=True,
+            api_version=2,
         )
     ]
+
+
+def _create(
+    preset: str, scale: float | None, device: str | None, threads: int | None, session: SessionConfig
+) -> CenterFaceDetector:
+    return CenterFaceDetector(preset, scale, chosen_session(session, device=device, threads=threads))

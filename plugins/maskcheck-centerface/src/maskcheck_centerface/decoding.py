@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck import Detections
+from maskcheck.plugins import Detections
 
 STRIDE = 4
 """Side of the square of pixels that a cell stands for."""

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck import Detections
-from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face
-from maskcheck.detectors.judge.judge import load_judge
-from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
-from maskcheck.runtime.config import SessionConfig
-from maskcheck.runtime.providers import check_device
-from maskcheck.runtime.session import OnnxSession
+from maskcheck.plugins import (
+    Detections,
+    OnnxSession,
+    Scales,
+    SessionConfig,
+    StageDescription,
+    check_preset,
+    concatenate,
+    describe_session,
+    faster_batch_size,
+    load_judge,
+    merge,
+    one_box_per_face,
+    resize_for_network,
+)
 from maskcheck_centerface.decoding import decode
 from maskcheck_centerface.model import INPUT, find_model, free_shape
 
 PRESETS: dict[str, tuple[float, ...]] = {"fast": (1,), "balanced": (2,), "thorough": (1, 2, 3)}
 """Scales at which each preset looks at a picture."""
+
+DEFAULT_PRESET = "balanced"
 
 _PACKAGE = "maskcheck_centerface"  # with the judge
 _LARGEST = 6_000_000  # pixels that the network sees at most
@@ -35,22 +45,19 @@ class CenterFaceDetector:
         preset: ``fast``, ``balanced`` or ``thorough``: at which scales it looks.
         scale: One scale instead of the preset's: 2 doubles the sides of the picture first. The network sees 6
             megapixels at most.
-        device: As of ``MaskPipeline``.
-        threads: Threads of the session; by default, the CPUs that the process may use.
+        session: Device, providers and threads of the network.
 
     Raises:
-        ValueError: No such preset or device.
+        ValueError: No such preset.
     """
 
     default_min_score: ClassVar[float] = 0.6
 
-    preset: str = "balanced"
+    preset: str = DEFAULT_PRESET
     scale: float | None = None
-    device: str = "auto"
-    threads: int | None = None
+    session: SessionConfig = field(default_factory=SessionConfig)
 
     def __post_init__(self) -> None:
-        check_device(self.device)
         check_preset(self.preset, PRESETS)
 
     def detect(self, image: NDArray[np.uint8], /) -> Detections:
@@ -61,18 +68,20 @@ class CenterFaceDetector:
         """
         return self.detect_batch([image])[0]
 
-    def propose(self, image: NDArray[np.uint8], /) -> Detections:
-        """What the network takes for a face, before a second look at each: scores are the network's."""
-        return self._propose([image])[0]
+    @property
+    def batch_size(self) -> int:
+        """Most pictures that it wants at once; loads the model."""
+        return faster_batch_size(self._session)
 
     def detect_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Find faces in pictures of one size, in one run of the network for each scale.
 
         Raises:
             ValueError: The pictures have different sizes.
+            PluginError, ModelError, RuntimeUnavailable: The model cannot be loaded or run.
         """
         if len({image.shape for image in images}) > 1:
-            raise ValueError(f"expected pictures of one size, got {', '.join(str(one.shape) for one in images)}")
+            raise ValueError(f"expected pictures of one size, got {', '.join(str(image.shape) for image in images)}")
         if not images:
             return []
         judge = load_judge(_PACKAGE)
@@ -81,10 +90,14 @@ class CenterFaceDetector:
             for image, proposed in zip(images, self._propose(images), strict=True)
         ]
 
+    def propose(self, image: NDArray[np.uint8], /) -> Detections:
+        """What the network takes for a face, before a second look at each: scores are the network's."""
+        return self._propose([image])[0]
+
     def _propose(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         height, width = images[0].shape[:2]
         scales = [self._detect_at(images, scale) for scale in self._scales(width, height)]
-        return [merge(concatenate(found)) for found in zip(*scales, strict=True)]
+        return [merge(concatenate(of_picture)) for of_picture in zip(*scales, strict=True)]
 
     def _scales(self, width: int, height: int) -> list[float]:
         if self.scale is not None:
@@ -111,15 +124,17 @@ class CenterFaceDetector:
         load_judge(_PACKAGE)
         _ = self._session.session
 
+    def describe(self) -> StageDescription:
+        """The model file, its hash, and what it runs on; loads the model."""
+        return describe_session(self._session, precision="float32")
+
     @property
     def _session(self) -> OnnxSession:
         # Threads that come at once make several of these, which is quick; all get the one that is kept, and that one
         # loads the model once. A lock would be held for ever in a child forked meanwhile.
         made: OnnxSession | None = self.__dict__.get("made_session")
         if made is None:
-            session = OnnxSession(
-                find_model(), SessionConfig(device=self.device, threads=self.threads), prepare=free_shape
-            )
+            session = OnnxSession(find_model(), self.session, prepare=free_shape)
             made = self.__dict__.setdefault("made_session", session)
         return made
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx
 
-from maskcheck import PluginError
+from maskcheck.plugins import PluginError
 
 INPUT = "input.1"
 OUTPUTS = ("537", "538", "539", "540")

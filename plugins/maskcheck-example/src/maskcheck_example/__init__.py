@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck import Detections, DetectorOption, DetectorSpec, hookimpl
+from maskcheck.plugins import Detections, DetectorSpec, StageOption, hookimpl
 
 # Skin in YCrCb, whatever its brightness: Chai and Ngan, "Face segmentation using skin-color map" (1999).
 _DARKEST, _LIGHTEST = (0, 133, 77), (255, 173, 127)
@@ -38,7 +38,7 @@ class SkinDetector:
 @hookimpl
 def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
     """Offer the detector to maskcheck."""
-    least = DetectorOption(
+    least = StageOption(
         "min_area", float, SkinDetector.min_area, "smallest patch, as a share of the picture", minimum=0, maximum=1
     )
-    return [DetectorSpec("skin", "patches of skin colour; a template", SkinDetector, (least,), api_version=1)]
+    return [DetectorSpec("skin", "patches of skin colour; a template", SkinDetector, (least,), api_version=2)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from maskcheck.commands.group import CommandGroup
+from maskcheck.plugins import CommandGroup
 from maskcheck_yunet.model import ADDRESS, SHA256, fetch_model
 
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck import Detections
-from maskcheck.detectors.fusion import concatenate
+from maskcheck.plugins import Detections, concatenate
 
 STRIDES = (8, 16, 32)
 """Sides, in pixels, of the squares that a cell of each output stands for."""

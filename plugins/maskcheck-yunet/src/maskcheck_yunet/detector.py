@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck import Detections, ModelSignatureError
-from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face
-from maskcheck.detectors.judge.judge import load_judge
-from maskcheck.detectors.scales import Scales, check_preset, resize_for_network
-from maskcheck.runtime.config import SessionConfig
-from maskcheck.runtime.providers import check_device
-from maskcheck.runtime.session import OnnxSession
+from maskcheck.plugins import (
+    Detections,
+    ModelSignatureError,
+    OnnxSession,
+    Scales,
+    SessionConfig,
+    StageDescription,
+    check_preset,
+    concatenate,
+    describe_session,
+    faster_batch_size,
+    load_judge,
+    merge,
+    one_box_per_face,
+    resize_for_network,
+)
 from maskcheck_yunet.decoding import STRIDES, decode
 from maskcheck_yunet.model import find_model
 
 PRESETS: dict[str, tuple[float, ...]] = {"fast": (1,), "balanced": (2,), "thorough": (1, 2, 3)}
 """Scales at which each preset looks at a picture."""
+
+DEFAULT_PRESET = "balanced"
 
 _PACKAGE = "maskcheck_yunet"  # with the judge
 _LARGEST = 12_000_000  # pixels that the network sees at most
@@ -36,23 +48,20 @@ class YuNetDetector:
         scale: One scale instead of the preset's: 2 doubles the sides of the picture first. The network sees 12
             megapixels at most.
         model: The model file; by default, that of ``MASKCHECK_YUNET_MODEL``, or the fetched one.
-        device: As of ``MaskPipeline``.
-        threads: Threads of the session; by default, the CPUs that the process may use.
+        session: Device, providers and threads of the network.
 
     Raises:
-        ValueError: No such preset or device.
+        ValueError: No such preset.
     """
 
     default_min_score: ClassVar[float] = 0.6
 
-    preset: str = "balanced"
+    preset: str = DEFAULT_PRESET
     scale: float | None = None
     model: str = ""
-    device: str = "auto"
-    threads: int | None = None
+    session: SessionConfig = field(default_factory=SessionConfig)
 
     def __post_init__(self) -> None:
-        check_device(self.device)
         check_preset(self.preset, PRESETS)
 
     def detect(self, image: NDArray[np.uint8], /) -> Detections:
@@ -61,28 +70,59 @@ class YuNetDetector:
         Raises:
             ModelError, RuntimeUnavailable: The model cannot be found, loaded or run.
         """
+        return self.detect_batch([image])[0]
+
+    @property
+    def batch_size(self) -> int:
+        """Most pictures that it wants at once; loads the model."""
+        return faster_batch_size(self._session)
+
+    def detect_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Find faces in pictures of one size, in one run of the network for each scale.
+
+        Raises:
+            ValueError: The pictures have different sizes.
+            ModelError, RuntimeUnavailable: The model cannot be found, loaded or run.
+        """
+        if len({image.shape for image in images}) > 1:
+            raise ValueError(f"expected pictures of one size, got {', '.join(str(image.shape) for image in images)}")
+        if not images:
+            return []
         judge = load_judge(_PACKAGE)
-        return one_box_per_face(judge(image, self.propose(image)), image.shape[1], image.shape[0])
+        return [
+            one_box_per_face(judge(image, proposed), image.shape[1], image.shape[0])
+            for image, proposed in zip(images, self._propose(images), strict=True)
+        ]
 
     def propose(self, image: NDArray[np.uint8], /) -> Detections:
         """What the network takes for a face, before a second look at each: scores are the network's."""
-        scales = self._scales(image.shape[1], image.shape[0])
-        return merge(concatenate([self._detect_at(image, scale) for scale in scales]))
+        return self._propose([image])[0]
+
+    def _propose(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        height, width = images[0].shape[:2]
+        scales = [self._detect_at(images, scale) for scale in self._scales(width, height)]
+        return [merge(concatenate(of_picture)) for of_picture in zip(*scales, strict=True)]
 
     def _scales(self, width: int, height: int) -> list[float]:
         if self.scale is not None:
             return Scales((self.scale,), enlarged=_LARGEST, largest=_LARGEST).of(width, height)
         return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=_LARGEST, overview=320).of(width, height)
 
-    def _detect_at(self, image: NDArray[np.uint8], scale: float) -> Detections:
-        picture = resize_for_network(image, scale, multiple=_MULTIPLE, largest=_LARGEST)
-        rows, columns = picture.shape[:2]
-        blob = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)  # BGR, from 0 to 255
+    def _detect_at(self, images: Sequence[NDArray[np.uint8]], scale: float) -> list[Detections]:
+        height, width = images[0].shape[:2]
+        pictures = [resize_for_network(image, scale, multiple=_MULTIPLE, largest=_LARGEST) for image in images]
+        rows, columns = pictures[0].shape[:2]
+        batch = np.empty((len(images), 3, rows, columns), np.float32)  # BGR, from 0 to 255
+        for planes, picture in zip(batch, pictures, strict=True):
+            planes[:] = picture.transpose(2, 0, 1)
         session = self._session
         names = _output_names(session)
-        outputs = session.run({"input": blob})
-        by_name = {name: output[0] for name, output in zip(names, outputs, strict=True)}
-        return decode(by_name, columns, rows).mapped((image.shape[1] / columns, image.shape[0] / rows))
+        outputs = session.run({"input": batch})
+        back = width / columns, height / rows
+        return [
+            decode(dict(zip(names, of_picture, strict=True)), columns, rows).mapped(back)
+            for of_picture in zip(*outputs, strict=True)
+        ]
 
     def warm_up(self) -> None:
         """Load the model and the judge now.
@@ -93,14 +133,17 @@ class YuNetDetector:
         load_judge(_PACKAGE)
         _output_names(self._session)
 
+    def describe(self) -> StageDescription:
+        """The model file, its hash, and what it runs on; loads the model."""
+        return describe_session(self._session, precision="float32")
+
     @property
     def _session(self) -> OnnxSession:
         # Threads that come at once make several of these, which is quick; all get the one that is kept, and that one
         # loads the model once. A lock would be held for ever in a child forked meanwhile.
         made: OnnxSession | None = self.__dict__.get("made_session")
         if made is None:
-            session = OnnxSession(find_model(self.model), SessionConfig(device=self.device, threads=self.threads))
-            made = self.__dict__.setdefault("made_session", session)
+            made = self.__dict__.setdefault("made_session", OnnxSession(find_model(self.model), self.session))
         return made
 
     def __getstate__(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pooch
 import requests
 
-from maskcheck import ModelIntegrityError, ModelNotFound, SourceError
+from maskcheck.plugins import ModelIntegrityError, ModelNotFound, SourceError
 
 _COMMIT = "dca340aa082c71081a68d17db8e58b33a58a914b"
 ADDRESS = f"https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/{_COMMIT}/onnx/yunet_n_dynamic.onnx"

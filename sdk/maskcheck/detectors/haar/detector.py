@@ -14,7 +14,8 @@ from maskcheck.detectors.fusion import one_box_per_face
 from maskcheck.detectors.haar.cascades import SMALLEST_WINDOW, borrowed_cascade, find_windows
 from maskcheck.detectors.haar.presets import DEFAULT_MIN_SCORE, DEFAULT_PRESET, PRESETS, Search
 from maskcheck.detectors.judge.judge import load_judge
-from maskcheck.detectors.scales import Scales, check_preset
+from maskcheck.detectors.network import check_preset
+from maskcheck.detectors.scales import Scales
 from maskcheck.pictures.decoding import BGRImage
 
 _PACKAGE = "maskcheck.detectors.haar"  # with the judge

@@ -1,0 +1,146 @@
+"""All that a plugin of maskcheck may import, beside the tests in ``maskcheck.testing``.
+
+A plugin is an installed distribution with an entry point of the group ``maskcheck``. The entry point names a module
+with one or both hooks::
+
+    from maskcheck.plugins import DetectorSpec, hookimpl
+
+    @hookimpl
+    def maskcheck_register_detectors():
+        return [DetectorSpec("mine", "Finds faces my way", MyDetector, api_version=2)]
+
+    @hookimpl
+    def maskcheck_register_classifiers():
+        return [ClassifierSpec("age", "Says how old a face looks", MyClassifier, api_version=2)]
+
+What is here stays: what a plugin of this interface version imports, later releases have, too.
+
+- What a stage is: ``Detector``, ``Detections``, ``DetectorSpec``; ``Classifier``, ``Crops``, ``ClassifierSpec``;
+  ``StageOption``, ``StageDescription``, ``hookimpl``, ``BGRImage``.
+- A network in ONNX: ``OnnxSession`` runs it on what ``SessionConfig`` says, which ``chosen_session`` takes from the
+  pipeline or the user's options; ``network_options``, ``check_preset``, ``describe_session``, ``faster_batch_size``.
+- At several scales: ``Scales``, ``resize_for_network``.
+- From candidates to faces: ``concatenate``, ``merge``, ``one_box_per_face``, ``overlap``; ``load_judge`` for a second
+  look at each.
+- Errors to raise: ``PluginError`` for an installation that lacks something, ``ModelError`` and those below it for a
+  model file, ``SourceError`` for an address that does not answer.
+- ``CommandGroup``, a ``click`` group whose commands print these errors as messages.
+
+Names are loaded when they are first used; nothing here imports ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maskcheck.errors import (
+    MaskCheckError,
+    ModelError,
+    ModelIntegrityError,
+    ModelMetadataError,
+    ModelNotFound,
+    ModelOutputError,
+    ModelSignatureError,
+    ModelTimeout,
+    PluginError,
+    ProviderUnavailable,
+    RuntimeUnavailable,
+    SourceError,
+)
+from maskcheck.lazy import load_name
+
+if TYPE_CHECKING:
+    from maskcheck.classifier.spec import ClassifierSpec
+    from maskcheck.commands.group import CommandGroup
+    from maskcheck.detectors.api import Detections, Detector
+    from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face, overlap
+    from maskcheck.detectors.judge.judge import load_judge
+    from maskcheck.detectors.network import (
+        check_preset,
+        chosen_session,
+        describe_session,
+        faster_batch_size,
+        network_options,
+    )
+    from maskcheck.detectors.scales import Scales, resize_for_network
+    from maskcheck.detectors.spec import DetectorSpec
+    from maskcheck.hosting.hooks import hookimpl
+    from maskcheck.pictures.crops import Crops
+    from maskcheck.pictures.decoding import BGRImage
+    from maskcheck.runtime.config import SessionConfig
+    from maskcheck.runtime.session import OnnxSession
+    from maskcheck.stages import StageDescription, StageOption
+
+__all__ = [
+    "BGRImage",
+    "ClassifierSpec",
+    "CommandGroup",
+    "Crops",
+    "Detections",
+    "Detector",
+    "DetectorSpec",
+    "MaskCheckError",
+    "ModelError",
+    "ModelIntegrityError",
+    "ModelMetadataError",
+    "ModelNotFound",
+    "ModelOutputError",
+    "ModelSignatureError",
+    "ModelTimeout",
+    "OnnxSession",
+    "PluginError",
+    "ProviderUnavailable",
+    "RuntimeUnavailable",
+    "Scales",
+    "SessionConfig",
+    "SourceError",
+    "StageDescription",
+    "StageOption",
+    "check_preset",
+    "chosen_session",
+    "concatenate",
+    "describe_session",
+    "faster_batch_size",
+    "hookimpl",
+    "load_judge",
+    "merge",
+    "network_options",
+    "one_box_per_face",
+    "overlap",
+    "resize_for_network",
+]
+
+_MODULES = {
+    "BGRImage": "pictures.decoding",
+    "ClassifierSpec": "classifier.spec",
+    "CommandGroup": "commands.group",
+    "Crops": "pictures.crops",
+    "Detections": "detectors.api",
+    "Detector": "detectors.api",
+    "DetectorSpec": "detectors.spec",
+    "OnnxSession": "runtime.session",
+    "Scales": "detectors.scales",
+    "SessionConfig": "runtime.config",
+    "StageDescription": "stages",
+    "StageOption": "stages",
+    "check_preset": "detectors.network",
+    "chosen_session": "detectors.network",
+    "concatenate": "detectors.fusion",
+    "describe_session": "detectors.network",
+    "faster_batch_size": "detectors.network",
+    "hookimpl": "hosting.hooks",
+    "load_judge": "detectors.judge.judge",
+    "merge": "detectors.fusion",
+    "network_options": "detectors.network",
+    "one_box_per_face": "detectors.fusion",
+    "overlap": "detectors.fusion",
+    "resize_for_network": "detectors.scales",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return load_name(__name__, _MODULES, name)
+
+
+def __dir__() -> list[str]:
+    return __all__
