@@ -72,9 +72,11 @@ def imports_of_maskcheck(path: Path) -> Iterator[str]:
         yield from (name for name in names if name.partition(".")[0] == "maskcheck")
 
 
-@pytest.mark.parametrize(
-    "path", sorted(PLUGINS.glob("*/src/**/*.py")), ids=lambda path: f"{path.parent.name}/{path.name}"
-)
+def shown(path: Path) -> str:
+    return path.relative_to(PLUGINS).as_posix()
+
+
+@pytest.mark.parametrize("path", sorted(PLUGINS.glob("*/src/**/*.py")), ids=shown)
 def test_our_plugins_import_nothing_but_the_public_module(path: Path) -> None:
     assert set(imports_of_maskcheck(path)) <= {"maskcheck.plugins"}
 
