@@ -133,7 +133,7 @@ def test_a_folder_with_everything_odd_in_it(detect: Callable[..., Result], monke
     )
     assert not stat.S_ISREG(Path("odd/pipe.jpg").stat().st_mode)
     assert sorted(path.name for path in Path("odd/out").iterdir()) == [
-        *("a.jpg", "a.png", "earlier.png", "esc\x1b[31m.png", "results.jsonl", "z")
+        *("a.jpg", "a.png", "earlier.png", "esc\x1b[31m.png", "receipt.json", "results.jsonl", "z")
     ]
 
 

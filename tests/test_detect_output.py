@@ -188,6 +188,21 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, on: str) -> None:
     monkeypatch.setattr(Path, "replace", guarded)
 
 
+def test_a_receipt_that_cannot_be_written_costs_no_results(
+    detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert detect("a.png", "--json", "r.jsonl").exit_code == 0
+    earlier = Path("r.receipt.json").read_text()
+    full_disk(monkeypatch, "r.receipt.json")
+
+    result = detect("b.png", "--json", "r.jsonl", "--min-score", "0.9")
+
+    assert result.exit_code == 2
+    assert "cannot read or write r.receipt.json: No space left on device" in result.stderr
+    assert sources("r.jsonl") == ["b.png"]
+    assert Path("r.receipt.json").read_text() == earlier
+
+
 def test_on_a_full_disk_a_picture_is_not_there_rather_than_cut(
     detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,7 +212,7 @@ def test_on_a_full_disk_a_picture_is_not_there_rather_than_cut(
 
     assert result.exit_code == 1
     assert f"not annotated: cannot write {Path('out', 'a.png')}: No space left on device" in result.stdout
-    assert sorted(path.name for path in Path("out").iterdir()) == ["b.png", "results.jsonl"]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["b.png", "receipt.json", "results.jsonl"]
 
 
 @pytest.mark.parametrize("earlier", [False, True])
@@ -206,9 +221,9 @@ def test_on_a_full_disk_results_end_with_a_whole_line_and_the_file_is_named(
 ) -> None:
     if earlier:
         assert detect("b.png", "--json", "r.jsonl").exit_code == 0
-    from maskcheck.commands import result_files
+    from maskcheck.commands.detect import result_writers
 
-    written = result_files._JSONLines.write
+    written = result_writers._JSONLines.write
 
     def guarded(self: Any, result: Any) -> None:
         if result.source == "b.png":  # half a line gets onto the disk
@@ -217,7 +232,7 @@ def test_on_a_full_disk_results_end_with_a_whole_line_and_the_file_is_named(
             raise OSError(errno.ENOSPC, "No space left on device")
         written(self, result)
 
-    monkeypatch.setattr(result_files._JSONLines, "write", guarded)
+    monkeypatch.setattr(result_writers._JSONLines, "write", guarded)
 
     result = detect("a.png", "b.png", "--json", "r.jsonl")
 
@@ -231,12 +246,12 @@ def test_an_earlier_result_stays_where_a_run_has_none(
     detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert detect("a.png", "--json", "r.jsonl").exit_code == 0
-    from maskcheck.commands import result_files
+    from maskcheck.commands.detect import result_writers
 
     def fail(_self: Any, _result: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(result_files._JSONLines, "write", fail)
+    monkeypatch.setattr(result_writers._JSONLines, "write", fail)
 
     assert detect("b.png", "--json", "r.jsonl").exit_code == 2
     assert sources("r.jsonl") == ["a.png"]

@@ -120,7 +120,9 @@ def test_one_signal_ends_a_run_that_hangs_with_what_is_done(
     assert "3 pictures, 3 faces; annotated pictures and results.jsonl are in" in stdout
     assert stderr == ""
     assert sources(tmp_path / "out" / "results.jsonl") == ["a.png", "b.png", "c.png"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "c.png", "results.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("a.png", "b.png", "c.png", "receipt.json", "results.jsonl")
+    ]
 
 
 def test_two_signals_end_it_cleanly_too(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from maskcheck import Face, FrameResult, ImageError
+from maskcheck import Face, FrameResult, ImageError, Receipt
 from maskcheck.commands import main
-from maskcheck.commands.result_files import Form, open_results
+from maskcheck.commands.detect.result_writers import Form, open_results
 from maskcheck.evaluation.coco import read_coco
 
 LABELS = ("with_mask", "without_mask", "mask_worn_incorrectly")
@@ -25,7 +25,7 @@ LABELS = ("with_mask", "without_mask", "mask_worn_incorrectly")
 
 def face(box: tuple[int, int, int, int], label: str, confidence: float, score: float | None = 0.5) -> Face:
     rest = {other: (1 - confidence) / 2 for other in LABELS if other != label}
-    return Face(box, label, confidence, {one: rest.get(one, confidence) for one in LABELS}, score)
+    return Face(box, label, confidence, {each: rest.get(each, confidence) for each in LABELS}, score)
 
 
 TWO_FACES = FrameResult(
@@ -38,9 +38,9 @@ FAILED = FrameResult((), (0, 0), source="bad.jpg", error=ImageError('bad.jpg is 
 RUN = (NO_FACE, TWO_FACES, FAILED)
 
 
-def written(form: Form, results: Iterable[FrameResult] = RUN, labels: tuple[str, ...] | None = LABELS) -> str:
+def written(form: Form, results: Iterable[FrameResult] = RUN, labels: Sequence[str] = LABELS) -> str:
     stream = io.StringIO(newline="")
-    with open_results(form, stream, labels=labels) as writer:
+    with closing(open_results(form, stream, labels)) as writer:
         for result in results:
             writer.write(result)
     return stream.getvalue()
@@ -50,32 +50,13 @@ def table(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_a_form_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(ValueError, match=r"expected jsonl, csv, coco, got 'xml'"):
-        open_results("xml", io.StringIO())  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("form", ["jsonl", "csv", "coco"])
 def test_the_stream_is_not_closed(form: Form) -> None:
     stream = io.StringIO()
 
-    open_results(form, stream).close()
+    open_results(form, stream, LABELS).close()
 
     assert not stream.closed
-
-
-@pytest.mark.parametrize("form", ["jsonl", "csv", "coco"])
-def test_what_is_done_before_an_error_is_whole(form: Form) -> None:
-    stream = io.StringIO(newline="")
-
-    def interrupted() -> Iterator[FrameResult]:
-        yield TWO_FACES
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt), open_results(form, stream) as writer:
-        deque(map(writer.write, interrupted()))
-
-    assert stream.getvalue() == written(form, [TWO_FACES], None)
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "coco"])
@@ -85,7 +66,7 @@ def test_every_name_can_be_written_in_any_encoding(form: Form, name: str, tmp_pa
 
     with (
         (tmp_path / "results").open("w", encoding="utf-8", newline="") as stream,
-        open_results(form, stream) as writer,
+        closing(open_results(form, stream, LABELS)) as writer,
     ):
         writer.write(result)
         writer.write(FrameResult((), (0, 0), source=name, error=ImageError(f"{name} is empty")))
@@ -104,9 +85,9 @@ def test_lines_of_json_are_those_of_the_results() -> None:
     assert [json.loads(line) for line in written("jsonl").splitlines()] == [result.to_dict() for result in RUN]
 
 
-def test_a_line_is_there_as_soon_as_its_picture_is_done(tmp_path: Path) -> None:
+def test_a_line_is_written_as_soon_as_its_picture_is_done(tmp_path: Path) -> None:
     with (tmp_path / "results").open("w") as stream:
-        writer = open_results("jsonl", stream)
+        writer = open_results("jsonl", stream, LABELS)
         writer.write(TWO_FACES)
 
         assert json.loads((tmp_path / "results").read_text()) == TWO_FACES.to_dict()
@@ -115,7 +96,7 @@ def test_a_line_is_there_as_soon_as_its_picture_is_done(tmp_path: Path) -> None:
 # --- CSV
 
 
-def test_csv_has_a_row_a_face_and_one_for_a_picture_without() -> None:
+def test_csv_has_a_row_for_each_face_and_for_each_picture_without_faces() -> None:
     nothing, first, second, failed = table(written("csv"))
 
     assert first == {
@@ -142,30 +123,27 @@ def test_csv_has_a_row_a_face_and_one_for_a_picture_without() -> None:
     assert (failed["width"], failed["error"]) == ("0", 'ImageError: bad.jpg is "empty", 0 bytes')
 
 
-def test_csv_without_known_labels_takes_those_of_the_first_face_and_loses_no_row_before_it() -> None:
-    assert written("csv", labels=None) == written("csv")
-
-
 def test_csv_of_a_run_without_faces_has_its_pictures() -> None:
-    rows = table(written("csv", [NO_FACE, FAILED], None))
+    rows = table(written("csv", [NO_FACE, FAILED]))
 
     assert [row["source"] for row in rows] == ["empty street.jpg", "bad.jpg"]
 
 
 def test_csv_of_no_picture_has_its_header() -> None:
-    assert written("csv", []).startswith("source,frame,width,")
-    assert len(written("csv", [], None).splitlines()) == 1
+    (header,) = written("csv", []).splitlines()
+
+    assert header.startswith("source,frame,width,")
 
 
-def test_a_row_is_there_as_soon_as_its_picture_is_done(tmp_path: Path) -> None:
+def test_a_row_is_written_as_soon_as_its_picture_is_done(tmp_path: Path) -> None:
     with (tmp_path / "results").open("w", newline="") as stream:
-        writer = open_results("csv", stream)
+        writer = open_results("csv", stream, LABELS)
         writer.write(TWO_FACES)
 
         assert len(table((tmp_path / "results").read_text())) == 2
 
 
-def test_rows_end_alike_everywhere() -> None:
+def test_rows_end_with_the_same_character_on_every_system() -> None:
     text = written("csv")
 
     assert "\r" not in text
@@ -179,7 +157,7 @@ def test_no_cell_is_a_formula_and_a_relative_name_still_leads_to_its_file(begin:
         (Face((0, 0, 9, 9), label, 1.0, {label: 1.0}),), (9, 9), source=name, notes=(f"{begin}2+2",), error=None
     )
 
-    (row,) = table(written("csv", [result], None))
+    (row,) = table(written("csv", [result], [label]))
 
     assert row["source"] == f"./{name}"
     assert row["label"] == f"'{label}"
@@ -192,7 +170,7 @@ def test_faces_of_another_model_are_refused() -> None:
 
     for form in ("csv", "coco"):
         with pytest.raises(ValueError, match=r"with_mask, without_mask, mask_worn_incorrectly, got also bright"):
-            written(form, [TWO_FACES, other], None)
+            written(form, [TWO_FACES, other])
 
 
 # --- COCO
@@ -205,7 +183,7 @@ def test_coco_has_images_annotations_and_categories() -> None:
         (1, "empty street.jpg", 64, 48),
         (2, "a.jpg", 100, 80),
     ]
-    assert [(one["id"], one["name"]) for one in content["categories"]] == list(enumerate(LABELS, 1))
+    assert [(category["id"], category["name"]) for category in content["categories"]] == list(enumerate(LABELS, 1))
     first, second = content["annotations"]
     assert (first["id"], first["image_id"], first["category_id"]) == (1, 2, 2)
     assert first["bbox"] == [10, 20, 40, 40]
@@ -230,14 +208,10 @@ def test_coco_keeps_pictures_that_failed_apart_from_those_without_faces() -> Non
     assert content["images"][0]["notes"] == list(NO_FACE.notes)
 
 
-def test_coco_without_known_labels_takes_those_of_the_faces() -> None:
-    assert written("coco", labels=None) == written("coco")
-
-
 def test_coco_of_a_run_without_faces_has_the_models_labels() -> None:
     content = json.loads(written("coco", [NO_FACE]))
 
-    assert [one["name"] for one in content["categories"]] == list(LABELS)
+    assert [category["name"] for category in content["categories"]] == list(LABELS)
     assert content["annotations"] == []
     assert len(content["images"]) == 1
 
@@ -250,7 +224,7 @@ def test_coco_names_frames_that_have_no_file() -> None:
 
 def test_coco_closed_twice_is_written_once() -> None:
     stream = io.StringIO()
-    with open_results("coco", stream) as writer:
+    with closing(open_results("coco", stream, LABELS)) as writer:
         writer.close()
 
     json.loads(stream.getvalue())
@@ -266,21 +240,21 @@ def test_coco_is_read_by_our_own_reader(tmp_path: Path) -> None:
 
     assert len(nothing.boxes) == 0
     assert pictured.size == TWO_FACES.size
-    assert pictured.labels == tuple(one.label for one in TWO_FACES)
-    np.testing.assert_array_equal(pictured.boxes, [one.box for one in TWO_FACES])
+    assert pictured.labels == tuple(face.label for face in TWO_FACES)
+    np.testing.assert_array_equal(pictured.boxes, [face.box for face in TWO_FACES])
 
 
-def test_coco_is_read_by_the_fields_own_tools() -> None:
+def test_coco_is_read_by_other_tools() -> None:
     tools = pytest.importorskip("faster_coco_eval")
     content: dict[str, Any] = json.loads(written("coco"))
 
     truth = tools.COCO(content)
-    found = truth.loadRes(content["annotations"])  # as detections, of which the score counts
+    detections = truth.loadRes(content["annotations"])  # as detections, which have a score
 
     assert sorted(truth.getImgIds()) == [1, 2]
-    assert [one["name"] for one in truth.loadCats(truth.getCatIds())] == list(LABELS)
-    assert [one["score"] for one in found.loadAnns(found.getAnnIds(imgIds=[2]))] == [0.4, 0.75]
-    evaluation = tools.COCOeval_faster(truth, found, iouType="bbox", print_function=lambda *_: None)
+    assert [category["name"] for category in truth.loadCats(truth.getCatIds())] == list(LABELS)
+    assert [each["score"] for each in detections.loadAnns(detections.getAnnIds(imgIds=[2]))] == [0.4, 0.75]
+    evaluation = tools.COCOeval_faster(truth, detections, iouType="bbox", print_function=lambda *_: None)
     evaluation.run()
     assert evaluation.stats_as_dict["AP_50"] == pytest.approx(1.0)
 
@@ -307,9 +281,9 @@ def test_detect_writes_whole_coco_to_standard_output(
     content = json.loads(detected(portrait, tmp_path / "missing.jpg", "--format", "coco"))
 
     assert [image["file_name"] for image in content["images"]] == [str(portrait)]
-    assert [one["name"] for one in content["categories"]] == ["bright", "dark"]
+    assert [category["name"] for category in content["categories"]] == ["bright", "dark"]
     assert len(content["annotations"]) == 1
-    assert [one["type"] for one in content["maskcheck_errors"]] == ["SourceError"]
+    assert [error["type"] for error in content["maskcheck_errors"]] == ["SourceError"]
 
 
 def test_detect_writes_csv_to_standard_output(detected: Callable[..., str], portrait: Path, tmp_path: Path) -> None:
@@ -329,3 +303,79 @@ def test_detect_writes_the_form_into_the_folder_of_output(
     detected(portrait, "--format", form, "--output", tmp_path / "output")
 
     assert (tmp_path / "output" / name).read_text(encoding="utf-8") == expected
+
+
+# --- receipts
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "coco"])
+def test_the_output_folder_has_the_receipt_of_its_results(
+    detected: Callable[..., str], form: str, portrait: Path, toy_model: Path, tmp_path: Path
+) -> None:
+    detected(portrait, portrait, "--format", form, "--min-score", "0.25", "--output", tmp_path / "output")
+
+    receipt = Receipt.from_dict(json.loads((tmp_path / "output" / "receipt.json").read_text("utf-8")))
+    assert receipt.min_score == 0.25
+    assert receipt.model == toy_model.name
+    assert receipt.detector == "haar"
+
+
+@pytest.mark.parametrize(
+    ("name", "receipt"), [("faces.jsonl", "faces.receipt.json"), ("faces.txt", "faces.txt.receipt.json")]
+)
+def test_the_file_of_json_has_its_receipt_beside_it(
+    detected: Callable[..., str], name: str, receipt: str, portrait: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "results").mkdir()
+
+    detected(portrait, "--json", tmp_path / "results" / name)
+
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {name, receipt}
+    assert Receipt.from_dict(json.loads((tmp_path / "results" / receipt).read_text("utf-8"))).detector == "haar"
+
+
+def test_standard_output_gets_no_receipt(
+    detected: Callable[..., str], portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    (line,) = detected(portrait, "--json", "-").splitlines()
+
+    assert json.loads(line)["schema"] == "maskcheck/1"
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_receipt_is_replaced_by_that_of_the_next_run(
+    detected: Callable[..., str], portrait: Path, tmp_path: Path
+) -> None:
+    for score in ("0.25", "0.5"):
+        detected(portrait, "--min-score", score, "--json", tmp_path / "faces.jsonl")
+
+    assert json.loads((tmp_path / "faces.receipt.json").read_text("utf-8"))["min_score"] == 0.5
+
+
+@pytest.mark.parametrize(("option", "name"), [("--output", "receipt.json"), ("--json", "faces.receipt.json")])
+def test_no_other_file_is_replaced_by_a_receipt(
+    toy_model: Path, option: str, name: str, portrait: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / name).write_text('{"shop": "bakery", "total": 7.5}')
+    target = folder if option == "--output" else folder / "faces.jsonl"
+
+    done = CliRunner().invoke(main, ["detect", "--model", str(toy_model), str(portrait), option, str(target)])
+
+    assert done.exit_code == 2
+    assert f"{name} exists and holds no receipt of maskcheck, so it is kept" in done.stderr
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert (folder / name).read_text() == '{"shop": "bakery", "total": 7.5}'
+
+
+def test_results_and_receipt_cannot_have_the_same_file(toy_model: Path, portrait: Path, tmp_path: Path) -> None:
+    arguments = ["--output", str(tmp_path), "--json", str(tmp_path / "receipt.json")]
+
+    done = CliRunner().invoke(main, ["detect", "--model", str(toy_model), str(portrait), *arguments])
+
+    assert done.exit_code == 2
+    assert "receipt.json is the receipt of --output; choose another file for --json" in done.stderr

@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from maskcheck.commands.console import printable
-from maskcheck.commands.exits import CANNOT_RUN, INTERRUPTED
+from maskcheck.commands.exits import CANNOT_RUN, INTERRUPTED, end_process
 from maskcheck.commands.standard_streams import prepare_standard_streams
-from maskcheck.commands.stopping import end_process
 from maskcheck.errors import MaskCheckError, ModelTimeout
 
 OWNS_PROCESS = "maskcheck.owns_process"

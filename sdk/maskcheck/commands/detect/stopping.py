@@ -1,42 +1,39 @@
-"""Ctrl-C and the request to end, in a run over many pictures: what is done is kept, and the end comes soon."""
+"""Ctrl-C and SIGTERM in a run over many pictures: the run ends soon, and finished results are kept."""
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
-from maskcheck.commands.exits import INTERRUPTED, TERMINATED
+from maskcheck.commands.exits import INTERRUPTED, TERMINATED, end_process
 from maskcheck.engine.ahead import stuck_threads
 from maskcheck.errors import MaskCheckError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_PATIENCE = 2.0  # seconds after the first signal in which further ones change nothing: the end is near
+_PATIENCE = 2.0  # seconds after the first signal in which others are ignored: people press Ctrl-C several times
 
 
 class Stoppable(Generic[Item, Result]):
-    """Results of a stream, which a signal ends soon, even where a thread of it hangs.
+    """A stream of results that ends soon after a signal, even if a thread of the stream hangs.
 
-    While the context is open, the first SIGINT (Ctrl-C) or SIGTERM sets an event, and the stream gives what is nearly
-    finished. Nothing is interrupted but a wait for the next item: neither the stream, nor whoever uses its results. A
-    signal that comes two seconds later ends the process at once.
+    While the context is open, the first SIGINT (Ctrl-C) or SIGTERM sets an event, and the stream gives the results that
+    are nearly finished. The signal interrupts a wait for the next item, but neither the stream nor the code that uses
+    the results. A signal that comes two seconds later, or after that, ends the process at once.
 
     Args:
-        stream: Makes the iterator of results from one of items and the event that ends it soon, as
+        stream: Gives an iterator of results, for an iterator of items and the event that ends it, as
             :meth:`MaskPipeline.stream` does.
         items: What to work on.
-        on_stop: Called when the first signal comes, in its handler: it must not print to a buffered stream.
+        on_stop: Called by the handler of the first signal, so it must not print to a buffered stream.
 
     Attributes:
-        hangs: After the end: whether a thread of the stream is still at work.
+        hangs: At the end of the context: whether a thread of the stream is still at work.
     """
 
     def __init__(
@@ -58,13 +55,13 @@ class Stoppable(Generic[Item, Result]):
 
     @property
     def status(self) -> int | None:
-        """The exit status that a signal asked for; None if none came."""
+        """The exit status after a signal; None if no signal came."""
         if self._first is None:
             return None
         return INTERRUPTED if self._first[0] == signal.SIGINT else TERMINATED
 
     def __enter__(self) -> Stoppable[Item, Result]:
-        if threading.current_thread() is threading.main_thread():  # Python allows no other to do this
+        if threading.current_thread() is threading.main_thread():  # only there does Python allow handlers
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._on_signal)
         return self
@@ -77,16 +74,16 @@ class Stoppable(Generic[Item, Result]):
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def __iter__(self) -> Iterator[Result]:
-        """The results, in order; they end where the stream does, or soon after a signal.
+        """The results, in order, until the stream or a signal ends them.
 
         Raises:
-            Exception: What the stream raised, after the results before it.
+            Exception: The error of the stream, after the results before it.
         """
         try:
             yield from self._stream(self._supply(), self._stop)
-        except KeyboardInterrupt:  # while the next item was awaited
+        except KeyboardInterrupt:  # in a wait for the next item
             return
-        except SystemExit as error:  # a library must not end the run in silence
+        except SystemExit as error:  # a plugin must not end the run without a message
             raise MaskCheckError(f"the run was ended by SystemExit: {error}") from error
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -96,7 +93,7 @@ class Stoppable(Generic[Item, Result]):
             self._on_stop()
         elif monotonic() > self._first[1] + _PATIENCE:
             end_process(self.status or INTERRUPTED)
-        if self._awaits_item:  # it may never come, as from a pipe
+        if self._awaits_item:  # a pipe may never give one
             self._awaits_item = False
             raise KeyboardInterrupt
 
@@ -109,12 +106,3 @@ class Stoppable(Generic[Item, Result]):
             if item is None:
                 return
             yield item
-
-
-def end_process(status: int) -> None:
-    """End the process at once, with what was printed: for where a thread hangs in native code."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            with suppress(OSError, RuntimeError):  # RuntimeError: a signal came in the middle of writing
-                stream.flush()
-    os._exit(status)

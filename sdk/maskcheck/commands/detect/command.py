@@ -1,4 +1,4 @@
-"""``maskcheck detect``: label the faces of pictures."""
+"""The command and its options."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from maskcheck.commands.group import OWNS_PROCESS
 from maskcheck.commands.options import FilePath, detector_options, limit_options, session_options
 
 if TYPE_CHECKING:
-    from maskcheck.commands.result_files import Form
+    from maskcheck.commands.detect.result_writers import Form
     from maskcheck.pictures.limits import DecodingLimits
 
 _WHOLE_PICTURE = "whole-picture"
-"""The detector that takes the whole picture for a face."""
+"""Name of the detector that reports the whole picture as a face."""
 
 
 @click.command()
@@ -26,46 +26,50 @@ _WHOLE_PICTURE = "whole-picture"
 @click.option(
     "--output",
     type=FilePath(path_type=Path, file_okay=False),
-    help="Folder for annotated pictures and results.jsonl; written by one run at a time.",
+    help="Folder for annotated pictures, results.jsonl and receipt.json, which says what the results were made with."
+    " Only one run at a time writes to it.",
 )
 @click.option(
     "--json",
     "json_file",
     type=FilePath(allow_dash=True),
     metavar="FILE|-",
-    help="Write one line of JSON a picture; - is standard output. While the run goes on, FILE.part has the lines.",
+    help="Write a line of JSON for each picture; - is standard output. During the run, the lines are in FILE.part. The"
+    " receipt for NAME.jsonl is NAME.receipt.json.",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(["jsonl", "csv", "coco"]),
     help="Form of the results in the output folder: results.jsonl, results.csv or annotations.json. Without --output,"
-    " they go to standard output.",
+    " the results go to standard output.",
 )
 @detector_options
 @click.option(
-    "--no-detector", is_flag=True, help=f"Each picture is a face, cut out already; as --detector {_WHOLE_PICTURE}."
+    "--no-detector",
+    is_flag=True,
+    help=f"Each picture is a face that is already cut out; same as --detector {_WHOLE_PICTURE}.",
 )
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
     default=0.0,
-    help="Count and draw faces with less confidence as unsure; --fail-on passes them over. The JSON stays as it is.",
+    help="Count and draw faces with less confidence as unsure; --fail-on ignores them. The JSON is the same.",
 )
 @session_options
-@click.option("--batch-size", type=click.IntRange(1), help="Most faces in one run.  [default: 32, or the tuned]")
+@click.option("--batch-size", type=click.IntRange(1), help="Most faces in a batch.  [default: 32, or as tuned]")
 @click.option(
     "--max-faces",
     type=click.IntRange(1),
     default=1000,
     show_default=True,
-    help="Most faces of a picture that are labelled, best first; a note says how many were left out.",
+    help="Most faces of a picture that are labelled, the best first; a note says how many were left out.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Most time for decoding a picture and finding faces in it; then it has failed.  [default: no limit]",
+    help="A picture fails if decoding it and finding its faces takes longer.  [default: no limit]",
 )
 @limit_options
 @click.option("--fail-on", multiple=True, metavar="LABEL", help="Exit with status 1 if a face has this label; repeat.")
@@ -88,14 +92,15 @@ def detect(
 ) -> None:
     """Find the faces in PICTURES and label each.
 
-    PICTURES are files, folders (searched with all below them), patterns such as 'photos/**/*.jpg', and - for standard
-    input. A picture that cannot be read is reported, and the others go on. Ctrl-C ends the run with what is done.
+    PICTURES are files, folders (searched with all their subfolders), patterns such as 'photos/**/*.jpg', and - for
+    standard input. A picture that cannot be read is reported, and the run goes on. Ctrl-C ends the run and keeps its
+    results.
     """
     from PIL import Image
 
-    from maskcheck.commands.picture_run import PictureRun, Targets
+    from maskcheck.commands.detect.run import PictureRun, Targets
+    from maskcheck.commands.exits import end_process
     from maskcheck.commands.standard_streams import own_standard_output
-    from maskcheck.commands.stopping import end_process
     from maskcheck.pictures.sources import LeftOut, find_pictures
     from maskcheck.pipeline import MaskPipeline
 
@@ -107,13 +112,13 @@ def detect(
     Image.MAX_IMAGE_PIXELS = None  # --max-megapixels takes the place of Pillow's own limit
     with ExitStack() as stack:
         own_output: IO[str] | None = None
-        if on_standard_output:  # from here on: a plugin may print when it is imported
+        if on_standard_output:  # first of all, as a plugin may print when it is imported
             own_output = stack.enter_context(own_standard_output())
         try:
             pipeline = MaskPipeline(
                 detector, detector_options=detector_options, providers=providers or None, limits=limits, **options
             )
-        except ValueError as error:  # a value out of its range, which it names
+        except ValueError as error:  # it names the value that is out of range
             raise click.UsageError(str(error)) from None
         pipeline.warm_up()
         _check_labels(fail_on, pipeline.classifier.labels)

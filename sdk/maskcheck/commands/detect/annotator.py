@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from maskcheck.commands.encoding import WRITABLE, encode_copy
-from maskcheck.commands.safe_files import refuse_links, write_whole
+from maskcheck.commands.detect.picture_encoding import WRITABLE, encode_copy
+from maskcheck.commands.detect.safe_files import refuse_links, write_whole
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.pictures.sources import Source
 from maskcheck.results import FrameResult

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, never through a link, and by one run at a time."""
+"""Files that are written whole or not at all, not through links, and by one run at a time."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class InUse(OSError):
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file while the context is open; the system lets go of it when the process ends, however it ends.
+    """Hold a lock file while the context is open; when the process ends, the system releases it.
 
-    On a file system without locks, nothing is held.
+    On a file system without locks, nothing is locked.
 
     Raises:
         InUse: Another process holds it.
@@ -48,12 +48,12 @@ def locked(path: Path) -> Iterator[None]:
                 path.unlink()
         else:
             with suppress(OSError):
-                path.unlink()  # before the lock goes: whoever waits for it looks whether the file is still there
+                path.unlink()  # before the lock is released: `lock` looks whether the file is still there
             os.close(descriptor)
 
 
 def lock(path: Path) -> int:
-    """A descriptor of a file, made if missing, that holds its lock until it is closed.
+    """Open and lock a file, which is made if it does not exist; closing the descriptor releases the lock.
 
     Raises:
         InUse: Another process holds it.
@@ -74,7 +74,7 @@ def lock(path: Path) -> int:
                 raise InUse(error.errno, "in use by another process", str(path)) from None
         if _is_still(path, descriptor):
             return descriptor
-        os.close(descriptor)  # its holder removed it meanwhile
+        os.close(descriptor)  # whoever held the lock removed the file
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
@@ -91,10 +91,10 @@ def is_link(path: Path) -> bool:
 
 
 def refuse_links(folder: Path, target: Path) -> None:
-    """Check that nothing on the way from a folder to a file in it is a link, nor is the file.
+    """Check that neither a file in a folder is a link, nor a folder on the way to it.
 
     Raises:
-        OSError: It is, and says so.
+        OSError: There is a link; its ``filename`` names it.
     """
     here = folder
     for part in target.relative_to(folder).parts:
@@ -103,13 +103,18 @@ def refuse_links(folder: Path, target: Path) -> None:
             raise OSError(errno.ELOOP, "it is a link, and links in the output folder are not followed", str(here))
 
 
-def write_whole(target: Path, data: bytes) -> None:
-    """Write a file beside its place and put it there when it is whole, so that a full disk leaves no part of it.
+def write_whole(target: Path, data: bytes, *, temporary: Path | None = None) -> None:
+    """Write a file so that, whatever happens, either all of it is there or what was there before.
+
+    Args:
+        target: The file. If it is a link, the link is replaced.
+        data: Its content.
+        temporary: The file beside it that is written first; by default, the same one for all files of the folder.
 
     Raises:
-        OSError: It cannot be written; what was there before stays.
+        OSError: It cannot be written; its ``filename`` is the target.
     """
-    temporary = target.with_name(_TEMPORARY)
+    temporary = target.with_name(_TEMPORARY) if temporary is None else temporary
     try:
         with open(create_anew(temporary), "wb") as file:
             file.write(data)
@@ -121,7 +126,7 @@ def write_whole(target: Path, data: bytes) -> None:
 
 
 def create_anew(path: Path) -> int:
-    """A descriptor to write a new file with; what had the name, which may be a link, is gone.
+    """Open a new file for writing; a file or link of that name is removed first.
 
     Raises:
         OSError: It cannot be made.
@@ -132,10 +137,10 @@ def create_anew(path: Path) -> int:
 
 
 def put_in_place(part: Path, target: Path, descriptor: int) -> None:
-    """Give a file that is written and locked its name, and close it.
+    """Move a file that is written and locked to its place, and close it.
 
     Raises:
-        OSError: It cannot be moved there; it keeps its old name.
+        OSError: It cannot be moved, and keeps its old name.
     """
     try:
         if os.name == "nt":  # which does not move open files
@@ -148,7 +153,7 @@ def put_in_place(part: Path, target: Path, descriptor: int) -> None:
 
 
 def is_regular(path: Path) -> bool:
-    """Whether a path, links followed, is a file with content of its own: no folder, pipe or device."""
+    """Whether a path leads to a regular file: no folder, pipe or device."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:

@@ -1,87 +1,61 @@
-"""Where a run writes: a folder for one run at a time, and results that are replaced only by results."""
+"""A file of results, and its receipt. It takes its place when the run ends, and replaces only earlier results."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import click
 
-from maskcheck.commands.result_files import Form, ResultWriter, open_results
-from maskcheck.commands.safe_files import InUse, is_link, is_regular, lock, locked, put_in_place
+from maskcheck.commands.detect.result_writers import Form, ResultWriter, open_results
+from maskcheck.commands.detect.safe_files import InUse, is_link, is_regular, lock, put_in_place, write_whole
 from maskcheck.errors import MaskCheckError
 from maskcheck.pictures.formats import SUFFIXES
 from maskcheck.pictures.sources import Source
-from maskcheck.results import FrameResult
+from maskcheck.results import FrameResult, Receipt
 
-RESULTS: dict[Form, str] = {"jsonl": "results.jsonl", "csv": "results.csv", "coco": "annotations.json"}
-"""Names of the results in an output folder."""
+PART = ".part"
+"""Ending of a file that is being written."""
 
-_LOCK = ".maskcheck.lock"
-_PART = ".part"
-# How a file of results begins; no other file is replaced by one.
-_BEGINNINGS = (
+# How files of results and receipts begin; no other file is replaced.
+_RESULTS = (
     b'{"schema": "maskcheck/',
     b"source,frame,width,height,x1,",
     b'{"info": {"description": "Faces and their mask labels, found by maskcheck"',
 )
+_RECEIPTS = (b'{\n  "schema": "maskcheck-receipt/',)
 
 
-class OutputFolder:
-    """A folder that one run at a time writes to; a context manager that holds its lock.
-
-    Args:
-        path: The folder; made if missing.
-
-    Raises:
-        MaskCheckError: Another run is writing to it.
-        OSError: It cannot be made.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._held = ExitStack()
-
-    def __enter__(self) -> Self:
-        self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            self._held.enter_context(locked(self.path / _LOCK))
-        except InUse:
-            raise MaskCheckError(
-                f"another run is writing to {self.path}; wait until it ends, or choose another folder"
-            ) from None
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._held.close()
-
-    def is_own(self) -> bool:
-        """Whether an earlier run wrote here, so that its pictures may be replaced."""
-        names = [*RESULTS.values(), *(name + _PART for name in RESULTS.values())]
-        return any(_is_results(self.path / name) for name in names)
+def receipt_path(results: Path) -> Path:
+    """Where the receipt of a file of ``--json`` is: beside ``NAME.jsonl``, it is ``NAME.receipt.json``."""
+    return results.with_name(results.name.removesuffix(".jsonl") + ".receipt.json")
 
 
 class ResultsFile:
-    """Results of a run in a file: written beside it as NAME.part, line by line, and put in its place at the end.
+    """A file for the results of a run. They are written to NAME.part, which takes the place of NAME at the end.
 
-    So a run never empties the results of an earlier one before it has its own; a killed run leaves its lines in
-    NAME.part. As a context manager it is closed at the end, also after an error: what is done is kept.
+    So the results of an earlier run stay until there are new ones, and a run that is killed leaves its results in
+    NAME.part. As a context manager, it is closed at the end, also after an error: the results before it are kept.
+
+    The receipt, which says what the results were made with, is written beside them at the end. A pipe or a device, such
+    as the null device, has none.
 
     Args:
         path: The file.
-        form: What is written.
+        form: The form of the results.
+        receipt: What the results are made with.
+        receipt_path: The file for the receipt.
         labels: The model's labels.
-        option: The option of the command that the file is for, for messages.
+        option: The option of the command that names the file or its folder, for messages.
         sources: The pictures that are read; none of them is overwritten.
 
     Raises:
-        click.UsageError: The file exists and holds no results.
+        click.UsageError: One of the files exists and holds something else.
         MaskCheckError: Another run is writing it.
         OSError: It cannot be written.
     """
@@ -91,20 +65,31 @@ class ResultsFile:
         path: Path,
         form: Form,
         *,
+        receipt: Receipt,
+        receipt_path: Path,
         labels: Sequence[str],
         option: str,
-        sources: Iterable[Source] = (),
+        sources: Sequence[Source] = (),
     ) -> None:
         self.path = path
-        _check_replaceable(path, option, sources)
+        advice = f"{option} takes the file to write results to"
+        if option == "--json":
+            advice += "; for JSON on standard output, give --json -"
+        _check_replaceable(path, _RESULTS, "results", advice, sources, refuse_link=option == "--output")
         self._target = Path(os.path.realpath(path))
-        self._whole = 0  # bytes of it that are whole lines
+        self._whole = 0  # bytes of it that are whole results
         self._written = 0  # results in these
-        self._cut = False  # whether more was written than whole lines
+        self._cut = False  # whether more was written than whole results
         self._closed = False
-        # Not a pipe, or the null device: there is nothing to replace.
+        # Of a pipe or a device there is nothing to replace.
         self._in_place = self._target.exists() and not is_regular(self._target)
-        self._part = self._target if self._in_place else self._target.with_name(self._target.name + _PART)
+        self._part = self._target if self._in_place else self._target.with_name(self._target.name + PART)
+        self._receipt, self._receipt_path = receipt, receipt_path
+        if not self._in_place:
+            advice = (
+                f"{option} writes the receipt of the results there; move it, or choose another name for the results"
+            )
+            _check_replaceable(receipt_path, _RECEIPTS, "receipt", advice, sources, refuse_link=True)
         try:
             self._descriptor = os.open(path, os.O_WRONLY) if self._in_place else self._open_part()
         except InUse:
@@ -113,24 +98,24 @@ class ResultsFile:
         self._stream = open(  # noqa: SIM115
             self._descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="", closefd=False
         )
-        self._writer: ResultWriter = open_results(form, self._stream, labels=labels)
+        self._writer: ResultWriter = open_results(form, self._stream, labels)
 
     def _open_part(self) -> int:
         if is_link(self._part):
             raise OSError(f"{self._part} is a link, and links are not followed; remove it")
         descriptor = lock(self._part)
         if os.fstat(descriptor).st_size and not self._target.exists():
-            # The lines of a run that was killed are the only results there are.
+            # A run that was killed left the only results there are.
             put_in_place(self._part, self._target, descriptor)
             descriptor = lock(self._part)
         os.ftruncate(descriptor, 0)
         return descriptor
 
     def write(self, result: FrameResult) -> None:
-        """Add a result; its line is in the file when this returns.
+        """Add a result.
 
         Raises:
-            OSError: It cannot be written; the file names itself.
+            OSError: It cannot be written; its ``filename`` is the file.
         """
         try:
             self._writer.write(result)
@@ -142,7 +127,7 @@ class ResultsFile:
         self._whole = 0 if self._in_place else os.fstat(self._descriptor).st_size
 
     def close(self) -> None:
-        """Put what was written in its place; if nothing was, leave the earlier results as they are.
+        """Write the end, and put results and receipt in place; if there is no result, those of an earlier run stay.
 
         Raises:
             OSError: The end cannot be written.
@@ -158,7 +143,7 @@ class ResultsFile:
                 self._whole = 0 if self._in_place else os.fstat(self._descriptor).st_size
         except OSError as error:
             self._cut = True
-            failure = error
+            failure = self._named(error)
         with suppress(OSError):
             self._stream.close()  # tries again to write what failed
         if self._in_place:
@@ -167,13 +152,22 @@ class ResultsFile:
             if self._cut:
                 os.ftruncate(self._descriptor, self._whole)
             if self._whole and self._written:
+                try:
+                    self._write_receipt()  # while the file is locked
+                except OSError as error:
+                    failure = failure or error
                 put_in_place(self._part, self._target, self._descriptor)
             else:
                 os.close(self._descriptor)
                 with suppress(OSError):
                     self._part.unlink()
         if failure is not None:
-            raise self._named(failure) from failure
+            raise failure
+
+    def _write_receipt(self) -> None:
+        content = json.dumps(self._receipt.to_dict(), indent=2, allow_nan=False) + "\n"
+        temporary = self._receipt_path.with_name(self._receipt_path.name + PART)
+        write_whole(self._receipt_path, content.encode("ascii"), temporary=temporary)
 
     def _named(self, error: OSError) -> OSError:
         return OSError(error.errno, error.strerror or str(error), str(self.path))
@@ -187,15 +181,26 @@ class ResultsFile:
         try:
             self.close()
         except OSError:
-            if kind is None:  # else the first error says it all
+            if kind is None:  # otherwise the first error is raised
                 raise
 
 
-def _check_replaceable(path: Path, option: str, sources: Iterable[Source]) -> None:
-    advice = f"{option} takes the file to write results to"
-    if option == "--json":
-        advice += "; for JSON on standard output, give --json -"
-    if option == "--output" and is_link(path):
+def holds_results(path: Path) -> bool:
+    """Whether a file was written as results by this command."""
+    return _begins(path, _RESULTS)
+
+
+def _check_replaceable(
+    path: Path,
+    beginnings: tuple[bytes, ...],
+    content: str,
+    advice: str,
+    sources: Iterable[Source],
+    *,
+    refuse_link: bool,
+) -> None:
+    """Check that a file may be written: it does not exist, is empty, or was written by an earlier run."""
+    if refuse_link and is_link(path):
         raise click.UsageError(f"{path} is a link, and links in the output folder are not followed; remove it")
     if path.is_dir():
         raise click.UsageError(f"{path} is a folder, but {advice}")
@@ -209,15 +214,15 @@ def _check_replaceable(path: Path, option: str, sources: Iterable[Source]) -> No
         with suppress(OSError):
             if source.error is None and not source.piped and source.path.samefile(path):
                 raise click.UsageError(f"{path} is a picture to be read, but {advice}")
-    if path.stat().st_size and not _is_results(path):
-        raise click.UsageError(f"{path} exists and holds no results of maskcheck, so it is kept; {advice}")
+    if path.stat().st_size and not _begins(path, beginnings):
+        raise click.UsageError(f"{path} exists and holds no {content} of maskcheck, so it is kept; {advice}")
 
 
-def _is_results(path: Path) -> bool:
+def _begins(path: Path, beginnings: tuple[bytes, ...]) -> bool:
     if not is_regular(path):
         return False
     try:
         with path.open("rb") as file:
-            return file.read(100).startswith(_BEGINNINGS)
+            return file.read(100).startswith(beginnings)
     except OSError:
         return False

@@ -1,6 +1,6 @@
-"""Results of a whole run as a file: lines of JSON, CSV or COCO.
+"""The results of a run as JSON lines, CSV or COCO.
 
-None of them loses a picture: one without faces and one that failed are in each form.
+In each form, pictures without faces and pictures that failed are there, too.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ import csv
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from types import TracebackType
-from typing import IO, Any, Literal, Self, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 from maskcheck._version import __version__
 from maskcheck.commands.console import printable
@@ -19,139 +18,100 @@ from maskcheck.results import Face, FrameResult
 Form: TypeAlias = Literal["jsonl", "csv", "coco"]
 
 
-def open_results(form: Form, stream: IO[str], *, labels: Sequence[str] | None = None) -> ResultWriter:
+def open_results(form: Form, stream: IO[str], labels: Sequence[str]) -> ResultWriter:
     """A writer of results in one of the forms.
 
     Args:
-        form: ``jsonl`` (a line of the schema ``maskcheck/1`` a picture), ``csv`` (a row a face) or ``coco``
-            (https://cocodataset.org/#format-data).
-        stream: Where to write; opened with ``newline=""``, so that lines end alike everywhere. It is not closed.
-        labels: The model's labels in order: columns of CSV, categories of COCO. Without them, those of the first
-            face; rows of CSV wait for it.
-
-    Raises:
-        ValueError: Another form.
+        form: ``jsonl`` (a line of the schema ``maskcheck/1`` for each picture), ``csv`` (a row for each face) or
+            ``coco`` (https://cocodataset.org/#format-data).
+        stream: Where to write; opened with ``newline=""``, so that lines end with the same character everywhere. It is
+            not closed.
+        labels: The model's labels in order: columns of CSV, categories of COCO.
     """
-    if form not in _WRITERS:
-        raise ValueError(f"form: expected {', '.join(_WRITERS)}, got {form!r}")
     return _WRITERS[form](stream, labels)
 
 
 class ResultWriter(ABC):
-    """Writes results to a stream. As a context manager it closes itself, also after an error: what is done stays.
+    """Writes results to a stream.
 
     Args:
         stream: Where to write.
-        labels: The model's labels in order, where they are known.
+        labels: The model's labels in order.
     """
 
-    def __init__(self, stream: IO[str], labels: Sequence[str] | None = None) -> None:
+    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
         self._stream = stream
-        self._labels = None if labels is None else tuple(labels)
+        self._labels = tuple(labels)
 
     @abstractmethod
     def write(self, result: FrameResult) -> None:
-        """Add the result of one picture.
+        """Add the result of a picture.
 
         Raises:
             OSError: It cannot be written.
-            ValueError: A face has other labels than those before.
+            ValueError: A face has other labels.
         """
 
     def close(self) -> None:
-        """Write what is missing; the stream stays open."""
+        """Write the end of the file; the stream stays open."""
         self._stream.flush()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _check_labels(self, face: Face) -> tuple[str, ...]:
-        """The labels of the run, in the model's order."""
-        if self._labels is None:
-            self._labels = tuple(face.probabilities)
+    def _check_labels(self, face: Face) -> None:
         unknown = face.probabilities.keys() - set(self._labels)
         if unknown:
             raise ValueError(
                 f"expected a face with the labels {', '.join(self._labels)}, got also {', '.join(sorted(unknown))}"
             )
-        return self._labels
 
 
 class _JSONLines(ResultWriter):
     def write(self, result: FrameResult) -> None:
         self._stream.write(json.dumps(result.to_dict(), allow_nan=False) + "\n")
-        self._stream.flush()  # what is done stays, whatever comes after
+        self._stream.flush()  # so that it stays, whatever happens later
 
 
 class _CSV(ResultWriter):
-    """A row a face; a picture without faces, and one that failed, has one row with an empty box."""
+    """A row for each face; a picture without faces, and one that failed, has a row with an empty box."""
 
-    def __init__(self, stream: IO[str], labels: Sequence[str] | None = None) -> None:
+    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
         super().__init__(stream, labels)
         self._writer = csv.writer(stream, lineterminator="\n")
-        self._waiting: list[FrameResult] | None = []  # until the columns are known
-        if labels is not None:
-            self._begin()
+        self._writer.writerow(
+            ["source", "frame", "width", "height", "x1", "y1", "x2", "y2", "label", "confidence"]
+            + [f"probability_{printable(label)}" for label in self._labels]
+            + ["detection_score", "notes", "error"]
+        )
 
     def write(self, result: FrameResult) -> None:
         for face in result:
             self._check_labels(face)
-        if self._waiting is not None:
-            self._waiting.append(result)
-            if self._labels is not None:
-                self._begin()
-        else:
-            self._write_rows(result)
-        self._stream.flush()
-
-    def close(self) -> None:
-        if self._waiting is not None:
-            self._begin()
-        super().close()
-
-    def _begin(self) -> None:
-        self._writer.writerow(
-            ["source", "frame", "width", "height", "x1", "y1", "x2", "y2", "label", "confidence"]
-            + [f"probability_{printable(label)}" for label in self._labels or ()]
-            + ["detection_score", "notes", "error"]
-        )
-        waiting, self._waiting = self._waiting or [], None
-        for result in waiting:
-            self._write_rows(result)
-
-    def _write_rows(self, result: FrameResult) -> None:
         line = result.to_dict()
         error = line["error"]
         picture = [_file_cell(result.source or ""), result.frame, *result.size]
-        about = [
+        last = [
             _text_cell("; ".join(result.notes)),
             _text_cell(f"{error['type']}: {error['message']}" if error else ""),
         ]
-        labels = self._labels or ()
         for face in line["faces"]:
-            chances = [face["probabilities"].get(label, "") for label in labels]
+            probabilities = [face["probabilities"].get(label, "") for label in self._labels]
             label, score = _text_cell(face["label"]), face["detection_score"]
-            self._writer.writerow([*picture, *face["box"], label, face["confidence"], *chances, score, *about])
+            self._writer.writerow([*picture, *face["box"], label, face["confidence"], *probabilities, score, *last])
         if not line["faces"]:
-            self._writer.writerow([*picture, *[""] * (6 + len(labels)), "", *about])
+            self._writer.writerow([*picture, *[""] * (7 + len(self._labels)), *last])
+        self._stream.flush()
 
 
 class _COCO(ResultWriter):
-    """One JSON object, written when the writer is closed: images, annotations and categories.
+    """A JSON object, written when the writer is closed: images, annotations and categories.
 
-    The score of an annotation is the detection score times the label's probability, by which detections are ranked
-    (``maskcheck-bench accuracy`` does alike). Pictures that failed are under ``maskcheck_errors``, not among the
+    The score of an annotation, by which detections are ranked, is the detection score times the label's probability, as
+    in ``maskcheck-bench accuracy``. Pictures that failed are under ``maskcheck_errors``, not among the
     images, so that an evaluation does not count their faces as missed.
     """
 
-    def __init__(self, stream: IO[str], labels: Sequence[str] | None = None) -> None:
+    def __init__(self, stream: IO[str], labels: Sequence[str]) -> None:
         super().__init__(stream, labels)
-        # As JSON, which takes a fifth of the memory of the objects.
+        # As text, which takes a fifth of the memory of the objects.
         self._images: list[str] = []
         self._annotations: list[str] = []
         self._errors: list[str] = []
@@ -164,7 +124,7 @@ class _COCO(ResultWriter):
             self._errors.append(_json({"file_name": name, "frame": result.frame, **line["error"]}))
             return
         image = {
-            "id": len(self._images) + 1,  # from 1: programs of the field take 0 for none
+            "id": len(self._images) + 1,  # from 1: some programs take 0 for no image
             "file_name": name,
             "width": result.size[0],
             "height": result.size[1],
@@ -176,10 +136,11 @@ class _COCO(ResultWriter):
         self._images.append(_json(image | ({"notes": line["notes"]} if result.notes else {})))
 
     def _annotation(self, face: Face, content: dict[str, Any]) -> dict[str, Any]:
+        self._check_labels(face)
         x1, y1, x2, y2 = content["box"]
         score = face.confidence * (1.0 if face.detection_score is None else face.detection_score)
         return {
-            "category_id": self._check_labels(face).index(face.label) + 1,
+            "category_id": self._labels.index(face.label) + 1,
             "bbox": [x1, y1, x2 - x1, y2 - y1],
             "area": (x2 - x1) * (y2 - y1),
             "iscrowd": 0,
@@ -194,7 +155,7 @@ class _COCO(ResultWriter):
             info = {"description": "Faces and their mask labels, found by maskcheck", "version": __version__}
             categories = [
                 _json({"id": number, "name": label, "supercategory": "face"})
-                for number, label in enumerate(self._labels or (), 1)
+                for number, label in enumerate(self._labels, 1)
             ]
             self._stream.write(f'{{"info": {_json(info)}, "licenses": []')
             for key, entries in (
@@ -218,7 +179,7 @@ def _json(content: dict[str, Any]) -> str:
 _WRITERS: dict[str, type[ResultWriter]] = {"jsonl": _JSONLines, "csv": _CSV, "coco": _COCO}
 
 _FORMULA = ("=", "+", "-", "@")
-"""What a spreadsheet takes for the begin of a formula, and runs."""
+"""How a formula begins, which a spreadsheet would run."""
 
 
 def _file_cell(path: str) -> str:

@@ -15,13 +15,16 @@ from typing import IO, TypeAlias
 
 import click
 
-from maskcheck.commands.annotate import Annotator
 from maskcheck.commands.console import is_terminal, printable
+from maskcheck.commands.detect.annotator import Annotator
+from maskcheck.commands.detect.output_folder import RECEIPT, RESULTS, OutputFolder
+from maskcheck.commands.detect.progress import Progress
+from maskcheck.commands.detect.result_writers import Form, ResultWriter, open_results
+from maskcheck.commands.detect.results_file import ResultsFile, receipt_path
+from maskcheck.commands.detect.stopping import Stoppable
+from maskcheck.commands.detect.table import RunningTable
+from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
-from maskcheck.commands.output_folder import RESULTS, OutputFolder, ResultsFile
-from maskcheck.commands.result_files import Form, ResultWriter, open_results
-from maskcheck.commands.running_table import Progress, RunningTable, Tally
-from maskcheck.commands.stopping import Stoppable
 from maskcheck.errors import SourceError
 from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.pictures.sources import LeftOut, Source, read_piped
@@ -150,15 +153,28 @@ class PictureRun:
         )
 
     def _open_files(self, stack: ExitStack) -> list[ResultsFile]:
-        wanted: list[tuple[Path, Form, str]] = []
+        wanted: list[tuple[Path, Path, Form, str]] = []
         if self._targets.folder is not None:
-            wanted.append((self._targets.folder / RESULTS[self._targets.form], self._targets.form, "--output"))
+            folder, form = self._targets.folder, self._targets.form
+            wanted.append((folder / RESULTS[form], folder / RECEIPT, form, "--output"))
         if self._targets.json_file is not None:
-            wanted.append((Path(self._targets.json_file), "jsonl", "--json"))
-        labels = self._pipeline.classifier.labels
+            file = Path(self._targets.json_file)
+            if wanted and os.path.realpath(file) == os.path.realpath(wanted[0][1]):
+                raise click.UsageError(f"{file} is the receipt of --output; choose another file for --json")
+            wanted.append((file, receipt_path(file), "jsonl", "--json"))
         return [
-            stack.enter_context(ResultsFile(path, form, labels=labels, option=option, sources=self._sources))
-            for path, form, option in wanted
+            stack.enter_context(
+                ResultsFile(
+                    path,
+                    form,
+                    receipt=self._pipeline.receipt,
+                    receipt_path=receipt,
+                    labels=self._pipeline.classifier.labels,
+                    option=option,
+                    sources=self._sources,
+                )
+            )
+            for path, receipt, form, option in wanted
         ]
 
     def _writers(self, files: Sequence[ResultsFile]) -> list[ResultsFile | ResultWriter]:
@@ -166,7 +182,7 @@ class PictureRun:
         if targets.standard_form is None or targets.standard_output is None:
             return list(files)
         labels = self._pipeline.classifier.labels
-        return [*files, open_results(targets.standard_form, targets.standard_output, labels=labels)]
+        return [*files, open_results(targets.standard_form, targets.standard_output, labels)]
 
     def _use(
         self,
@@ -185,7 +201,7 @@ class PictureRun:
                 annotator.write(source, result, data)
             except (OSError, ValueError) as error:
                 problem = f"not annotated: {_described(error)}"
-                self._tally.unwritten += 1
+                self._tally.not_annotated += 1
         labels = self._tally.count(result)
         self._progress.clear()
         table.add(result, labels, problem)

@@ -1,0 +1,23 @@
+"""``maskcheck detect``, from the command line to the files that it writes.
+
+=========================  ===================================================================
+module beside this one     holds
+=========================  ===================================================================
+:mod:`.command`            the command and its options
+:mod:`.run`                the run over all pictures
+:mod:`.stopping`           what Ctrl-C does
+:mod:`.tally`              counts, and the exit status that follows from them
+:mod:`.table`              the table that is printed while the run goes on
+:mod:`.progress`           the line that says how far the run is
+:mod:`.output_folder`      the folder of ``--output``, for one run at a time
+:mod:`.annotator`          annotated copies of the pictures
+:mod:`.picture_encoding`   an annotated copy as the bytes of a file
+:mod:`.results_file`       a file of results that takes its place when the run ends
+:mod:`.result_writers`     JSON lines, CSV and COCO
+:mod:`.safe_files`         files that are written whole or not at all, and locks
+=========================  ===================================================================
+"""
+
+from maskcheck.commands.detect.command import detect
+
+__all__ = ["detect"]

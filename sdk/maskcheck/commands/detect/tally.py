@@ -1,0 +1,70 @@
+"""Counts of a run: pictures, faces and failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from maskcheck.results import FrameResult, count_labels
+
+
+class Tally:
+    """Counts of a run.
+
+    Args:
+        min_confidence: Faces below it are counted as unsure.
+        fail_on: Labels that make the run fail.
+
+    Attributes:
+        pictures: Pictures that were searched for faces.
+        failed: Pictures that have an error instead.
+        labels: Faces of each label; those that are unsure count as ``unsure``.
+        not_annotated: Pictures whose annotated copy could not be written.
+    """
+
+    def __init__(self, min_confidence: float = 0.0, fail_on: Iterable[str] = ()) -> None:
+        self._min_confidence = min_confidence
+        self._fail_on = frozenset(fail_on)
+        self.pictures = 0
+        self.failed = 0
+        self.labels: Counter[str] = Counter()
+        self.not_annotated = 0
+        self._has_label_to_fail_on = False
+
+    def count(self, result: FrameResult) -> Counter[str]:
+        """Count a result.
+
+        Returns:
+            How many of its faces have each label, or are unsure.
+        """
+        labels = count_labels([result], min_confidence=self._min_confidence)
+        self.labels += labels
+        if result.error is None:
+            self.pictures += 1
+        else:
+            self.failed += 1
+        self._has_label_to_fail_on |= not self._fail_on.isdisjoint(labels)
+        return labels
+
+    @property
+    def done(self) -> int:
+        """Pictures that have a result, failed ones included."""
+        return self.pictures + self.failed
+
+    @property
+    def something_failed(self) -> bool:
+        """Whether a picture failed, was not annotated, or has a face with a label that makes the run fail."""
+        return bool(self.failed or self.not_annotated or self._has_label_to_fail_on)
+
+    def __str__(self) -> str:
+        faces = self.labels.total()
+        text = f"{_plural(self.pictures, 'picture')}, {_plural(faces, 'face')}"
+        if self.failed:
+            text += f", {self.failed} failed"
+        if self.not_annotated:
+            text += f", {self.not_annotated} not annotated"
+        return text
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
