@@ -14,7 +14,7 @@ from maskcheck.runtime.config import SessionConfig
 from maskcheck.stages import OptionValue, StageSpec
 
 _DEFAULT_SESSION = SessionConfig()
-_CLASSIFIER_MEMBERS = ("labels", "batch_size", "crop", "__call__")
+_CLASSIFIER_MEMBERS = ("labels", "batch_size", "crop")
 
 
 def create_detector(
@@ -56,8 +56,11 @@ def create_classifier(
         MaskCheckError: What the factory raised, if it is one: there is no such model file, say.
     """
     classifier = _create("classifier", spec, options, session)
-    missing = [member for member in _CLASSIFIER_MEMBERS if not hasattr(type(classifier), member)]
-    missing = [member for member in missing if member == "__call__" or not hasattr(classifier, member)]
+    # Of the class first: to ask the object for its labels may load a model.
+    kind = type(classifier)
+    missing = [name for name in _CLASSIFIER_MEMBERS if not (hasattr(kind, name) or hasattr(classifier, name))]
+    if not callable(classifier):
+        missing.append("__call__")
     if missing:
         raise PluginError(
             f"classifier {spec.name}: its factory gave {type(classifier).__name__}, which has no {', '.join(missing)}",
