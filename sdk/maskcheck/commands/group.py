@@ -14,16 +14,29 @@ import click
 from maskcheck.commands.console import printable
 from maskcheck.commands.exits import CANNOT_RUN, INTERRUPTED, end_process
 from maskcheck.commands.standard_streams import prepare_standard_streams
+from maskcheck.commands.verbosity import add_verbose_option
 from maskcheck.errors import MaskCheckError, ModelTimeout
 
 OWNS_PROCESS = "maskcheck.owns_process"
-"""Key of a context's ``meta``: whether the command may end its process, which a program that calls it keeps."""
+"""Key of a context's ``meta``: whether the command may end its process. A program that calls it goes on."""
 
 
 class CommandGroup(click.Group):
-    """A command with subcommands; errors that a user can mend become a message and status 2."""
+    """A command with subcommands. Errors that a user can fix become a message and exit status 2.
+
+    The command and its subcommands take ``-v`` and ``-vv``, which report on standard error what happens.
+    """
 
     _owns_process = False
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        add_verbose_option(self)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a subcommand."""
+        add_verbose_option(cmd)
+        super().add_command(cmd, name)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command, by default as the one that owns the process."""
@@ -39,8 +52,8 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
-        # Recent ONNX Runtime builds send telemetry unless this is set before they load. A tool that looks at faces
-        # should not; an application that embeds the SDK decides for itself.
+        # Recent ONNX Runtime builds send telemetry unless this is set before they load, which a tool for pictures of
+        # faces should not do. A program that embeds the SDK decides for itself.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         ctx.meta[OWNS_PROCESS] = self._owns_process
         try:
@@ -48,17 +61,17 @@ class CommandGroup(click.Group):
                 return super().invoke(ctx)
         except ModelTimeout as error:
             click.echo(f"{ctx.info_name}: {printable(str(error))}", err=True)
-            end_process(CANNOT_RUN)  # the model may still be loading, in a thread that nothing ends
+            end_process(CANNOT_RUN)  # the model may still be loading, in a thread that cannot be stopped
         except MaskCheckError as error:
             message = str(error)
-        except ImportError as error:  # numpy or OpenCV: they are required, so the installation is damaged
+        except ImportError as error:  # of numpy or OpenCV, which are required: the installation is damaged
             message = f"{error}; {_ASK_DOCTOR}"
         except AttributeError as error:
             if not lacks_opencv(error):
                 raise
             message = f"OpenCV is damaged: {error}; {_ASK_DOCTOR}"
         except OSError as error:
-            if error.errno == errno.EPIPE:  # the reader of a pipe has gone, as `head` does: click ends quietly
+            if error.errno == errno.EPIPE:  # the reader of a pipe has ended, as `head` does: no message
                 raise
             message = f"cannot read or write {error.filename}: {error.strerror}" if error.filename else str(error)
         except MemoryError as error:
@@ -67,7 +80,7 @@ class CommandGroup(click.Group):
             if not self._owns_process:
                 raise
             click.echo(f"{ctx.info_name}: interrupted", err=True)
-            end_process(INTERRUPTED)  # not by way of threads that native code may hold
+            end_process(INTERRUPTED)  # at once, as threads may hang in native code
         click.echo(f"{ctx.info_name}: {printable(message, keep=_LINES)}", err=True)
         return ctx.exit(CANNOT_RUN)
 
@@ -77,7 +90,7 @@ _ASK_DOCTOR = "`maskcheck doctor` says what to do about it"
 
 
 def lacks_opencv(error: BaseException | None) -> bool:
-    """Whether an error comes of an OpenCV that is missing or, as one half uninstalled, damaged."""
+    """Whether the cause of an error is an OpenCV that is missing or damaged (by an incomplete uninstallation, say)."""
     if isinstance(error, ImportError):
         name = error.name
     elif isinstance(error, AttributeError):
@@ -89,7 +102,7 @@ def lacks_opencv(error: BaseException | None) -> bool:
 
 @contextmanager
 def _printable_errors() -> Iterator[None]:
-    """Names in what click says of wrong usage are made harmless."""
+    """Make names in click's messages about wrong usage harmless to a terminal."""
     try:
         yield
     except click.ClickException as error:

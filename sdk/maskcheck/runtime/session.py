@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -19,6 +20,7 @@ from maskcheck.errors import (
     ProviderUnavailable,
     RuntimeUnavailable,
 )
+from maskcheck.log import LOGGER
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.cpu import default_thread_count, int8_features
 from maskcheck.runtime.forking import renew_after_fork
@@ -143,7 +145,12 @@ class OnnxSession:
         if self._session is None:
             with self._lock:
                 if self._session is None:
+                    started = perf_counter()
                     self._session = self._create()
+                    ms, provider = (perf_counter() - started) * 1000, self._session.get_providers()[0]
+                    LOGGER.info(
+                        "loaded %s in %.0f ms: %s, threads: %d", self.path.name, ms, provider, self.thread_count
+                    )
         return self._session
 
     @property
