@@ -52,7 +52,7 @@ def huge_png(tmp_path: Path) -> Path:
     return path
 
 
-def test_json_on_standard_output_is_one_line_a_picture_and_nothing_else(
+def test_json_on_standard_output_is_a_line_for_each_picture_and_nothing_else(
     detect: Callable[..., Result], portrait: Path, masked_portrait: Path
 ) -> None:
     result = detect(portrait, masked_portrait, "--json", "-")
@@ -123,13 +123,13 @@ def test_bad_pictures_are_reported_in_their_place_and_never_stop_the_others(
     result = detect(*arguments, "--json", "-")
 
     assert result.exit_code == 1
-    found = lines(result.stdout)
-    assert [line["source"] for line in found] == [str(path) for path in arguments]
-    kinds = [line["error"] and line["error"]["type"] for line in found]
+    written = lines(result.stdout)
+    assert [line["source"] for line in written] == [str(path) for path in arguments]
+    kinds = [line["error"] and line["error"]["type"] for line in written]
     assert kinds == ["SourceError", "ImageError", "ImageError", "ImageError", "ImageTooLarge", None]
-    assert all(line["faces"] == [] for line in found[:5])
-    assert "400.0 megapixels" in found[4]["error"]["message"]
-    assert len(found[5]["faces"]) == 1
+    assert all(line["faces"] == [] for line in written[:5])
+    assert "400.0 megapixels" in written[4]["error"]["message"]
+    assert len(written[5]["faces"]) == 1
 
     table = detect(*arguments)
     assert table.exit_code == 1
@@ -144,7 +144,7 @@ def test_the_size_limit_is_an_option(detect: Callable[..., Result], portrait: Pa
     assert lines(result.stdout)[0]["error"]["type"] == "ImageTooLarge"
 
 
-def test_of_an_animated_file_the_first_frame_is_taken_and_that_is_said(
+def test_the_first_frame_of_an_animated_file_is_read_and_a_note_says_so(
     detect: Callable[..., Result], tmp_path: Path
 ) -> None:
     path = tmp_path / "moving.gif"
@@ -155,7 +155,7 @@ def test_of_an_animated_file_the_first_frame_is_taken_and_that_is_said(
     assert "only the first of 3 frames was read" in detect(path).stdout
 
 
-def test_fail_on_tells_scripts_by_the_exit_status(detect: Callable[..., Result], portrait: Path) -> None:
+def test_fail_on_sets_the_exit_status(detect: Callable[..., Result], portrait: Path) -> None:
     label = lines(detect(portrait, "--json", "-").stdout)[0]["faces"][0]["label"]
     other = "dark" if label == "bright" else "bright"
 
@@ -212,7 +212,9 @@ def test_no_input_is_ever_overwritten(detect: Callable[..., Result], portrait: P
     assert picture.read_bytes() == portrait.read_bytes()
 
 
-def test_an_output_that_cannot_be_made_is_said(detect: Callable[..., Result], portrait: Path, tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_made_is_an_error(
+    detect: Callable[..., Result], portrait: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
 
     result = detect(portrait, "--output", tmp_path / "file" / "below")
@@ -246,12 +248,31 @@ def test_detectors_lists_haar_and_its_options() -> None:
     assert all(name in options for name in ("preset", "enlarge", "scale_factor", "min_size", "equalize"))
 
 
+def test_classifiers_lists_the_mask_classifier_and_its_options() -> None:
+    listed = json.loads(run("classifiers", "--json").stdout)
+
+    assert listed["schema"] == "maskcheck-classifiers/1"
+    mask = next(classifier for classifier in listed["classifiers"] if classifier["name"] == "mask")
+    assert mask["distribution"] == "maskcheck"
+    assert "default_min_score" not in mask
+    assert "mask" in run("classifiers").stdout
+    options = run("classifiers", "mask").stdout
+    assert all(name in options for name in ("model", "batch_size", "precision"))
+
+
+def test_a_classifier_that_is_not_there_names_those_that_are() -> None:
+    result = run("classifiers", "glasses")
+
+    assert result.exit_code == 2
+    assert "no classifier 'glasses'; there are: mask" in result.stderr
+
+
 def test_doctor_finds_this_installation_healthy() -> None:
     result = run("doctor", "--json")
 
     content = json.loads(result.stdout)
     topics = {finding["topic"]: finding for finding in content["findings"]}
-    plugins = {f"detector {one.name}" for one in default_registry().registered() if one.distribution != "maskcheck"}
+    plugins = {f"detector {each.name}" for each in default_registry().registered() if each.distribution != "maskcheck"}
     problems = {topic for topic, finding in topics.items() if finding["status"] == "problem"}
     assert problems <= plugins, "where a plugin is installed, it may lack its model file"
     assert content["ok"] == (not problems) == (result.exit_code == 0)
@@ -268,9 +289,9 @@ def test_doctor_says_what_to_do_about_two_runtimes(monkeypatch: pytest.MonkeyPat
     result = run("doctor", "--json")
 
     assert result.exit_code == 1
-    problems = [one for one in json.loads(result.stdout)["findings"] if one["status"] == "problem"]
+    problems = [finding for finding in json.loads(result.stdout)["findings"] if finding["status"] == "problem"]
     assert problems[0]["topic"] == "ONNX Runtime"
-    assert all(one["topic"].startswith("detector ") for one in problems[1:]), "plugins may need it too"
+    assert all(finding["topic"].startswith("detector ") for finding in problems[1:]), "plugins may need it too"
     assert "pip uninstall" in problems[0]["detail"] + problems[0]["advice"]
 
 
@@ -315,8 +336,8 @@ def test_an_installed_plugin_is_listed_and_detects(toy_model: Path, portrait: Pa
     install_plugin(tmp_path, "good-plugin", GOOD_PLUGIN)
 
     listed = json.loads(run_apart("detectors", "--json", path=tmp_path).stdout)
-    found = {one["name"]: (one["distribution"], one["version"]) for one in listed["detectors"]}
-    assert found["whole"] == ("good-plugin", "1.2")
+    versions = {each["name"]: (each["distribution"], each["version"]) for each in listed["detectors"]}
+    assert versions["whole"] == ("good-plugin", "1.2")
 
     arguments = ("detect", portrait, "--model", toy_model, "--detector", "whole", "--json", "-")
     result = run_apart(*arguments, path=tmp_path)
@@ -333,10 +354,10 @@ def test_a_plugin_that_raises_at_import_is_listed_as_failed_and_detect_still_wor
     listing = run_apart("detectors", "--json", path=tmp_path)
     listed = json.loads(listing.stdout)
     assert listing.returncode == 0
-    assert [(one["distribution"], one["reason"]) for one in listed["failed"]] == [
+    assert [(plugin["distribution"], plugin["reason"]) for plugin in listed["failed"]] == [
         ("bad-plugin", "RuntimeError: no licence found")
     ]
-    assert {"haar", "whole"} <= {one["name"] for one in listed["detectors"]}
+    assert {"haar", "whole"} <= {detector["name"] for detector in listed["detectors"]}
 
     assert run_apart("detect", portrait, "--model", toy_model, path=tmp_path).returncode == 0
     asked = run_apart("detect", portrait, "--model", toy_model, "--detector", "bad-plugin", path=tmp_path)
@@ -345,7 +366,7 @@ def test_a_plugin_that_raises_at_import_is_listed_as_failed_and_detect_still_wor
 
     checked = run_apart("doctor", "--json", path=tmp_path)
     assert checked.returncode == 1
-    assert any("no licence found" in one["detail"] for one in json.loads(checked.stdout)["findings"])
+    assert any("no licence found" in finding["detail"] for finding in json.loads(checked.stdout)["findings"])
 
 
 def test_without_a_runtime_the_error_says_what_to_install(toy_model: Path, portrait: Path, tmp_path: Path) -> None:
@@ -359,7 +380,7 @@ def test_doctor_runs_where_opencv_does_not_import(tmp_path: Path) -> None:
     result = run_apart("doctor", "--json", path=tmp_path, block="cv2")
 
     assert result.returncode == 1
-    problems = {one["topic"]: one for one in json.loads(result.stdout)["findings"] if one["status"] == "problem"}
+    problems = {each["topic"]: each for each in json.loads(result.stdout)["findings"] if each["status"] == "problem"}
     assert "OpenCV" in problems
     assert problems["OpenCV"]["advice"]
 

@@ -120,6 +120,6 @@ def test_logging_is_as_before_when_a_command_has_ended(talking: CommandGroup) ->
     assert (logger.handlers, logger.level) == before
 
 
-@pytest.mark.parametrize("command", ["detect", "detectors", "doctor", "info", "schema"])
+@pytest.mark.parametrize("command", ["detect", "detectors", "classifiers", "doctor", "info", "schema"])
 def test_every_command_has_the_option(command: str) -> None:
     assert "-v, --verbose" in run(command, "--help").stdout

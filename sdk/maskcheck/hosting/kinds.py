@@ -39,5 +39,11 @@ DETECTORS = StageKind(
     DetectorNotFound,
     advice="; `maskcheck detectors` lists them",
 )
-CLASSIFIERS = StageKind("classifier", "maskcheck_register_classifiers", ClassifierSpec, ClassifierNotFound)
+CLASSIFIERS = StageKind(
+    "classifier",
+    "maskcheck_register_classifiers",
+    ClassifierSpec,
+    ClassifierNotFound,
+    advice="; `maskcheck classifiers` lists them",
+)
 KINDS: tuple[StageKind[Any], ...] = (DETECTORS, CLASSIFIERS)

@@ -204,6 +204,11 @@ def default_registry() -> StageRegistry[DetectorSpec]:
     return _installed_plugins().detectors
 
 
+def classifier_registry() -> StageRegistry[ClassifierSpec]:
+    """The registry of installed classifiers, one for the process."""
+    return _installed_plugins().classifiers
+
+
 def find_classifier(name: str) -> RegisteredStage[ClassifierSpec]:
     """The classifier of that name, of those installed; see :meth:`StageRegistry.find`."""
-    return _installed_plugins().classifiers.find(name)
+    return classifier_registry().find(name)
