@@ -10,9 +10,10 @@
         def detector(self):
             return MyDetector()
 
-The detector has to find the face of a portrait, in the portrait as it is, moved, mirrored and at other sizes. For one
-that finds something else (profiles, say), the subclass has two fixtures more: ``picture``, uint8 (H, W, 3), BGR, and
-``faces``, (N, 4), where in it the detector has to find something.
+The detector has to find the face of a portrait, in the portrait as it is, moved, mirrored and at other sizes. If it
+finds something else (profiles, say), the subclass has two fixtures more: ``picture``, uint8 (H, W, 3), BGR, and
+``faces``, (N, 4), where in it the detector has to find something. What a detector may have beside ``detect``
+(``detect_batch``, ``labels``, ``describe``) is tested where it has it.
 
 With the environment variable ``MASKCHECK_TEST_DATA`` naming a folder of annotated pictures in COCO form, the tests also
 print a card of the detector: how many faces it finds, by size, and how long it takes.
@@ -22,11 +23,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,6 +38,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskcheck.detectors.api import Detections, Detector
 from maskcheck.detectors.fusion import overlap
+from maskcheck.detectors.guard import describe_detector, detector_labels, detector_min_score, run_detector
 from maskcheck.evaluation.coco import read_coco
 from maskcheck.evaluation.scoring import Ranking, score_rankings
 from maskcheck.pictures.decoding import load_image
@@ -50,6 +54,12 @@ FACE = (60, 92, 170, 222)
 
 MEETS = 0.4
 """Least intersection over union with a face at which a box is taken for it; boxes are drawn by many customs."""
+
+SAME_BOX = 0.9
+"""Least intersection over union of the box of a face in a batch with that of the same face alone."""
+
+SAME_SCORE = 0.02
+"""Most by which scores and probabilities of a face in a batch may differ from those of the same face alone."""
 
 _SIZES = {
     "one pixel": (1, 1),
@@ -73,13 +83,29 @@ def _noise(height: int, width: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def _same(one: Detections, other: Detections) -> bool:
-    points, others = (np.empty(0) if this.landmarks is None else this.landmarks for this in (one, other))
-    return (
-        np.array_equal(one.boxes, other.boxes)
-        and np.array_equal(one.scores, other.scores)
-        and np.array_equal(points, others)
+def _same(first: Detections, second: Detections) -> bool:
+    """Whether two detections are equal in every number."""
+    arrays = [(each.boxes, each.scores, each.landmarks, each.probabilities) for each in (first, second)]
+    return all(
+        here is there if here is None or there is None else np.array_equal(here, there)
+        for here, there in zip(*arrays, strict=True)
     )
+
+
+def _expect_alike(batch: Detections, alone: Detections, least: float) -> None:
+    """Fail unless each face of a batch that a user sees is there alone, and the other way round."""
+    for what, faces, others in (("alone", alone, batch), ("in the batch", batch, alone)):
+        for index in np.flatnonzero(faces.scores >= least + SAME_SCORE):
+            overlaps = overlap(faces.boxes[index : index + 1], others.boxes)[0]
+            best = int(overlaps.argmax()) if len(others) else -1
+            assert best >= 0, f"expected the face {faces.boxes[index].tolist()}, found {what}, both times; got none"
+            assert overlaps[best] >= SAME_BOX, (
+                f"expected the box {faces.boxes[index].tolist()}, found {what}, both times;"
+                f" got {others.boxes[best].tolist()}"
+            )
+            assert abs(faces.scores[index] - others.scores[best]) <= SAME_SCORE
+            if faces.probabilities is not None and others.probabilities is not None:
+                assert np.abs(faces.probabilities[index] - others.probabilities[best]).max() <= SAME_SCORE
 
 
 def _boxes(faces: ArrayLike) -> NDArray[np.float32]:
@@ -97,16 +123,16 @@ def _on_canvas(
     return canvas, faces + np.array([x, y, x, y], np.float32)
 
 
-def _expect_found(found: Detections, faces: NDArray[np.float32], what: str, least: float) -> None:
+def _expect_found(detections: Detections, faces: NDArray[np.float32], what: str, least: float) -> None:
     """Fail, with what was found, unless each face has a box of its own with a sufficient score."""
-    sure = found[found.scores >= least]
+    sure = detections[detections.scores >= least]
     best = overlap(faces, sure.boxes).max(axis=1, initial=0)
     missed = faces[best < MEETS]
     assert not len(missed), (
         f"{what}: expected boxes near {missed.round().tolist()} (intersection over union of {MEETS} or more)"
-        f" with scores of {least:g} or more; got {len(found)} boxes, the best ones"
-        f" {found.boxes[np.argsort(-found.scores)[:3]].round().tolist()} with scores"
-        f" {np.sort(found.scores)[::-1][:3].round(3).tolist()}"
+        f" with scores of {least:g} or more; got {len(detections)} boxes, the best ones"
+        f" {detections.boxes[np.argsort(-detections.scores)[:3]].round().tolist()} with scores"
+        f" {np.sort(detections.scores)[::-1][:3].round(3).tolist()}"
     )
 
 
@@ -138,14 +164,14 @@ class DetectorTests:
     ) -> None:
         """The boxes go with the picture when it lies in a corner of a larger one; none stays behind."""
         canvas, moved = _on_canvas(picture, _boxes(faces), corner)
-        found = detector.detect(canvas)
-        _expect_found(found, moved, f"the picture in corner {corner} of one twice as large", _least(detector))
+        detections = detector.detect(canvas)
+        _expect_found(detections, moved, f"the picture in corner {corner} of one twice as large", _least(detector))
         x, y = picture.shape[1] * (1 - corner[0]), picture.shape[0] * (1 - corner[1])
         opposite = np.array([[x, y, x + picture.shape[1], y + picture.shape[0]]], np.float32)
-        centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+        centres = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2
         blank = ((centres > opposite[:, :2]) & (centres < opposite[:, 2:])).all(axis=1)
-        assert not (found.scores[blank] >= max(_least(detector), SURE)).any(), (
-            f"expected nothing in the blank part {opposite[0].tolist()}, got {found.boxes[blank].round().tolist()}"
+        assert not (detections.scores[blank] >= max(_least(detector), SURE)).any(), (
+            f"expected nothing in the blank part {opposite[0].tolist()}, got {detections.boxes[blank].round().tolist()}"
         )
 
     def test_finds_the_faces_of_a_mirrored_picture(
@@ -156,8 +182,8 @@ class DetectorTests:
         mirrored = _boxes(faces)[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32) + np.array(
             [width, 0, width, 0], np.float32
         )
-        found = detector.detect(np.ascontiguousarray(picture[:, ::-1]))
-        _expect_found(found, mirrored, "the mirrored picture", _least(detector))
+        detections = detector.detect(np.ascontiguousarray(picture[:, ::-1]))
+        _expect_found(detections, mirrored, "the mirrored picture", _least(detector))
 
     @pytest.mark.parametrize("scale", [0.75, 1.5])
     def test_finds_the_faces_at_another_size(
@@ -173,10 +199,10 @@ class DetectorTests:
     def test_finds_boxes_inside_a_picture_of_any_size(self, detector: Detector, size: tuple[int, int]) -> None:
         """The result is Detections, whose own checks cover shapes, dtypes and the range of scores."""
         height, width = size
-        found = detector.detect(_noise(height, width))
-        assert isinstance(found, Detections)
-        assert (found.boxes >= 0).all()
-        assert (found.boxes <= [width, height, width, height]).all()
+        detections = detector.detect(_noise(height, width))
+        assert isinstance(detections, Detections)
+        assert (detections.boxes >= 0).all()
+        assert (detections.boxes <= [width, height, width, height]).all()
 
     def test_finds_nothing_in_a_blank_picture(self, detector: Detector) -> None:
         """A picture of one grey holds nothing that is surely a face."""
@@ -190,9 +216,9 @@ class DetectorTests:
 
     def test_takes_a_picture_that_cannot_be_written(self, detector: Detector, picture: NDArray[np.uint8]) -> None:
         """In a read-only array it finds the same."""
-        found = _some(detector, picture)
+        writable = _some(detector, picture)
         picture.flags.writeable = False
-        assert _same(detector.detect(picture), found)
+        assert _same(detector.detect(picture), writable)
 
     @pytest.mark.parametrize("view", _VIEWS.values(), ids=_VIEWS.keys())
     def test_takes_a_view_of_an_array(
@@ -216,18 +242,59 @@ class DetectorTests:
         """Several threads at once get what one gets alone, each the faces of its own picture."""
         corners = [(0, 0), (1, 0), (0, 1), (1, 1)] * 2
         pictures = [_on_canvas(picture, _boxes(faces), corner)[0] for corner in corners]
-        alone = [_some(detector, one) for one in pictures]
+        alone = [_some(detector, each) for each in pictures]
         with ThreadPoolExecutor(8) as pool:
             together = list(pool.map(detector.detect, pictures))
-        assert all(_same(one, other) for one, other in zip(alone, together, strict=True))
+        assert all(_same(first, second) for first, second in zip(alone, together, strict=True))
 
     def test_survives_pickling(self, detector: Detector, picture: NDArray[np.uint8]) -> None:
         """A copy sent to another process finds the same, before the first picture and after it."""
         fresh: Detector = pickle.loads(pickle.dumps(detector))
-        found = _some(detector, picture)
+        detections = _some(detector, picture)
         used: Detector = pickle.loads(pickle.dumps(detector))
-        assert _same(found, fresh.detect(picture))
-        assert _same(found, used.detect(picture))
+        assert _same(detections, fresh.detect(picture))
+        assert _same(detections, used.detect(picture))
+
+    def test_finds_in_a_batch_what_it_finds_alone(
+        self, detector: Detector, picture: NDArray[np.uint8], faces: ArrayLike
+    ) -> None:
+        """If it has ``detect_batch``: for several pictures and for one, the results of each, in order."""
+        detect_batch: Any = getattr(detector, "detect_batch", None)
+        if detect_batch is None:
+            pytest.skip("the detector has no detect_batch")
+        corners = [(0, 0), (1, 1), (0, 1), (1, 0)]
+        pictures = [_on_canvas(picture, _boxes(faces), corner)[0] for corner in corners]
+        for canvas in pictures:
+            canvas.flags.writeable = False
+        for batch in (pictures, pictures[1:2]):
+            detections = detect_batch(batch)
+            assert isinstance(detections, list)
+            assert len(detections) == len(batch), "expected the Detections of each picture"
+            for together, canvas in zip(detections, batch, strict=True):
+                _expect_alike(together, _some(detector, canvas), _least(detector))
+
+    def test_gives_a_probability_of_each_label(self, detector: Detector, picture: NDArray[np.uint8]) -> None:
+        """If it has ``labels``, each face has probabilities of them; else none has any."""
+        detections = run_detector(detector, picture, name=type(detector).__name__)
+        labels = detector_labels(detector)
+        if labels is None:
+            assert detections.probabilities is None
+        else:
+            assert len(_some(detector, picture))
+            assert detections.probabilities is not None
+            assert detections.probabilities.shape[1] == len(labels)
+
+    def test_describes_what_it_runs_with(self, detector: Detector) -> None:
+        """If it has ``describe``: the same each time and after pickling, with a whole hash, where there is one."""
+        if getattr(detector, "describe", None) is None:
+            pytest.skip("the detector has no describe")
+        name = type(detector).__name__
+        description = describe_detector(detector, name=name)
+        assert description.model is None or Path(description.model).name == description.model
+        assert description.model_sha256 is None or re.fullmatch("[0-9a-f]{64}", description.model_sha256)
+        assert all(isinstance(provider, str) for provider in description.providers)
+        copied: Detector = pickle.loads(pickle.dumps(detector))
+        assert describe_detector(detector, name=name) == describe_detector(copied, name=name) == description
 
     def test_card(self, detector: Detector, capsys: pytest.CaptureFixture[str]) -> None:
         """Prints what the detector finds in annotated pictures, if there are some."""
@@ -240,14 +307,16 @@ class DetectorTests:
 
 
 def _least(detector: Detector) -> float:
-    return float(getattr(detector, "default_min_score", 0.0))
+    return detector_min_score(detector)
 
 
 def _some(detector: Detector, picture: NDArray[np.uint8]) -> Detections:
     """What is found in a picture that holds faces: comparing nothing with nothing would show nothing."""
-    found = detector.detect(picture)
-    assert len(found), "expected something to be found in a picture with faces; give the class the fixture `picture`"
-    return found
+    detections = detector.detect(picture)
+    assert len(detections), (
+        "expected something to be found in a picture with faces; give the class the fixture `picture`"
+    )
+    return detections
 
 
 def detector_card(detector: Detector, folder: Path) -> str:
@@ -265,10 +334,10 @@ def detector_card(detector: Detector, folder: Path) -> str:
     for picture in pictures:
         pixels = load_image(picture.path).pixels
         started = perf_counter()
-        found = detector.detect(pixels)
+        detections = detector.detect(pixels)
         times.append((perf_counter() - started) * 1000)
         ignored = np.zeros(len(picture.boxes), np.bool_)
-        rankings.append(Ranking(picture.boxes, ignored, found.boxes, found.scores))
+        rankings.append(Ranking(picture.boxes, ignored, detections.boxes, detections.scores))
     scores = score_rankings(rankings)
     lines = [
         f"{detector}",
