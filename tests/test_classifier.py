@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import pickle
 import threading
 from collections.abc import Callable
@@ -13,8 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from maskcheck import MaskClassifier, ModelError, ModelMetadataError, ModelSignatureError
+from maskcheck.classifier.api import Classifier
+from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.providers import CPU
 from maskcheck.runtime.session import OnnxSession
+from maskcheck.stages import StageDescription
 
 
 def classifier_of(model: Path, **others: Any) -> MaskClassifier:
@@ -81,12 +85,29 @@ def test_probabilities_are_float32_rows_that_sum_to_1(
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_providers_threads_and_path_tell_how_it_runs(toy_model: Path) -> None:
-    classifier = classifier_of(toy_model, threads=3)
+def test_the_description_names_the_file_its_hash_and_how_it_runs(toy_model: Path) -> None:
+    classifier: Classifier = classifier_of(toy_model, threads=3)
 
-    assert classifier.providers == (CPU,)
-    assert classifier.threads == 3
-    assert classifier.path == str(toy_model)
+    assert isinstance(classifier, MaskClassifier)
+    assert classifier.describe() == StageDescription(
+        model=toy_model.name,
+        model_sha256=hashlib.sha256(toy_model.read_bytes()).hexdigest(),
+        providers=(CPU,),
+        threads=3,
+        precision="float32",
+    )
+
+
+def test_the_path_is_that_of_the_file(toy_model: Path) -> None:
+    assert classifier_of(toy_model).path == str(toy_model)
+
+
+def test_a_warm_classifier_needs_its_file_no_longer(toy_model: Path) -> None:
+    classifier = classifier_of(toy_model)
+    classifier.warm_up()
+    toy_model.unlink()
+
+    assert classifier(flat(255)).argmax(axis=1).tolist() == [0]
 
 
 # --- Batches
@@ -270,14 +291,24 @@ def test_a_model_that_is_no_mask_classifier_is_refused(toy_model: Path, change: 
         classifier(flat(0))
 
 
-def test_a_file_that_is_no_onnx_is_refused_on_first_use_and_not_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda classifier: classifier(flat(0)), id="called"),
+        pytest.param(MaskClassifier.warm_up, id="warmed up"),
+        pytest.param(MaskClassifier.describe, id="described"),
+    ],
+)
+def test_a_file_that_is_no_onnx_is_refused_on_first_use_and_not_before(
+    tmp_path: Path, use: Callable[[MaskClassifier], object]
+) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"broken")
 
     classifier = classifier_of(path)
 
     with pytest.raises(ModelError, match="cannot load"):
-        classifier(flat(0))
+        use(classifier)
 
 
 # --- Cutting
@@ -342,19 +373,32 @@ def test_a_classifier_can_be_pickled(toy_model: Path, used: bool) -> None:
     np.testing.assert_array_equal(copy(mixed(7)), classifier(mixed(7)))
 
 
-def test_eight_threads_get_what_one_gets(toy_model: Path) -> None:
+def test_threads_that_share_a_classifier_load_it_once_and_get_their_own_results(
+    toy_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    runtime = import_runtime()
+    session_class = runtime.InferenceSession
+
+    def spy(*args: Any, **options: Any) -> Any:
+        made.append(args)
+        return session_class(*args, **options)
+
+    monkeypatch.setattr(runtime, "InferenceSession", spy)
+    threads = 32
     classifier = classifier_of(toy_model, batch_size=4)
-    batches = [mixed(count) for count in range(1, 9)]
-    start = threading.Barrier(8)
+    batches = [mixed(1 + index % 9) + np.uint8(index) for index in range(threads)]
+    start = threading.Barrier(threads)
 
     def classify(index: int) -> list[NDArray[np.float32]]:
         start.wait(timeout=60)
-        return [classifier(batches[(index + turn) % 8]) for turn in range(8)]
+        return [classifier(batches[(index + turn) % threads]) for turn in range(8)]
 
-    with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(classify, range(8)))
+    with ThreadPoolExecutor(threads) as pool:
+        together = list(pool.map(classify, range(threads)))
 
+    assert len(made) == 1
     alone = [classifier_of(toy_model, batch_size=4)(batch) for batch in batches]
     for index, results in enumerate(together):
         for turn, result in enumerate(results):
-            np.testing.assert_array_equal(result, alone[(index + turn) % 8])
+            np.testing.assert_array_equal(result, alone[(index + turn) % threads])

@@ -20,6 +20,7 @@ from maskcheck.runtime.binding import BOUND, BoundRunner, padded
 from maskcheck.runtime.onnx_file import metadata_not_in_utf8
 from maskcheck.runtime.providers import CPU, Provider
 from maskcheck.runtime.session import Precision
+from maskcheck.stages import StageDescription
 from maskcheck.texts import shortened
 
 _ROUNDING = 1e-3  # by which a row of probabilities may miss 1
@@ -160,6 +161,29 @@ class MaskClassifier:
     def threads(self) -> int:
         """Threads of the session."""
         return self._session.thread_count
+
+    def warm_up(self) -> None:
+        """Load the model now, so that the first call does not wait and a fault shows at once.
+
+        Raises:
+            RuntimeUnavailable: No usable ONNX Runtime, or the requested provider is not active.
+            ModelError: The model file cannot be used.
+        """
+        _ = self.info
+
+    def describe(self) -> StageDescription:
+        """The model file and its SHA-256, and the active providers, threads and precision; loads the model.
+
+        Raises:
+            RuntimeUnavailable, ModelError: It cannot be loaded.
+        """
+        return StageDescription(
+            model=self._session.path.name,
+            model_sha256=self.sha256,
+            providers=self.providers,
+            threads=self.threads,
+            precision=self.precision,
+        )
 
     def __call__(self, crops: Crops) -> NDArray[np.float32]:
         """Classify face crops, at most ``batch_size`` in one run.
