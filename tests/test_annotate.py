@@ -25,7 +25,11 @@ def make(path: Path, name: str | None = None) -> Source:
 
 
 def annotate(folder: Path, sources: Sequence[Source]) -> list[str]:
-    """Annotate all; gives what is in the folder then."""
+    """Annotate all pictures.
+
+    Returns:
+        The files that are in the folder then.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     annotator = Annotator(folder, sources)
     for source in sources:
@@ -87,7 +91,7 @@ def test_subfolders_are_kept(tmp_path: Path) -> None:
     assert annotate(tmp_path / "out" / "new", sources) == ["a.png", "summer/a.png", "summer/beach/b.gif.png"]
 
 
-def test_one_name_from_several_folders_is_numbered(tmp_path: Path) -> None:
+def test_pictures_with_the_same_name_are_numbered(tmp_path: Path) -> None:
     sources = [make(tmp_path / folder / "a.png") for folder in ("one", "two", "three")]
     sources += [make(tmp_path / folder / "b.gif") for folder in ("one", "two")]
 
@@ -135,7 +139,7 @@ def test_copies_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
     assert load_image(tmp_path / "out" / "a.png").pixels.shape == (60, 80, 3)
 
 
-def test_what_leads_nowhere_takes_no_name(tmp_path: Path) -> None:
+def test_a_picture_that_does_not_exist_takes_no_name(tmp_path: Path) -> None:
     missing = Source(tmp_path / "no" / "a.png", Path("a.png"), SourceError("no such file", source="a.png"))
     source = make(tmp_path / "in" / "a.png")
     annotator = Annotator(tmp_path / "out", [missing, source])
@@ -156,7 +160,7 @@ def test_a_picture_that_stands_on_its_side_is_written_upright(tmp_path: Path) ->
     assert load_image(tmp_path / "out" / "a.jpg").pixels.shape == (60, 80, 3)
 
 
-def test_a_picture_that_changed_meanwhile_is_not_annotated(tmp_path: Path) -> None:
+def test_a_picture_that_has_changed_is_not_annotated(tmp_path: Path) -> None:
     source = make(tmp_path / "in" / "a.png")
     annotator = Annotator(tmp_path / "out", [source])
     Image.new("RGB", (40, 30)).save(source.path)

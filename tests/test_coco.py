@@ -14,7 +14,7 @@ from maskcheck.evaluation.coco import read_coco
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two pictures, of which one is there; three boxes on it, one of them outside."""
+    """Annotations of two pictures, of which one exists; it has three boxes, of which one lies outside."""
     (tmp_path / "images").mkdir()
     Image.new("RGB", (100, 60)).save(tmp_path / "images" / "a.png")
     write(
@@ -52,14 +52,14 @@ def test_boxes_are_corners_inside_the_picture_with_the_name_of_their_category(fo
     assert data.categories == ("with_mask", "without_mask")
 
 
-def test_what_cannot_be_used_is_said(folder: Path) -> None:
+def test_boxes_outside_and_missing_pictures_are_reported(folder: Path) -> None:
     outside, missing = read_coco(folder).skipped
 
     assert "a.png: annotation 3 lies outside the picture" in outside
     assert "gone.png: no such file" in missing
 
 
-def test_a_picture_without_a_face_is_there_all_the_same(folder: Path) -> None:
+def test_a_picture_without_faces_is_read(folder: Path) -> None:
     write(
         folder,
         {"images": [{"id": 7, "file_name": "a.png", "width": 9, "height": 9}], "categories": [], "annotations": []},
@@ -69,7 +69,7 @@ def test_a_picture_without_a_face_is_there_all_the_same(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "no JSON", '{"images": 3, "categories": [], "annotations": []}'])
-def test_a_file_of_another_form_is_named(tmp_path: Path, content: str) -> None:
+def test_the_error_names_a_file_of_another_form(tmp_path: Path, content: str) -> None:
     (tmp_path / "annotations.json").write_text(content)
 
     with pytest.raises(SourceError, match=r"annotations\.json is not a COCO annotation file") as refused:
@@ -81,12 +81,12 @@ DEEP = "[" * 100_000 + "]" * 100_000
 
 
 def described(**changes: Any) -> str:
-    """A file with one picture and one box, of which something is changed."""
+    """Annotations with one picture and one box, with some values changed."""
     image = {"id": 1, "file_name": "a.png", "width": 100, "height": 60}
     face = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
     category = {"id": 1, "name": "with_mask"}
-    for one in (image, face, category):
-        one.update({key: value for key, value in changes.items() if key in one})
+    for record in (image, face, category):
+        record.update({key: value for key, value in changes.items() if key in record})
     return json.dumps({"images": [image], "annotations": [face], "categories": [category]})
 
 
@@ -108,14 +108,14 @@ def described(**changes: Any) -> str:
     ],
     ids=repr,
 )
-def test_a_picture_lies_in_the_folder_of_pictures(tmp_path: Path, name: object) -> None:
+def test_a_name_that_leads_outside_the_folder_of_pictures_is_refused(tmp_path: Path, name: object) -> None:
     (tmp_path / "annotations.json").write_text(described(file_name=name))
 
     with pytest.raises(SourceError, match=r"is not a COCO annotation file: .*file_name"):
         read_coco(tmp_path)
 
 
-def test_a_picture_may_lie_in_a_folder_below(tmp_path: Path) -> None:
+def test_a_picture_may_lie_in_a_subfolder(tmp_path: Path) -> None:
     (tmp_path / "images" / "below").mkdir(parents=True)
     Image.new("RGB", (100, 60)).save(tmp_path / "images" / "below" / "a.b..c.png")
     (tmp_path / "annotations.json").write_text(described(file_name="below/a.b..c.png"))
@@ -123,7 +123,7 @@ def test_a_picture_may_lie_in_a_folder_below(tmp_path: Path) -> None:
     assert read_coco(tmp_path).pictures[0].path == tmp_path / "images" / "below" / "a.b..c.png"
 
 
-def test_a_name_that_no_system_allows_is_a_picture_that_is_not_there(tmp_path: Path) -> None:
+def test_a_picture_whose_name_no_system_allows_is_missing(tmp_path: Path) -> None:
     (tmp_path / "annotations.json").write_text(described(file_name="a" * 5000))
 
     assert "no such file" in read_coco(tmp_path).skipped[0]
@@ -132,13 +132,13 @@ def test_a_name_that_no_system_allows_is_a_picture_that_is_not_there(tmp_path: P
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(DEEP, id="nested deep"),
+        pytest.param(DEEP, id="deeply nested"),
         pytest.param(described(id=[1]), id="a list for an id"),
-        pytest.param(described(width="100"), id="a width in words"),
-        pytest.param(described(width=10**400), id="an endless width"),
+        pytest.param(described(width="100"), id="a width as text"),
+        pytest.param(described(width=10**400), id="a huge width"),
         pytest.param(described(height=0), id="no height"),
         pytest.param(described(bbox=[1, 2, 3]), id="three edges"),
-        pytest.param(described(bbox=[1, 2, 3, 10**400]), id="an endless box"),
+        pytest.param(described(bbox=[1, 2, 3, 10**400]), id="a huge box"),
         pytest.param(described(bbox=None), id="no box"),
         pytest.param(described(bbox="1234"), id="a text for a box"),
         pytest.param(described(bbox=[[1, 2], 2, 3, 4]), id="a box of lists"),
@@ -150,7 +150,7 @@ def test_a_name_that_no_system_allows_is_a_picture_that_is_not_there(tmp_path: P
         ),
     ],
 )
-def test_annotations_of_any_shape_are_refused_in_few_words(tmp_path: Path, content: str) -> None:
+def test_annotations_of_another_form_are_refused_with_a_short_message(tmp_path: Path, content: str) -> None:
     (tmp_path / "annotations.json").write_text(content)
 
     with pytest.raises(SourceError, match="is not a COCO annotation file") as refused:
@@ -158,6 +158,6 @@ def test_annotations_of_any_shape_are_refused_in_few_words(tmp_path: Path, conte
     assert len(str(refused.value).removeprefix(str(tmp_path))) < 500
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"annotations\.json cannot be read: No such file"):
         read_coco(tmp_path)

@@ -49,7 +49,7 @@ def site(tmp_path: Path, install_plugin: Callable[[str, str], Path]) -> Path:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Three pictures that are done, one on which the detector hangs, and one behind it."""
+    """Three pictures that the detector finishes, a fourth on which it hangs, and a fifth."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name, width in (("a", 50), ("b", 50), ("c", 50), ("d", 77), ("e", 50)):

@@ -101,7 +101,7 @@ def test_with_closed_streams_results_are_written_all_the_same(
 ) -> None:
     result = shell(f"$detect --json r.jsonl --output out a.png absent.png {closed}")
 
-    assert result.returncode == 1  # of the absent one
+    assert result.returncode == 1  # as a picture is absent
     assert [line["source"] for line in lines((tmp_path / "r.jsonl").read_bytes())] == ["a.png", "absent.png"]
     assert (tmp_path / "r.jsonl").read_bytes() == (tmp_path / "out" / "results.jsonl").read_bytes()
     with Image.open(tmp_path / "out" / "a.png") as copy:

@@ -1,4 +1,4 @@
-"""What a notebook shows of a result, and the notebook of the examples run without a browser."""
+"""What a notebook displays for a result, and the notebook of the examples, run without a browser."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def save(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_a_result_of_a_file_shows_the_annotated_picture(save: Callable[..., Path]) -> None:
+def test_a_result_of_a_file_is_displayed_as_the_annotated_picture(save: Callable[..., Path]) -> None:
     result = FrameResult((FACE,), (100, 60), source=str(save()))
 
     picture = as_picture(shown(result))
@@ -56,6 +56,12 @@ def test_a_result_of_a_file_shows_the_annotated_picture(save: Callable[..., Path
     assert picture.format == "JPEG"
     assert np.abs(np.asarray(picture.convert("RGB"), int) - expected).mean() < 8
     assert np.abs(expected - 128).mean() > 10
+
+
+def test_a_result_that_holds_its_pixels_is_displayed_as_the_annotated_picture() -> None:
+    result = FrameResult((FACE,), (100, 60), frame=3, image=np.full((60, 100, 3), 128, np.uint8))
+
+    assert as_picture(shown(result)).size == (100, 60)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +86,7 @@ def test_a_result_without_faces_says_so() -> None:
     assert "100 x 60 pixels, no face" in as_page(shown(FrameResult((), (100, 60))))
 
 
-def test_a_file_that_is_gone_or_another_since_gives_the_table(save: Callable[..., Path]) -> None:
+def test_a_result_whose_file_is_gone_or_has_changed_is_displayed_as_a_table(save: Callable[..., Path]) -> None:
     path = save()
     result = FrameResult((FACE,), (100, 60), source=str(path))
 
@@ -96,13 +102,13 @@ def test_a_later_frame_is_not_drawn_on_the_first(save: Callable[..., Path]) -> N
     as_page(shown(FrameResult((FACE,), (100, 60), source=str(save()), frame=3)))
 
 
-def test_a_result_with_an_error_says_it(save: Callable[..., Path]) -> None:
+def test_a_result_with_an_error_is_displayed_as_the_error(save: Callable[..., Path]) -> None:
     page = as_page(shown(FrameResult((), (0, 0), source=str(save()), error=ImageError("it is <empty>"))))
 
     assert "ImageError: it is &lt;empty&gt;" in page
 
 
-def test_names_and_labels_are_text_and_never_markup() -> None:
+def test_names_and_labels_are_never_markup() -> None:
     hostile = "<script>alert('1')</script>\x1b\u202e\ud800"
     face = Face((0, 0, 9, 9), hostile, 1.0, {hostile: 1.0})
 

@@ -397,8 +397,8 @@ def test_no_face_has_a_number_that_json_lacks(where: str, number: float) -> None
 
 
 def test_numbers_of_numpy_are_json_ready() -> None:
-    one = np.float32(1)
-    face = Face(tuple(np.array([0, 0, 9, 9])), "with_mask", one, {"with_mask": one}, one)  # type: ignore[arg-type, dict-item]
+    number = np.float32(1)
+    face = Face(tuple(np.array([0, 0, 9, 9])), "with_mask", number, {"with_mask": number}, number)  # type: ignore[arg-type, dict-item]
 
     assert json.loads(json.dumps(face.to_dict()))["box"] == [0, 0, 9, 9]
 

@@ -1,4 +1,4 @@
-"""Average precision and recall, on rankings whose answers can be worked out by hand."""
+"""Average precision and recall of rankings whose scores can be computed by hand."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ NEAR, FAR, ODD = [0, 0, 100, 100], [200, 200, 210, 214], [300, 300, 330, 330]
 
 
 def ranking(
-    true: Sequence[Sequence[float]], found: Sequence[tuple[Sequence[float], float]], ignored: list[bool] | None = None
+    annotated: Sequence[Sequence[float]],
+    detected: Sequence[tuple[Sequence[float], float]],
+    ignored: list[bool] | None = None,
 ) -> Ranking:
     return Ranking(
-        true=np.array(true, np.float64).reshape(-1, 4),
-        ignored=np.array(ignored or [False] * len(true), np.bool_),
-        found=np.array([box for box, _ in found], np.float32).reshape(-1, 4),
-        scores=np.array([score for _, score in found], np.float32),
+        annotated=np.array(annotated, np.float64).reshape(-1, 4),
+        ignored=np.array(ignored or [False] * len(annotated), np.bool_),
+        detected=np.array([box for box, _ in detected], np.float32).reshape(-1, 4),
+        scores=np.array([score for _, score in detected], np.float32),
     )
 
 
-def test_all_faces_found_first_is_perfect() -> None:
+def test_all_faces_ranked_above_all_false_boxes_is_perfect() -> None:
     score = score_rankings([ranking([NEAR, FAR], [(NEAR, 0.9), (FAR, 0.8), (ODD, 0.1)])])["all"]
 
     assert (score.faces, score.ap50, score.recall) == (2, 1, 1)
 
 
-def test_a_false_box_between_two_true_ones_costs_by_its_rank_over_all_pictures() -> None:
+def test_a_false_box_counts_by_its_rank_over_all_pictures() -> None:
     score = score_rankings([ranking([NEAR], [(NEAR, 0.9)]), ranking([FAR], [(ODD, 0.8), (FAR, 0.7)])])["all"]
 
     # Precision is 1 up to a recall of 0.5 (51 of the 101 recalls), then 2 of 3.
@@ -40,20 +42,20 @@ def test_a_false_box_between_two_true_ones_costs_by_its_rank_over_all_pictures()
     assert score.precision[[0, 50, 51, 100]] == pytest.approx([1, 1, 2 / 3, 2 / 3])
 
 
-def test_a_face_that_is_not_found_bounds_recall_and_precision() -> None:
+def test_a_face_that_is_not_detected_bounds_recall_and_precision() -> None:
     score = score_rankings([ranking([NEAR, FAR], [(NEAR, 0.9)])])["all"]
 
     assert score.recall == 0.5
     assert score.ap50 == pytest.approx(51 / 101)
 
 
-def test_a_second_box_on_one_face_is_false() -> None:
+def test_a_second_box_on_the_same_face_is_false() -> None:
     score = score_rankings([ranking([NEAR, FAR], [(NEAR, 0.9), ([2, 2, 99, 99], 0.8), (FAR, 0.7)])])["all"]
 
     assert score.ap50 == pytest.approx((51 + 50 * 2 / 3) / 101)
 
 
-def test_a_box_fits_from_an_overlap_of_one_half() -> None:
+def test_a_box_matches_from_an_overlap_of_one_half() -> None:
     half, less = [0, 0, 100, 50], [0, 0, 100, 49]
 
     assert score_rankings([ranking([NEAR], [(half, 0.9)])])["all"].recall == 1
@@ -66,7 +68,7 @@ def test_a_box_on_an_ignored_face_is_neither_right_nor_wrong() -> None:
     assert (score.faces, score.ap50, score.recall) == (1, 1, 1)
 
 
-def test_faces_are_told_apart_by_their_shorter_side() -> None:
+def test_the_size_of_a_face_is_its_shorter_side() -> None:
     scores = score_rankings([ranking([NEAR, FAR], [(NEAR, 0.9), (ODD, 0.85)])])
 
     assert {name: score.faces for name, score in scores.items() if score.faces} == {
@@ -80,17 +82,17 @@ def test_faces_are_told_apart_by_their_shorter_side() -> None:
     assert math.isnan(scores["48 to 96 px"].ap50)
 
 
-def test_every_size_has_one_home() -> None:
+def test_every_size_belongs_to_one_class() -> None:
     bounds = sorted(bounds for name, bounds in SIZES.items() if name not in {"all", ">= 24 px"})
 
     assert bounds[0][0] == 0
     assert bounds[-1][1] == math.inf
-    assert all(one[1] == other[0] for one, other in pairwise(bounds))
+    assert all(smaller[1] == larger[0] for smaller, larger in pairwise(bounds))
     edge = score_rankings([ranking([[0, 0, 12, 40]], [])])
     assert {name for name, score in edge.items() if score.faces} == {"all", "12 to 24 px"}
 
 
-def test_more_faces_than_coco_allows_a_picture_are_all_ranked() -> None:
+def test_a_crowd_larger_than_cocos_own_limit_is_ranked() -> None:
     crowd = [[20.0 * (i % 40), 20.0 * (i // 40), 20.0 * (i % 40) + 15, 20.0 * (i // 40) + 15] for i in range(400)]
 
     score = score_rankings([ranking(crowd, [(box, 0.5) for box in crowd])])["all"]
@@ -98,17 +100,17 @@ def test_more_faces_than_coco_allows_a_picture_are_all_ranked() -> None:
     assert score.recall == 1
 
 
-def test_pictures_without_faces_or_boxes_are_fine() -> None:
+def test_without_faces_there_is_no_score() -> None:
     scores = score_rankings([ranking([], []), ranking([], [(NEAR, 0.5)])])
 
     assert scores["all"].faces == 0
     assert math.isnan(scores["all"].ap50)
 
 
-def test_the_best_least_score_shows_the_most_faces_at_the_best_precision() -> None:
-    found = [(NEAR, 0.9), (FAR, 0.7), (ODD, 0.4), ([400, 400, 420, 420], 0.3)]
+def test_the_best_min_score_keeps_the_faces_and_drops_false_boxes() -> None:
+    detected = [(NEAR, 0.9), (FAR, 0.7), (ODD, 0.4), ([400, 400, 420, 420], 0.3)]
 
-    score = score_rankings([ranking([NEAR, FAR], found)])["all"]
+    score = score_rankings([ranking([NEAR, FAR], detected)])["all"]
     nothing = score_rankings([ranking([NEAR], [(ODD, 0.9)])])["all"]
 
     assert score.best_min_score == pytest.approx(0.7)

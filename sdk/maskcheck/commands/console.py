@@ -1,4 +1,4 @@
-"""Where and how text is printed: what comes from outside is made harmless first."""
+"""Printing: text from outside is made harmless first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_WIDTH_OF_FILES = 160  # where there is no window to ask, in characters
+_WIDTH_WITHOUT_WINDOW = 160  # characters
 
 # C0, DEL and C1 (a terminal obeys them), line and paragraph separators (a program that splits lines does), marks of
 # bidirectional text (they show one name as another) and lone surrogates (no encoding writes them).
@@ -18,10 +18,10 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Text from outside (a name, a licence, a message) as it may be shown: what is no letter becomes its escape.
+    r"""Text from outside (a name, a licence, a message) without characters that a terminal obeys.
 
-    Control characters, marks of bidirectional text and lone surrogates become ``\x1b``, ``\u202e`` and the like; a
-    byte of a name that is no UTF-8 becomes ``\xe9``.
+    Control characters, marks of bidirectional text and lone surrogates become escapes such as ``\x1b`` and ``\u202e``;
+    a byte of a name that is not UTF-8 becomes an escape such as ``\xe9``.
 
     Args:
         text: Any text.
@@ -37,7 +37,7 @@ def _escape(character: str) -> str:
 
 
 def plain(text: str, style: str = "") -> Text:
-    r"""Text from outside for a rich table: :func:`printable`, and nothing in it is taken for markup or an emoji.
+    r"""Text from outside for a rich table: :func:`printable`, and not read as markup or emoji codes.
 
     Not ``rich.markup.escape``, which loses the backslash of ``C:\[2020]``.
 
@@ -51,7 +51,7 @@ def plain(text: str, style: str = "") -> Text:
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Whether a standard stream is there (a windowed program has none), is open and is a terminal."""
+    """Whether a standard stream exists (a windowed program has none), is open and is a terminal."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
@@ -63,4 +63,4 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     terminal = is_terminal(sys.stderr if stderr else sys.stdout)
-    return Console(stderr=stderr, width=None if terminal else _WIDTH_OF_FILES, emoji=False, highlight=False)
+    return Console(stderr=stderr, width=None if terminal else _WIDTH_WITHOUT_WINDOW, emoji=False, highlight=False)

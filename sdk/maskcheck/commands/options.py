@@ -16,10 +16,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class FilePath(click.Path):
-    """A file or folder; a leading ``~`` is the home folder, which a shell leaves as it is in ``--output=~/x``."""
+    """A file or folder; a leading ``~`` is the home folder, also in ``--output=~/x``, which a shell leaves as it is."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path that was meant."""
+        """The path, with the home folder in place of ``~``."""
         return super().convert(expand_home(value) if isinstance(value, str) else value, param, ctx)
 
 
@@ -30,7 +30,7 @@ def _check_threads(_ctx: click.Context, _param: click.Parameter, value: int | No
 
     if value > MOST_THREADS:
         raise click.BadParameter(
-            f"expected at most {MOST_THREADS}, got {value}: a session starts them all, which takes minutes beyond"
+            f"expected at most {MOST_THREADS}, got {value}: a session starts all of them, and more take minutes"
         )
     return value
 
@@ -74,7 +74,7 @@ def session_options(command: Command) -> Command:
             "providers",
             multiple=True,
             metavar="NAME",
-            help="ONNX Runtime execution provider, instead of --device; repeat in order of preference.",
+            help="ONNX Runtime execution provider, instead of --device; may be repeated, the preferred first.",
         ),
         click.option(
             "--device", callback=_check_device, default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
@@ -89,7 +89,7 @@ tile_option = click.option(
     "--tile",
     type=click.IntRange(64),
     metavar="PIXELS",
-    help="Search larger pictures in overlapping slices of this side: small faces in large pictures.",
+    help="Search larger pictures in overlapping slices of this side, which finds small faces in large pictures.",
 )
 
 
@@ -108,7 +108,7 @@ def detector_options(command: Command) -> Command:
             callback=_split_pairs,
             multiple=True,
             metavar="NAME=VALUE",
-            help="Option of the detector; repeat. `maskcheck detectors NAME` lists them.",
+            help="Option of the detector; may be repeated. `maskcheck detectors NAME` lists them.",
         ),
         click.option(
             "--detector", default="haar", show_default=True, help="Face detector; `maskcheck detectors` lists them."
@@ -120,15 +120,15 @@ def detector_options(command: Command) -> Command:
 
 _LIMITS = {
     "max_megapixels": (click.FloatRange(min=0, min_open=True), 100, "Width times height of a picture, in millions."),
-    "max_side": (click.IntRange(1), 65_500, "Width and height of a picture, in pixels, each."),
+    "max_side": (click.IntRange(1), 65_500, "Width, and height, of a picture, in pixels."),
     "max_megabytes": (click.FloatRange(min=0, min_open=True), 500, "Size of a picture's file."),
-    "max_scans": (click.IntRange(1), 100, "Scans of a progressive JPEG, each of which costs time."),
-    "max_frames": (click.IntRange(1), 10_000, "Frames or pages that are counted; the first one is read."),
+    "max_scans": (click.IntRange(1), 100, "Scans of a progressive JPEG; each costs time."),
+    "max_frames": (click.IntRange(1), 10_000, "Frames or pages of a file that are counted; only the first is read."),
 }
 
 
 def limit_options(command: Command) -> Command:
-    """``--max-megapixels``, ``--max-side`` and the other limits of decoding, handed on as ``limits``."""
+    """``--max-megapixels``, ``--max-side`` and the other limits of decoding, as the argument ``limits``."""
 
     @functools.wraps(command)
     def with_limits(*args: Any, **values: Any) -> Any:

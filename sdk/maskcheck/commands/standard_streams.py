@@ -1,4 +1,4 @@
-"""Standard input, output and error as a command finds them: closed, of another encoding, or shared with plugins."""
+"""Standard input, output and error, which may be closed, have any encoding, or get what plugins print."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 
 
 def prepare_standard_streams() -> None:
-    """Make the standard streams safe to use; for the start of a command that owns its process.
+    """Make the standard streams safe to use, at the start of a command that owns its process.
 
-    A stream that was closed gets the null device in its place, or the next file that is opened would take its number
-    and get what libraries print. A name that the encoding of standard output lacks is written with escapes.
+    A stream that is closed is replaced by the null device; otherwise the next file that is opened would get its number,
+    and what libraries print would go to that file. Characters that the encoding of standard output lacks are written as
+    escapes.
     """
     for descriptor in (0, _STANDARD_OUTPUT, _STANDARD_ERROR):
         try:
@@ -32,12 +33,12 @@ def prepare_standard_streams() -> None:
 
 @contextmanager
 def own_standard_output() -> Iterator[IO[str]]:
-    """Standard output for what the caller writes alone; what anything else prints meanwhile goes to standard error.
+    """Standard output for the caller alone: what anything else prints meanwhile goes to standard error.
 
-    That holds for native libraries too, as the file descriptor itself is turned. For a command that owns its process.
+    That includes native libraries, as the file descriptor itself is redirected. For a command that owns its process.
 
     Yields:
-        A stream in UTF-8, to be flushed by the caller.
+        A stream in UTF-8, which the caller must flush.
 
     Raises:
         click.UsageError: Standard output is closed.
@@ -58,10 +59,10 @@ def own_standard_output() -> Iterator[IO[str]]:
         yield stream
         stream.flush()
     finally:
-        with suppress(OSError):  # the reader of a pipe has gone, which whoever wrote the last line has seen
+        with suppress(OSError):  # the reader of a pipe has ended, and writing the last line has failed already
             stream.close()
         with suppress(OSError):
-            sys.stdout.flush()  # while it still leads to standard error
+            sys.stdout.flush()  # while it is still redirected to standard error
         os.dup2(private, _STANDARD_OUTPUT)
         os.close(private)
 

@@ -1,1 +1,1 @@
-"""Annotated pictures, and how well detected boxes agree with them."""
+"""Annotated pictures, and how well detected boxes match them."""

@@ -1,4 +1,4 @@
-"""Annotated pictures in COCO form: a folder with ``annotations.json`` and the pictures in ``images/``."""
+"""Annotated pictures in COCO's format: a folder with ``annotations.json`` and the pictures in ``images/``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AnnotatedPicture:
         path: The file.
         boxes: float64 (N, 4), ``x1, y1, x2, y2`` in pixels, inside the picture.
         labels: Name of the category of each box.
-        size: ``(width, height)`` in pixels, as the annotations say.
+        size: ``(width, height)`` in pixels, from the annotations.
     """
 
     path: Path
@@ -36,12 +36,12 @@ class AnnotatedPicture:
 
 @dataclass(frozen=True)
 class AnnotatedPictures:
-    """What a folder holds.
+    """The annotated pictures of a folder.
 
     Attributes:
-        pictures: In the order of the file.
-        categories: Names of all categories, in the order of the file.
-        skipped: A line for each picture that is not there and each box outside its picture.
+        pictures: In the order of ``annotations.json``.
+        categories: Names of all categories, in the order of ``annotations.json``.
+        skipped: A line for each picture that does not exist and each box outside its picture.
     """
 
     pictures: tuple[AnnotatedPicture, ...]
@@ -56,7 +56,7 @@ def read_coco(folder: Path) -> AnnotatedPictures:
         folder: Holds ``annotations.json`` (https://cocodataset.org/#format-data) and ``images/``.
 
     Raises:
-        SourceError: There is no such file, it has another form, or it names pictures outside ``images/``.
+        SourceError: There is no ``annotations.json``, or it has another form, or names pictures outside ``images/``.
     """
     path = folder / ANNOTATIONS
     try:
@@ -65,7 +65,8 @@ def read_coco(folder: Path) -> AnnotatedPictures:
         for image in content["images"]:
             if image["id"] in images:
                 raise ValueError(f"two images have the id {shortened(image['id'])}")
-            images[image["id"]] = _inside(image["file_name"]), _side(image["width"]), _side(image["height"])
+            name = _checked_name(image["file_name"])
+            images[image["id"]] = name, _side(image["width"]), _side(image["height"])
         categories = {category["id"]: shortened(str(category["name"])) for category in content["categories"]}
         faces = [(face["id"], face["image_id"], face["category_id"], face["bbox"]) for face in content["annotations"]]
         marked = [
@@ -99,8 +100,8 @@ def read_coco(folder: Path) -> AnnotatedPictures:
     return AnnotatedPictures(tuple(pictures), tuple(categories.values()), tuple(skipped))
 
 
-def _inside(name: object) -> str:
-    """The name of a picture, which must lie in the folder of pictures on every system."""
+def _checked_name(name: object) -> str:
+    """The name of a picture, if it leads nowhere outside the folder of pictures, on any system."""
     if not isinstance(name, str) or not name or "\0" in name:
         raise ValueError(f"file_name: expected the name of a picture, got {shortened(name)}")
     for kind in (PurePosixPath(name), PureWindowsPath(name)):
@@ -118,12 +119,12 @@ def _side(pixels: object) -> int:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name longer than the system allows, a folder that may not be entered
+    except OSError:  # the name is longer than the system allows, or the folder may not be entered
         return False
 
 
 def _corners(box: list[float], width: int, height: int) -> tuple[float, ...]:
-    """A COCO box, left, top, width and height, as corners inside the picture."""
+    """A COCO box (left, top, width and height) as corners inside the picture."""
     if not isinstance(box, list) or not all(isinstance(edge, (int, float)) for edge in box):
         raise TypeError(f"bbox: expected four numbers, got {shortened(box)}")
     x, y, w, h = map(float, box)

@@ -1,4 +1,4 @@
-"""Sizes of faces that reports tell apart: by the shorter side of the box, in pixels."""
+"""Ranges of face sizes in reports: by the shorter side of the box, in pixels."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 EDGES = (8, 12, 24, 48, 96)
-"""Pixels between one class of sizes and the next."""
+"""Pixels at which a class of sizes ends and the next begins."""
 
 LARGE_FROM = 24
-"""Pixels from which a face counts as large: near enough for its mask to be seen."""
+"""Pixels from which a face counts as large: its mask can be recognized."""
 
 ALL, LARGE = "all", f">= {LARGE_FROM} px"
 
@@ -19,7 +19,7 @@ CLASSES: Mapping[str, tuple[float, float]] = {
     **{f"{low} to {high} px": (low, high) for low, high in pairwise(EDGES)},
     f">= {EDGES[-1]} px": (EDGES[-1], math.inf),
 }
-"""The classes, small ones first: a face belongs to the class with ``low <= side < high``."""
+"""The classes, from small to large: a face belongs to the class with ``low <= side < high``."""
 
 SIZES: Mapping[str, tuple[float, float]] = {ALL: (0, math.inf), LARGE: (LARGE_FROM, math.inf), **CLASSES}
-"""All faces, large faces, and the classes: the ranges that are scored."""
+"""The ranges that are scored: all faces, large faces, and each class."""

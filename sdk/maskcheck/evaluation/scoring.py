@@ -1,4 +1,4 @@
-"""How well found boxes fit annotated ones: average precision and recall, by COCO's rules at an overlap of 0.5.
+"""How well detected boxes match annotated boxes: average precision and recall by COCO's rules, at an overlap of 0.5.
 
 The evaluator is faster-coco-eval, a compiled pycocotools, which the extras ``bench``, ``export`` and ``testing`` bring.
 """
@@ -19,37 +19,37 @@ RECALLS = np.linspace(0, 1, 101)
 """Recalls at which COCO reads a precision curve."""
 
 _OVERLAP = 0.5
-_MOST_BOXES = 10_000  # a picture; COCO's own limit of 100 is below what a crowd holds
-_LARGEST = 1e10
+_MAX_BOXES = 10_000  # for each picture; a crowd has more faces than COCO's own limit of 100
+_MAX_AREA = 1e10
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """The boxes of one kind in one picture: true ones, and found ones with their scores.
+    """The boxes of a picture, all faces or those of one label: annotated boxes, and detected boxes with their scores.
 
     Attributes:
-        true: (N, 4), ``x1, y1, x2, y2`` in pixels.
-        ignored: bool (N,): finding such a box is neither right nor wrong.
-        found: (M, 4).
-        scores: (M,), greater for boxes that are surer.
+        annotated: (N, 4), ``x1, y1, x2, y2`` in pixels.
+        ignored: bool (N,): a detection of such an annotated box is neither right nor wrong.
+        detected: (M, 4).
+        scores: (M,), higher for boxes that are more certain.
     """
 
-    true: NDArray[np.floating[Any]]
+    annotated: NDArray[np.floating[Any]]
     ignored: NDArray[np.bool_]
-    found: NDArray[np.floating[Any]]
+    detected: NDArray[np.floating[Any]]
     scores: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """How good a ranking is, for faces of some size.
+    """How good rankings are, for faces of a range of sizes.
 
     Attributes:
-        faces: True boxes that count.
+        faces: Annotated boxes that count.
         ap50: Average precision at an overlap (intersection over union) of 0.5; NaN without faces.
-        recall: Share of the faces that was found at any score; NaN without faces.
+        recall: Share of the faces that are detected, at any score; NaN without faces.
         precision: float (101,), the greatest precision at each of ``RECALLS`` or more.
-        scores: float (101,), the score down to which boxes are taken to reach each of ``RECALLS``; 0 where none does.
+        scores: float (101,), the highest threshold for scores that reaches each of ``RECALLS``; 0 where none does.
     """
 
     faces: int
@@ -60,22 +60,23 @@ class Score:
 
     @property
     def best_min_score(self) -> float:
-        """The least score at which F1, the harmonic mean of precision and recall, is greatest; NaN if none is found."""
+        """The threshold for scores at which F1, the harmonic mean of precision and recall, is highest; NaN for none."""
         total = self.precision + RECALLS
         f1 = np.divide(2 * self.precision * RECALLS, total, out=np.zeros_like(total), where=total > 0)
         return float(self.scores[f1.argmax()]) if f1.any() else math.nan
 
 
 def score_rankings(rankings: Sequence[Ranking]) -> dict[str, Score]:
-    """Score the found boxes of many pictures, ranked together.
+    """Score the detected boxes of many pictures, ranked together.
 
-    For faces of one size, true boxes of other sizes are ignored, and so are found boxes of other sizes that fit none.
+    The score of a range of sizes ignores annotated boxes of other sizes, and detected boxes of other sizes that match
+    no annotated box.
 
     Args:
-        rankings: One for each picture.
+        rankings: The boxes of each picture.
 
     Returns:
-        A score for each of ``SIZES``.
+        A score for each range of ``SIZES``.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
@@ -83,38 +84,38 @@ def score_rankings(rankings: Sequence[Ranking]) -> dict[str, Score]:
     truth.dataset = {
         "images": [{"id": number} for number, _ in enumerate(rankings, 1)],
         "categories": [{"id": 1, "name": "face"}],
-        "annotations": _annotations([(one.true, None, one.ignored) for one in rankings]),
+        "annotations": _annotations([(ranking.annotated, None, ranking.ignored) for ranking in rankings]),
     }
     truth.createIndex()
-    found = COCO()
-    found.dataset = truth.dataset | {
-        "annotations": _annotations([(one.found, one.scores, None) for one in rankings]),
+    detected = COCO()
+    detected.dataset = truth.dataset | {
+        "annotations": _annotations([(ranking.detected, ranking.scores, None) for ranking in rankings]),
     }
-    found.createIndex()
-    evaluation = COCOeval_faster(truth, found, iouType="bbox", print_function=lambda *_: None)
+    detected.createIndex()
+    evaluation = COCOeval_faster(truth, detected, iouType="bbox", print_function=lambda *_: None)
     parameters = evaluation.params
     parameters.iouThrs = np.array([_OVERLAP])
     parameters.recThrs = RECALLS
-    parameters.maxDets = [_MOST_BOXES]
-    # The "area" of a box is the square of its shorter side here; that of a true box to ignore is below all ranges.
-    parameters.areaRng = [[max(low**2, 1e-6), min(high**2 - 1e-6, _LARGEST)] for low, high in SIZES.values()]
+    parameters.maxDets = [_MAX_BOXES]
+    # COCO's "area" is the square of the shorter side here, and 0, below all ranges, for boxes to ignore.
+    parameters.areaRng = [[max(low**2, 1e-6), min(high**2 - 1e-6, _MAX_AREA)] for low, high in SIZES.values()]
     parameters.areaRngLbl = list(SIZES)
     evaluation.evaluate()
     evaluation.accumulate()
     scores = {}
     for index, (name, (low, high)) in enumerate(SIZES.items()):
-        sides = np.concatenate([_shorter_sides(one.true)[~one.ignored] for one in rankings])
+        sides = np.concatenate([_shorter_sides(ranking.annotated)[~ranking.ignored] for ranking in rankings])
         faces = int(((sides >= low) & (sides < high)).sum())
         precision = np.asarray(evaluation.eval["precision"][0, :, 0, index, 0], np.float64)
         recall = float(evaluation.eval["recall"][0, 0, index, 0])
         nothing = np.full_like(precision, math.nan)
-        least = np.asarray(evaluation.eval["scores"][0, :, 0, index, 0], np.float64)
+        thresholds = np.asarray(evaluation.eval["scores"][0, :, 0, index, 0], np.float64)
         scores[name] = Score(
             faces=faces,
             ap50=float(precision.mean()) if faces else math.nan,
             recall=recall if faces else math.nan,
             precision=precision if faces else nothing,
-            scores=least if faces else nothing,
+            scores=thresholds if faces else nothing,
         )
     return scores
 

@@ -121,7 +121,7 @@ def detect(
         except ValueError as error:  # it names the value that is out of range
             raise click.UsageError(str(error)) from None
         pipeline.warm_up()
-        _check_labels(fail_on, pipeline.classifier.labels)
+        _check_labels(fail_on, pipeline.labels)
         left_out = LeftOut()
         run = PictureRun(
             pipeline,

@@ -1,4 +1,4 @@
-"""Annotated pictures as files, in the format of their originals and with what these say of themselves."""
+"""Annotated copies as the bytes of a file, in the format of the original, with its EXIF data and colour profile."""
 
 from __future__ import annotations
 
@@ -16,32 +16,31 @@ WRITABLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 """Endings of the formats that are written."""
 
 _ORIENTATION = 0x0112
-# Tags that say how the original's pixels are stored, of which the copy has its own; what other programs keep of them.
-_OF_PIXELS = frozenset(
+# Tags that describe how the original's pixels are stored, which does not apply to the copy, and previews.
+_PIXEL_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 280, 281, 284, 292, 293, 301, 317, 318, 319, 320, 322}
     | {323, 324, 325, 330, 332, 338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531}
     | {532, 700, 33723, 34377, 34675}
 )
-_MOST_IN_SEGMENT = 65533  # bytes of a JPEG segment beside its length
-_LZW_PREDICTOR = {317: 2}  # differences of neighbours: half the size
+_MAX_SEGMENT = 65533  # bytes of a JPEG segment after its length
 
 
 def encode_copy(pixels: BGRImage, ending: str, original: Path | bytes) -> bytes:
     """Encode the annotated copy of a picture, with the original's EXIF data and colour profile.
 
-    The copy is upright, so its orientation is 1; previews and what says how the original's pixels were stored are left
-    out. EXIF data that are damaged or too long for the format are left out too. BMP has none.
+    The copy is upright, so its orientation is 1. Previews, tags that describe how the original's pixels are stored, and
+    EXIF data that are damaged or too long for the format are left out. BMP has neither EXIF data nor a profile.
 
     Args:
         pixels: The copy: uint8 (H, W, 3), BGR.
-        ending: One of :data:`WRITABLE`; any case.
+        ending: One of :data:`WRITABLE`, in any case.
         original: The file of the picture, or its bytes.
 
     Raises:
         OSError: The format cannot hold the picture.
     """
     ending = ending.lower()
-    exif, profile, lossless = (b"", b"", False) if ending == ".bmp" else _read_about(original)
+    exif, profile, lossless = (b"", b"", False) if ending == ".bmp" else _read_metadata(original)
     if ending in (".webp", ".tif", ".tiff"):
         return _encode_with_pillow(pixels, ending, exif, profile, lossless)
     try:
@@ -56,16 +55,16 @@ def encode_copy(pixels: BGRImage, ending: str, original: Path | bytes) -> bytes:
     return data if ending == ".bmp" else _add_to_jpeg(data, exif, profile)
 
 
-def _read_about(original: Path | bytes) -> tuple[bytes, bytes, bool]:
-    """EXIF data (as of a TIFF file, without a prefix), RGB colour profile, and whether it is WebP without loss."""
+def _read_metadata(original: Path | bytes) -> tuple[bytes, bytes, bool]:
+    """EXIF data (without the prefix of JPEG), RGB colour profile, and whether it is lossless WebP."""
     try:
         with Image.open(io.BytesIO(original) if isinstance(original, bytes) else original) as opened:
             profile = opened.info.get("icc_profile") or b""
-            if profile[16:20] != b"RGB ":  # of grey or CMYK, which the copy is not
+            if profile[16:20] != b"RGB ":  # it is for grey or CMYK, and the copy is RGB
                 profile = b""
             exif = _clean_exif(opened.getexif())
             return exif, profile, opened.format == "WEBP" and _is_lossless(original)
-    except Exception:  # a reader may raise anything on broken tags; the copy is made without them
+    except Exception:  # a reader may raise anything on damaged tags; the copy is made without them
         return b"", b"", False
 
 
@@ -77,7 +76,7 @@ def _is_lossless(original: Path | bytes) -> bool:
 
 
 def _clean_exif(exif: Image.Exif) -> bytes:
-    for tag in [tag for tag in exif if tag in _OF_PIXELS]:
+    for tag in [tag for tag in exif if tag in _PIXEL_TAGS]:
         del exif[tag]
     if not exif:
         return b""
@@ -92,11 +91,11 @@ def _encode_with_pillow(pixels: BGRImage, ending: str, exif: bytes, profile: byt
     options: dict[str, object] = {"lossless": lossless, "quality": 95}
     if kind == "TIFF":
         options = {"compression": "tiff_lzw"}
-    for about in ({"exif": exif, "icc_profile": profile}, {}):
+    for metadata in ({"exif": exif, "icc_profile": profile}, {}):
         file = io.BytesIO()
         try:
-            image.save(file, kind, **options, **{name: data for name, data in about.items() if data})
-        except Exception as error:  # Pillow writes tags of types that it does not know how to write
+            image.save(file, kind, **options, **{name: data for name, data in metadata.items() if data})
+        except Exception as error:  # Pillow fails on tags of types that it cannot write
             failure = error
         else:
             return file.getvalue()
@@ -104,11 +103,11 @@ def _encode_with_pillow(pixels: BGRImage, ending: str, exif: bytes, profile: byt
 
 
 def _add_to_jpeg(data: bytes, exif: bytes, profile: bytes) -> bytes:
-    """Put segments behind the start of the file (JFIF's own first)."""
+    """Insert segments after the start of the file and its JFIF segment."""
     segments = []
-    if exif and len(exif) + 6 <= _MOST_IN_SEGMENT:
+    if exif and len(exif) + 6 <= _MAX_SEGMENT:
         segments.append((0xE1, b"Exif\x00\x00" + exif))
-    step = _MOST_IN_SEGMENT - 14
+    step = _MAX_SEGMENT - 14
     parts = [profile[start : start + step] for start in range(0, len(profile), step)]
     if len(parts) < 256:
         segments += [
@@ -122,7 +121,7 @@ def _add_to_jpeg(data: bytes, exif: bytes, profile: bytes) -> bytes:
 
 
 def _add_to_png(data: bytes, exif: bytes, profile: bytes) -> bytes:
-    """Put chunks behind the header."""
+    """Insert chunks after the header."""
     chunks = b""
     if profile:
         chunks += _png_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(profile))

@@ -169,7 +169,7 @@ class PictureRun:
                     form,
                     receipt=self._pipeline.receipt,
                     receipt_path=receipt,
-                    labels=self._pipeline.classifier.labels,
+                    labels=self._pipeline.labels,
                     option=option,
                     sources=self._sources,
                 )
@@ -181,7 +181,7 @@ class PictureRun:
         targets = self._targets
         if targets.standard_form is None or targets.standard_output is None:
             return list(files)
-        labels = self._pipeline.classifier.labels
+        labels = self._pipeline.labels
         return [*files, open_results(targets.standard_form, targets.standard_output, labels)]
 
     def _use(

@@ -10,7 +10,7 @@ from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
 from maskcheck.commands.exits import INTERRUPTED, TERMINATED, end_process
-from maskcheck.engine.ahead import stuck_threads
+from maskcheck.engine.ending import stuck_threads
 from maskcheck.errors import MaskCheckError
 
 Item = TypeVar("Item")
