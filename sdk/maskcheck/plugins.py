@@ -15,8 +15,8 @@ with one or both hooks::
 
 What is here stays: what a plugin of this interface version imports, later releases have, too.
 
-- What a stage is: ``Detector``, ``Detections``, ``DetectorSpec``; ``Classifier``, ``Crops``, ``ClassifierSpec``;
-  ``StageOption``, ``StageDescription``, ``hookimpl``, ``BGRImage``.
+- What a stage is: ``Detector``, ``Detections``, ``DetectorSpec``; ``Classifier``, ``Crops``, ``crop_face``,
+  ``ClassifierSpec``; ``StageOption``, ``StageDescription``, ``hookimpl``, ``BGRImage``.
 - A network in ONNX: ``OnnxSession`` runs it on what ``SessionConfig`` says, which ``chosen_session`` takes from the
   pipeline or the user's options; ``network_options``, ``check_preset``, ``describe_session``, ``faster_batch_size``.
 - At several scales: ``Scales``, ``resize_for_network``.
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from maskcheck.detectors.scales import Scales, resize_for_network
     from maskcheck.detectors.spec import DetectorSpec
     from maskcheck.hosting.hooks import hookimpl
-    from maskcheck.pictures.crops import Crops
+    from maskcheck.pictures.crops import Crops, crop_face
     from maskcheck.pictures.decoding import BGRImage
     from maskcheck.runtime.config import SessionConfig
     from maskcheck.runtime.session import OnnxSession
@@ -99,6 +99,7 @@ __all__ = [
     "check_preset",
     "chosen_session",
     "concatenate",
+    "crop_face",
     "describe_session",
     "faster_batch_size",
     "hookimpl",
@@ -126,6 +127,7 @@ _MODULES = {
     "check_preset": "detectors.network",
     "chosen_session": "detectors.network",
     "concatenate": "detectors.fusion",
+    "crop_face": "pictures.crops",
     "describe_session": "detectors.network",
     "faster_batch_size": "detectors.network",
     "hookimpl": "hosting.hooks",

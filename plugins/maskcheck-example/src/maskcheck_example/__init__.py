@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -20,8 +21,11 @@ class SkinDetector:
     """Finds patches of skin colour; a template for better detectors.
 
     Attributes:
+        default_min_score: Score from which a user sees a face.
         min_area: Smallest patch, as a share of the picture.
     """
+
+    default_min_score: ClassVar[float] = 0.0
 
     min_area: float = 0.005
 
