@@ -223,9 +223,11 @@ def test_a_classifier_is_made_with_its_options_and_the_session_if_it_uses_it() -
     options = (StageOption("depth", int, 2, "how deep", minimum=1),)
     session = SessionConfig("cpu", threads=3)
 
-    assert create_classifier(classifier(options=options), {"depth": "5"}, session).options == {"depth": 5}
-    made = create_classifier(classifier(options=options, uses_session=True), None, session)
-    assert made.options == {"depth": 2, "session": session}
+    chosen: Any = create_classifier(classifier(options=options), {"depth": "5"}, session)
+    default: Any = create_classifier(classifier(options=options, uses_session=True), None, session)
+
+    assert chosen.options == {"depth": 5}
+    assert default.options == {"depth": 2, "session": session}
 
 
 @pytest.mark.parametrize(

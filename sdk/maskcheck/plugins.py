@@ -50,6 +50,7 @@ from maskcheck.errors import (
 from maskcheck.lazy import load_name
 
 if TYPE_CHECKING:
+    from maskcheck.classifier.api import Classifier
     from maskcheck.classifier.spec import ClassifierSpec
     from maskcheck.commands.group import CommandGroup
     from maskcheck.detectors.api import Detections, Detector
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BGRImage",
+    "Classifier",
     "ClassifierSpec",
     "CommandGroup",
     "Crops",
@@ -113,6 +115,7 @@ __all__ = [
 
 _MODULES = {
     "BGRImage": "pictures.decoding",
+    "Classifier": "classifier.api",
     "ClassifierSpec": "classifier.spec",
     "CommandGroup": "commands.group",
     "Crops": "pictures.crops",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from maskcheck.stages import StageSpec
+
+if TYPE_CHECKING:  # it needs OpenCV, and classifiers can be listed where that does not load
+    from maskcheck.classifier.api import Classifier
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class ClassifierSpec(StageSpec):
         TypeError: A field of another type, or no `api_version`.
         ValueError: A name with other characters, or version 1, which has no classifiers.
     """
+
+    factory: Callable[..., Classifier]
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from maskcheck.classifier.spec import ClassifierSpec
 from maskcheck.detectors.api import Detector
@@ -13,6 +13,9 @@ from maskcheck.hosting.hooks import hookimpl
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.session import Precision
 from maskcheck.stages import StageOption
+
+if TYPE_CHECKING:
+    from maskcheck.classifier.api import Classifier
 
 _PRECISIONS = get_args(Precision)
 
@@ -59,7 +62,7 @@ def _create_whole_picture() -> Detector:
     return WholePictureDetector()
 
 
-def _create_mask_classifier(*, session: SessionConfig, **options: Any) -> Any:
+def _create_mask_classifier(*, session: SessionConfig, **options: Any) -> Classifier:
     from maskcheck.classifier.mask_classifier import MaskClassifier
 
     return MaskClassifier(device=session.device, providers=session.providers, threads=session.threads, **options)
