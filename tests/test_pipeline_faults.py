@@ -30,7 +30,7 @@ from maskcheck import (
     PluginError,
     RuntimeUnavailable,
 )
-from maskcheck.engine.ahead import stuck_threads
+from maskcheck.engine.ending import stuck_threads
 from maskcheck.runtime.session import OnnxSession
 
 PATIENCE = 30  # seconds after which something that must happen has not
@@ -224,7 +224,7 @@ def test_boxes_of_the_caller_that_are_shares_are_refused(toy_model: Path, halves
 def test_on_a_tiny_picture_a_box_of_one_pixel_is_meant(toy_model: Path) -> None:
     (face,) = MaskPipeline(Fixed(), model=toy_model).classify(np.zeros((2, 2, 3), np.uint8), [(0, 0, 1, 1)])
 
-    assert face.box == (0, 0, 1, 1)
+    assert face.pixel_box == (0, 0, 1, 1)
 
 
 def test_a_detector_that_gives_shares_is_named_with_the_reason(toy_model: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_detector_that_gives_shares_is_named_with_the_reason(toy_model: Path) 
 def test_what_is_left_of_a_face_beyond_the_corner_is_no_share(toy_model: Path) -> None:
     (face,) = MaskPipeline(Fixed([0, 0, 0.4, 0.7]), model=toy_model)(numbered(0))
 
-    assert face.box == (0, 0, 1, 1)
+    assert face.pixel_box == (0, 0, 1, 1)
 
 
 # --- Detectors as objects
@@ -255,7 +255,7 @@ def test_a_threshold_of_a_detector_object_that_is_none_is_refused(toy_model: Pat
     detector: Any = Fixed(BOX)
     detector.default_min_score = 60
 
-    with pytest.raises(ValueError, match=r"min_score: expected a number in \[0, 1\], got 60"):
+    with pytest.raises(PluginError, match=r"default_min_score to be a number in \[0, 1\], got 60"):
         MaskPipeline(detector, model=toy_model)
 
 

@@ -19,9 +19,6 @@ class Frame:
         index: Its position in the source, from 0: of a video, the number of the frame.
         time: Seconds from the start of the source; None where there is no clock, as for pictures.
         error: Why the picture could not be read.
-
-    Raises:
-        ValueError: Neither an image nor an error.
     """
 
     image: ImageLike | None
@@ -29,10 +26,6 @@ class Frame:
     index: int = 0
     time: float | None = None
     error: MaskCheckError | None = None
-
-    def __post_init__(self) -> None:
-        if self.image is None and self.error is None:
-            raise ValueError("expected an image, or an error that says why there is none; got neither")
 
     @classmethod
     def of(cls, image: Frame | ImageLike, position: int = 0) -> Frame:

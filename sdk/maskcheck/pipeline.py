@@ -4,58 +4,67 @@ from __future__ import annotations
 
 import os
 import threading
-import traceback
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from numbers import Real
-from pathlib import Path
-from time import perf_counter
+from types import TracebackType
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from maskcheck._version import __version__
+from maskcheck.classifier.api import Classifier
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.detectors.api import Detector
-from maskcheck.detectors.guard import are_shares, described, detector_min_score, run_detector, warm_up_detector
+from maskcheck.detectors.guard import are_shares, detector_labels, detector_min_score, warm_up_detector
 from maskcheck.detectors.tiling import TiledDetector
-from maskcheck.engine.ahead import Interruption, map_ahead
-from maskcheck.engine.batching import FoundFaces, batches, classify, cut_if_smaller
-from maskcheck.errors import ImageError, MaskCheckError, ModelTimeout, PictureTimeout
-from maskcheck.hosting.creation import check_options, create_detector
-from maskcheck.hosting.registry import default_registry
-from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
+from maskcheck.engine.ending import GRACE, Interruption
+from maskcheck.engine.engine import Engine, StageOrigin, make_faces
+from maskcheck.engine.preparation import Preparation, Preparer, clip
+from maskcheck.engine.prepared import PreparedFrame
+from maskcheck.engine.runner import Runner, Ticket
+from maskcheck.engine.streaming import stream_in_order
+from maskcheck.frames import Frame
+from maskcheck.hosting.creation import check_options, create_classifier, create_detector, missing_members
+from maskcheck.hosting.registry import default_registry, find_classifier
+from maskcheck.pictures.decoding import ImageLike, load_image
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
-from maskcheck.results import Face, FrameResult, Receipt, Timings
+from maskcheck.results import Face, FrameResult, Receipt
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.cpu import default_thread_count
-from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.forking import renew_after_fork
 from maskcheck.runtime.providers import Provider
 from maskcheck.runtime.session import Precision
-from maskcheck.stages import OptionValue
 
 
 class MaskPipeline:
     """Face detector and mask classifier together.
 
-    Making one is quick; the model is loaded on first use in each process, or by :meth:`warm_up`. An instance may be
-    shared by threads, and pickled as its configuration.
+    Making one is quick; models are loaded on first use in each process, or by :meth:`warm_up`. An instance may be
+    shared by threads, and pickled as its configuration. :meth:`close`, or the end of a ``with`` block, ends the threads
+    of :meth:`submit`.
 
     Args:
-        detector: Name of a registered detector, or an object with ``detect(image) -> Detections``. If the object has
-            them, its attribute ``default_min_score`` is used, and its method ``warm_up()`` loads what it needs.
+        detector: Name of a registered detector, or an object with ``detect(image) -> Detections``. If it has them, its
+            attribute ``default_min_score`` and its methods ``warm_up``, ``detect_batch`` and ``describe`` are used.
         detector_options: Options of a detector given by name; ``maskcheck detectors`` lists them.
-        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one.
-        device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+        classifier: ``auto``: the detector's own labels if it gives some, else ``mask``, the classifier of `model`. Or
+            the name of a registered classifier, an object like :class:`Classifier`, or None for a detector that labels
+            the faces itself.
+        classifier_options: Options of a classifier that a plugin offers.
+        model: An ONNX file made by ``maskcheck-export`` for the classifier ``mask``; by default, the embedded one.
+        device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``; for detector and classifier.
         providers: ONNX Runtime execution providers in order of preference, instead of `device`.
-        threads: Threads of the classifier's session; by default, the CPUs that the process may use.
+        threads: Threads of each session; by default, the CPUs that the process may use.
         batch_size: Most faces that are classified in one run; by default, 32.
         precision: ``auto``, ``stored``, ``int8`` or ``float32``, as in :class:`MaskClassifier`, which also says when a
             choice of ``maskcheck doctor --tune`` is in force.
+        model_timeout: Seconds that loading the model may take, and each run, as in :class:`MaskClassifier`.
+        max_memory: Bytes that runs of the model on the CPU may take, as in :class:`MaskClassifier`.
         min_score: Least detection score, in [0, 1], of a face that is reported; by default, the detector's own.
         limits: What a picture may cost; one that costs more is refused before it is decoded.
         tile: Give the detector overlapping slices of that side, in pixels, 64 or more, of pictures that are larger:
@@ -65,13 +74,15 @@ class MaskPipeline:
         timeout: Seconds that a picture may take to be decoded and searched for faces; one that takes longer gives
             :class:`PictureTimeout`. By default, any time. Python cannot stop a thread: what is stuck goes on in the
             background, in a thread of its own, and holds its memory.
+        max_wait: Most seconds that a frame whose faces are found waits for others to share its batch. It waits only
+            while other frames are on their way.
 
     Raises:
-        DetectorNotFound: No detector of that name.
-        PluginError: The detector's plugin failed.
-        DetectorOptionError: An option that the detector does not take.
+        DetectorNotFound, ClassifierNotFound: No detector or classifier of that name.
+        PluginError: A plugin failed.
+        DetectorOptionError: An option that the detector or the classifier does not take.
         ModelNotFound: There is no such model file.
-        ValueError: An argument out of its range.
+        ValueError: An argument out of its range, or one that does not go with the others.
     """
 
     def __init__(
@@ -79,67 +90,72 @@ class MaskPipeline:
         detector: str | Detector = "haar",
         *,
         detector_options: Mapping[str, Any] | None = None,
+        classifier: str | Classifier | None = "auto",
+        classifier_options: Mapping[str, Any] | None = None,
         model: str | os.PathLike[str] | None = None,
         device: str = "auto",
         providers: Sequence[Provider] | None = None,
         threads: int | None = None,
         batch_size: int | None = None,
         precision: Precision = "auto",
+        model_timeout: float | None = None,
+        max_memory: int | None = None,
         min_score: float | None = None,
         limits: DecodingLimits = DEFAULT_LIMITS,
         tile: int | None = None,
         max_faces: int = 1000,
         timeout: float | None = None,
+        max_wait: float = 0.25,
     ) -> None:
         if isinstance(max_faces, bool) or not isinstance(max_faces, int) or max_faces < 1:
             raise ValueError(f"max_faces: expected a whole number from 1, got {max_faces!r}")
         if timeout is not None and not 0 < timeout < threading.TIMEOUT_MAX:
             raise ValueError(f"timeout: expected seconds, more than 0, or None, got {timeout!r}")
-        self.detector: Detector
-        if isinstance(detector, str):
-            found = default_registry().find(detector)
-            self.detector_name = found.name
-            self.detector_options: dict[str, OptionValue | None] = check_options(found.spec, detector_options)
-            self.detector = create_detector(found.spec, detector_options)
-            default_min_score = detector_min_score(self.detector, found.spec)
-        else:
-            if detector_options:
-                raise ValueError("detector_options are for a detector given by name, not for an object")
-            if isinstance(detector, type):
-                raise ValueError(
-                    f"detector: expected a name or an object, got the class {detector.__name__}; make one of it:"
-                    f" {detector.__name__}()"
-                )
-            if not isinstance(detector, Detector):
-                raise ValueError(
-                    f"detector: expected a name or an object with a method `detect`, got {type(detector).__name__}"
-                )
-            self.detector_name = type(detector).__name__
-            self.detector_options = {}
-            self.detector = detector
-            default_min_score = getattr(detector, "default_min_score", 0.0)
-        self.min_score = default_min_score if min_score is None else min_score
+        if not 0 <= max_wait < threading.TIMEOUT_MAX:
+            raise ValueError(f"max_wait: expected seconds, 0 or more, got {max_wait!r}")
+        session = SessionConfig(device, providers, threads)
+        found, origin, default_min_score = _make_detector(detector, detector_options, session)
+        self.detector_name = origin.name
+        self.detector_options = dict(origin.options)
         self.tile = tile
-        if tile is not None:
-            self.detector = TiledDetector(self.detector, tile)
-        self.classifier = MaskClassifier(
-            model,
-            device=device,
-            providers=providers,
-            threads=threads,
-            batch_size=batch_size,
-            precision=precision,
+        self.detector: Detector = found if tile is None else TiledDetector(found, tile)
+        mask_options = {
+            "model": model,
+            "device": device,
+            "providers": providers,
+            "threads": threads,
+            "batch_size": batch_size,
+            "precision": precision,
+            "timeout": model_timeout,
+            "max_memory": max_memory,
+        }
+        self.classifier, classifier_origin = _make_classifier(
+            classifier, classifier_options, mask_options, session, labelled=detector_labels(found) is not None
         )
         self.limits = limits
         self.max_faces = max_faces
         self.timeout = timeout
-        self._has_run = False
+        self.max_wait = max_wait
+        preparer = Preparer(
+            self.detector,
+            self.detector_name,
+            self.classifier,
+            limits,
+            _checked_score(default_min_score if min_score is None else min_score),
+            max_faces,
+        )
+        self._engine = Engine(preparer, origin, classifier_origin, tile=tile)
+        self.batch_size = (batch_size or 32) if self.classifier is None else self.classifier.batch_size
+        self._closed = False
+        self._runner: Runner | None = None
+        self._starting = threading.Lock()
+        renew_after_fork(self)
 
-    def __call__(self, image: ImageLike) -> FrameResult:
+    def __call__(self, image: ImageLike | Frame) -> FrameResult:
         """Find and classify the faces of one picture.
 
         Args:
-            image: A path, the bytes of a file, a ``PIL.Image``, or an array: uint8 (H, W, 3), BGR.
+            image: A path, the bytes of a file, a ``PIL.Image``, an array: uint8 (H, W, 3), BGR, or a :class:`Frame`.
 
         Raises:
             ImageError: The picture cannot be decoded.
@@ -147,122 +163,132 @@ class MaskPipeline:
             PictureTimeout: Decoding and detection took longer than `timeout`.
             RuntimeUnavailable, ModelError: The classifier cannot run; raised on first use.
         """
-        _ = self.classifier.info
-        job = _Job(image, _source(image))
+        self._warm_up_classifier()
+        frame = Frame.of(image)
         if self.timeout is None:
-            found = self._detect(job)
-        else:
-            with closing(
-                map_ahead(self._detect, [job], workers=1, ahead=1, timeout=self.timeout, late=self._raise_late)
-            ) as one:
-                found = next(one)
-        started = perf_counter()
-        (probabilities,) = classify([found], self.classifier)
-        return self._result(found, probabilities, _ms(perf_counter() - started))
+            (result,) = self.finish([self.prepare(frame)])
+        else:  # in a thread that can be left alone
+            (result,) = self._stream([frame], 1, 1, Interruption(), keep_images=False)
+        if result.error is not None:
+            raise result.error
+        return result
 
     def stream(
         self,
-        frames: Iterable[ImageLike],
+        frames: Iterable[ImageLike | Frame],
         *,
         batch_size: int | None = None,
         workers: int | None = None,
         stop: threading.Event | None = None,
+        keep_images: bool = False,
     ) -> Generator[FrameResult, None, None]:
         """Find and classify the faces of many pictures, in order; faces of several pictures share batches.
 
         Threads decode the next pictures and find faces in them while earlier ones are classified and their results
         used, so the timings of results overlap. Pictures are taken from `frames` in the caller's thread, as results
-        are asked for, and never more than two batches and two for each worker ahead. Arrays and buffers are copied
-        when they are taken, so `frames` may fill one again and again. Closing the iterator ends the threads; one that
-        works on a picture for more than a second then is left to end by itself.
+        are asked for, and never more than two batches and two for each worker ahead. A batch is classified when it is
+        full, when its first picture has waited for `max_wait`, or when `frames` pauses, as a camera does. Arrays and
+        buffers are copied when they are taken, so `frames` may fill one again and again. Closing the iterator ends the
+        threads; one that works on a picture for more than a second then is left to end by itself.
 
         A picture that cannot be read, or on which the detector fails or takes too long, gives a result with its
-        ``error``; the others go on. If `frames` raises, so does the iterator, after the results of what came before.
-        On Ctrl-C, it gives what is finished before it raises ``KeyboardInterrupt``.
+        ``error``, and so does a :class:`Frame` with an error; the others go on. If `frames` raises, so does the
+        iterator, after the results of what came before. On Ctrl-C, it gives what is finished before it raises
+        ``KeyboardInterrupt``.
 
         Args:
             frames: Pictures, each as in a call.
-            batch_size: Most faces, and most pictures, that are held together; by default, that of the pipeline. With
-                1, each result comes before the next picture is taken, as a live camera wants it, and none is copied.
+            batch_size: Most faces, and most pictures, that are classified together; by default, that of the pipeline.
+                With 1, each result comes before the next picture is taken, and none is copied.
             workers: Threads that decode and detect; by default, two, or one where one CPU may be used.
             stop: Once it is set, by any thread or a signal handler, no more pictures are taken, and the iterator ends
                 after what is nearly finished: in about a second, even where a detector hangs.
+            keep_images: Give each result the decoded picture, as its ``image``, so that it need not be decoded again
+                to be drawn on. Fewer pictures are then taken ahead, to hold at most 256 MB of them.
 
         Raises:
             TypeError: `frames` is one picture, or nothing that pictures can be taken from.
+            RuntimeError: The pipeline is closed.
             RuntimeUnavailable, ModelError: The classifier cannot run; raised at the first result.
             PluginError: The detector cannot load what it needs; raised at the first result.
         """
         _expect_many(frames)
-        limit = self.classifier.batch_size if batch_size is None else batch_size
+        self._expect_open()
+        limit = self.batch_size if batch_size is None else batch_size
         if limit < 1:
             raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
         if workers is None:
-            workers = min(2, default_thread_count())
+            workers = default_workers()
         if workers < 1:
             raise ValueError(f"workers: expected 1 or more, got {workers}")
-        return self._stream(frames, limit, workers, Interruption(stop))
+        return self._stream(frames, limit, workers, Interruption(stop), keep_images=keep_images)
 
-    def _stream(
-        self, frames: Iterable[ImageLike], limit: int, workers: int, interruption: Interruption
-    ) -> Generator[FrameResult, None, None]:
-        self.warm_up()
-        ahead = min(limit, 2 * workers)
-        jobs = self._jobs(frames, interruption, copied=ahead > 1)
-        with (
-            closing(
-                map_ahead(
-                    self._try_detect,
-                    jobs,
-                    workers=workers,
-                    ahead=ahead,
-                    timeout=self.timeout,
-                    late=self._late,
-                    interruption=interruption,
-                )
-            ) as found,
-            closing(
-                map_ahead(
-                    self._finish,
-                    batches(found, limit),
-                    workers=1,
-                    ahead=min(limit, 2),
-                    interruption=interruption,
-                )
-            ) as finished,
-        ):
-            for results in finished:
-                yield from results
+    def batch(self, images: Iterable[ImageLike | Frame], *, keep_images: bool = False) -> list[FrameResult]:
+        """Find and classify the faces of several pictures together: a list of what :meth:`stream` gives.
 
-    def _jobs(self, frames: Iterable[ImageLike], interruption: Interruption, *, copied: bool) -> Iterator[_Job]:
-        for position, image in enumerate(frames):
-            source = _source(image)
-            job = _Job(image, source, frame=0 if source else position)
-            if copied:
-                job.own(self.limits)
-            yield job
-            if interruption.deadline is not None:  # nothing more is wanted
-                return
+        Args:
+            images: Pictures, each as in a call.
+            keep_images: Give each result the decoded picture.
 
-    def _try_detect(self, job: _Job) -> FoundFaces | FrameResult:
-        try:
-            return self._detect(job)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # in a thread of the stream, where it would end all other pictures, too
-            return job.failed(_as_error(error, job.source, "cannot be processed"))
+        Returns:
+            A result for each picture, in order; with its ``error`` where it failed.
 
-    def _late(self, job: _Job) -> FrameResult:
-        assert self.timeout is not None
-        doing = "decoded" if job.size == (0, 0) else f"searched for faces by detector {self.detector_name}"
-        message = f"{job.source or 'the picture'} took longer than {self.timeout:g} s to be {doing}"
-        error = PictureTimeout(f"{message}; raise timeout to allow it", source=job.source, timeout=self.timeout)
-        return job.failed(error)
+        Raises:
+            TypeError, RuntimeError, RuntimeUnavailable, ModelError, PluginError: As :meth:`stream`.
+        """
+        return list(self.stream(images, keep_images=keep_images))
 
-    def _raise_late(self, job: _Job) -> FoundFaces:
-        error = self._late(job).error
-        assert error is not None
-        raise error
+    def submit(self, image: ImageLike | Frame) -> Future[FrameResult]:
+        """Hand in one picture from any thread; faces of pictures that are handed in together share batches.
+
+        Two threads, which all callers share, decode and detect; another one classifies. They start with the first
+        picture and end with :meth:`close`. Arrays and buffers are copied. For ``asyncio``:
+        ``await asyncio.wrap_future(pipeline.submit(image))``.
+
+        Args:
+            image: A picture, as in a call.
+
+        Returns:
+            A future of the result. It raises what a call would raise. Once cancelled, a picture on which the work has
+            not begun is dropped.
+
+        Raises:
+            RuntimeError: The pipeline is closed.
+        """
+        self._expect_open()
+        preparation = Preparation(Frame.of(image))
+        preparation.own(self.limits)
+        ticket = _FutureTicket(preparation)
+        self._shared_runner().submit(ticket)
+        return ticket.future
+
+    def prepare(self, image: ImageLike | Frame, *, keep_image: bool = False) -> PreparedFrame:
+        """The first half of a call: decode a picture, find its faces, cut them out. Any thread or process may do it.
+
+        Args:
+            image: A picture, as in a call.
+            keep_image: Give the result the decoded picture.
+
+        Returns:
+            The frame for :meth:`finish`, with its ``error`` if something failed. It holds no more than the picture's
+            own memory.
+        """
+        (prepared,) = self._engine.prepare([Preparation(Frame.of(image), keep_image)])
+        return prepared
+
+    def finish(self, frames: Sequence[PreparedFrame]) -> list[FrameResult]:
+        """The second half of a call: label the faces of prepared frames, in runs of at most `batch_size` faces.
+
+        Args:
+            frames: What :meth:`prepare` gave, here or in another process with the same configuration.
+
+        Returns:
+            A result for each frame, in order; what fails is the ``error`` of that frame.
+
+        Raises:
+            RuntimeUnavailable, ModelError: The classifier has never run, and does not.
+        """
+        return self._engine.finish(frames)
 
     def classify(self, image: ImageLike, boxes: ArrayLike) -> tuple[Face, ...]:
         """Classify faces that the caller found.
@@ -276,8 +302,12 @@ class MaskPipeline:
 
         Raises:
             ImageError: The picture cannot be decoded.
-            ValueError: `boxes` has another shape, a box has no part inside the picture, or all are shares of it.
+            ValueError: `boxes` has another shape, a box has no part inside the picture, or all are shares of it; or the
+                pipeline has no classifier.
         """
+        classifier = self.classifier
+        if classifier is None:
+            raise ValueError("classify: this pipeline has no classifier, because its detector labels the faces itself")
         pixels = load_image(image, limits=self.limits).pixels
         wanted = np.asarray(boxes, np.float64)
         if wanted.size == 0:
@@ -291,19 +321,18 @@ class MaskPipeline:
                 f" such as {wanted[0].tolist()}; these look like shares of the picture: multiply them by its width and"
                 " height"
             )
-        clipped, inside = _clip(wanted, pixels)
+        clipped, inside = clip(wanted, pixels)
         if not inside.all():
             index = int(np.flatnonzero(~inside)[0])
             raise ValueError(
                 f"boxes[{index}] = {wanted[index].tolist()}: expected x1 < x2 and y1 < y2, at least partly inside the"
                 f" picture of {width} x {height} pixels"
             )
-        step = self.classifier.batch_size  # cut batch by batch, so that memory does not grow with the boxes
+        step = classifier.batch_size  # cut batch by batch, so that memory does not grow with the boxes
         probabilities = [
-            self.classifier(self.classifier.crop(pixels, clipped[start : start + step]))
-            for start in range(0, len(clipped), step)
+            classifier(classifier.crop(pixels, clipped[start : start + step])) for start in range(0, len(clipped), step)
         ]
-        return self._faces(clipped, np.concatenate(probabilities), [None] * len(clipped))
+        return make_faces(clipped, np.concatenate(probabilities), self.labels, [None] * len(clipped))
 
     def warm_up(self) -> None:
         """Load the classifier and the detector now, so that the first picture does not wait and a fault shows at once.
@@ -313,8 +342,33 @@ class MaskPipeline:
             RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
             ModelError: The model file cannot be used.
         """
-        _ = self.classifier.info
+        self._warm_up_classifier()
         warm_up_detector(self.detector, name=self.detector_name)
+
+    def close(self) -> None:
+        """Finish what was handed in by :meth:`submit`, and end its threads. A closed pipeline takes no more pictures.
+
+        A call, :meth:`prepare`, :meth:`finish` and :meth:`classify`, which need no threads, still work.
+        """
+        self._closed = True
+        with self._starting:
+            runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.drain()
+            runner.close(GRACE)
+
+    def __enter__(self) -> MaskPipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label of each probability, in order; loads the classifier."""
+        return self._engine.labels
 
     @property
     def min_score(self) -> float:
@@ -323,193 +377,176 @@ class MaskPipeline:
         Raises:
             ValueError: Set to something else.
         """
-        return self._min_score
+        return self._engine.min_score
 
     @min_score.setter
     def min_score(self, value: float) -> None:
-        if not isinstance(value, Real) or not 0 <= value <= 1:
-            raise ValueError(f"min_score: expected a number in [0, 1], got {value!r}")
-        self._min_score: float = float(value)
-        self.__dict__.pop("receipt", None)  # it says what is in force
+        self._engine.min_score = _checked_score(value)
 
-    @cached_property
+    @property
     def receipt(self) -> Receipt:
-        """Detector, model, providers and versions that results are made with; loads the classifier."""
-        return Receipt(
-            detector=self.detector_name,
-            detector_options=self.detector_options,
-            min_score=self.min_score,
-            tile=self.tile,
-            model=Path(self.classifier.path).name,
-            model_sha256=self.classifier.sha256,
-            providers=self.classifier.providers,
-            threads=self.classifier.threads,
-            precision=self.classifier.precision,
-            chosen_by=self.classifier.chosen_by,
-            versions=_versions(),
-        )
+        """Detector, classifier, providers and versions that results are made with; loads both."""
+        return self._engine.receipt
+
+    def renew(self) -> Any:
+        """Forget the threads of :meth:`submit`, which a forked child does not have; the next call starts others."""
+        forgotten = self.__dict__.get("_runner")
+        self._runner = None
+        self._starting = threading.Lock()
+        return forgotten
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "receipt"} | {"_has_run": False}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_runner", "_starting")}
 
-    def _detect(self, job: _Job) -> FoundFaces:
-        if job.refused is not None:
-            raise job.refused
-        started = perf_counter()
-        picture = load_image(job.image, limits=self.limits)
-        pixels = picture.pixels
-        decoded = perf_counter()
-        job.decoded(pixels, picture.notes, _ms(decoded - started))
-        detections = run_detector(self.detector, pixels, name=self.detector_name)
-        order = np.argsort(-detections.scores, kind="stable")
-        order = order[detections.scores[order] >= self.min_score]
-        boxes, inside = _clip(detections.boxes[order].astype(np.float64), pixels)
-        boxes, scores = boxes[inside], detections.scores[order][inside]
-        notes = job.notes
-        if len(boxes) > self.max_faces:
-            left_out = f"only the best {self.max_faces:,} of {len(boxes):,} faces were classified; raise max_faces"
-            boxes, scores, notes = boxes[: self.max_faces], scores[: self.max_faces], (*notes, left_out)
-        detected = perf_counter()
-        crops = cut_if_smaller(pixels, boxes, self.classifier)
-        return FoundFaces(
-            boxes,
-            scores,
-            size=job.size,
-            timings=Timings(job.timings.decode, _ms(detected - decoded), _ms(perf_counter() - detected)),
-            source=job.source,
-            frame=job.frame,
-            notes=notes,
-            cut=crops,
-            pixels=pixels if crops is None else None,
-        )
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.renew()
+        renew_after_fork(self)
 
-    def _finish(self, held: Sequence[FoundFaces | FrameResult]) -> list[FrameResult]:
-        """Classify the faces of several pictures together."""
-        found = [one for one in held if isinstance(one, FoundFaces)]
-        started = perf_counter()
-        outcomes = self._classify(found)
-        share = _ms(perf_counter() - started) / max(sum(map(len, found)), 1)
-        finished = iter(
-            self._result(one, outcome, share * len(one))
-            if isinstance(outcome, np.ndarray)
-            else FrameResult(
-                (), one.size, one.timings, source=one.source, frame=one.frame, notes=one.notes, error=outcome
-            )
-            for one, outcome in zip(found, outcomes, strict=True)
-        )
-        return [one if isinstance(one, FrameResult) else next(finished) for one in held]
-
-    def _classify(self, found: Sequence[FoundFaces]) -> list[NDArray[np.float32] | MaskCheckError]:
-        """Probabilities of the faces of each picture, or why there are none: a failure is only that picture's.
-
-        Raises:
-            MaskCheckError: The classifier has never run, and does not.
-        """
-        try:
-            outcomes: list[NDArray[np.float32] | MaskCheckError] = list(classify(found, self.classifier))
-        except Exception as error:
-            first = error
-        else:
-            self._has_run = self._has_run or any(map(len, found))
-            return outcomes
-        outcomes = []
-        for one in found:
-            try:
-                if len(one) and isinstance(first, ModelTimeout):  # to try again would take as long again, each time
-                    raise first
-                outcomes += classify([one], self.classifier)
-            except Exception as error:
-                outcomes.append(_as_error(error, one.source, "has faces that cannot be classified"))
-            else:
-                self._has_run = self._has_run or len(one) > 0
-        if not self._has_run:
-            raise first
-        return outcomes
-
-    def _result(self, found: FoundFaces, probabilities: NDArray[np.float32], classify: float) -> FrameResult:
-        return FrameResult(
-            faces=self._faces(found.boxes, probabilities, found.scores.tolist()),
-            size=found.size,
-            timings=replace(found.timings, classify=found.timings.classify + classify),
-            source=found.source,
-            frame=found.frame,
-            notes=found.notes,
-            receipt=self.receipt,
-        )
-
-    def _faces(
+    def _stream(
         self,
-        boxes: NDArray[np.float64],
-        probabilities: NDArray[np.float32],
-        scores: Sequence[float | None],
-    ) -> tuple[Face, ...]:
-        labels = self.classifier.labels
-        return tuple(
-            Face(
-                box=_whole_pixels(box),
-                label=labels[int(row.argmax())],
-                confidence=float(row.max()),
-                probabilities=dict(zip(labels, row.tolist(), strict=True)),
-                detection_score=score,
-            )
-            for box, row, score in zip(boxes, probabilities, scores, strict=True)
+        frames: Iterable[ImageLike | Frame],
+        limit: int,
+        workers: int,
+        interruption: Interruption,
+        *,
+        keep_images: bool,
+    ) -> Generator[FrameResult, None, None]:
+        self.warm_up()
+        make_runner = partial(self._make_runner, workers, limit)
+        ahead = 1 if limit == 1 else 2 * limit + 2 * workers
+        preparations = self._preparations(frames, copied=ahead > 1, keep_images=keep_images)
+        yield from stream_in_order(preparations, make_runner, ahead=ahead, interruption=interruption)
+
+    def _preparations(
+        self, frames: Iterable[ImageLike | Frame], *, copied: bool, keep_images: bool
+    ) -> Iterator[Preparation]:
+        for position, image in enumerate(frames):
+            preparation = Preparation(Frame.of(image, position), keep_images)
+            if copied:
+                preparation.own(self.limits)
+            yield preparation
+
+    def _make_runner(self, workers: int, limit: int, on_change: Callable[[], object] = lambda: None) -> Runner:
+        return Runner(
+            self._engine,
+            workers=workers,
+            batch_size=limit,
+            max_wait=self.max_wait,
+            timeout=self.timeout,
+            on_change=on_change,
         )
 
+    def _shared_runner(self) -> Runner:
+        with self._starting:
+            self._expect_open()
+            if self._runner is None:
+                self._runner = self._make_runner(default_workers(), self.batch_size)
+                weakref.finalize(self, self._runner.close, 0)
+            return self._runner
 
-@dataclass
-class _Job:
-    """A picture that is searched for faces; what is known of it when that fails stays known."""
+    def _expect_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the pipeline is closed; make another one")
 
-    image: ImageLike
-    source: str | None
-    frame: int = 0
-    size: tuple[int, int] = (0, 0)
-    notes: tuple[str, ...] = ()
-    timings: Timings = field(default_factory=Timings)
-    refused: MaskCheckError | None = None
-    detecting_since: float | None = None
-
-    def own(self, limits: DecodingLimits) -> None:
-        """Copy what the caller may fill anew while this waits; not what is refused anyway."""
-        image = self.image
-        try:
-            if isinstance(image, np.ndarray):
-                shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] <= 4)
-                if shaped and image.shape[0] * image.shape[1] <= limits.max_pixels:
-                    self.image = np.array(image, order="C")
-            elif isinstance(image, (bytearray, memoryview)):
-                self.image = bytes(image)
-        except Exception as error:  # no memory for it; an array may be of any kind
-            self.refused = _as_error(error, self.source, "cannot be copied")
-
-    def decoded(self, pixels: BGRImage, notes: tuple[str, ...], decode: float) -> None:
-        """The picture is read."""
-        self.size = (pixels.shape[1], pixels.shape[0])
-        self.notes = notes
-        self.timings = Timings(decode=decode)
-        self.detecting_since = perf_counter()
-
-    def failed(self, error: MaskCheckError) -> FrameResult:
-        """A result that says why there are no faces."""
-        timings = self.timings
-        if self.detecting_since is not None:
-            timings = replace(timings, detect=_ms(perf_counter() - self.detecting_since))
-        return FrameResult((), self.size, timings, source=self.source, frame=self.frame, notes=self.notes, error=error)
+    def _warm_up_classifier(self) -> None:
+        warm_up = getattr(self.classifier, "warm_up", None)
+        if warm_up is not None:
+            warm_up()
 
 
-def _as_error(error: BaseException, source: str | None, what: str) -> MaskCheckError:
-    """An error of a picture, as one of ours; its traceback no longer holds the pixels, as results may be kept."""
-    ours = error if isinstance(error, MaskCheckError) else None
-    if ours is None:
-        ours = ImageError(f"{source or 'the picture'} {what}: {described(error)}", source=source)
-        ours.__cause__ = error
-    seen: set[int] = set()
-    one: BaseException | None = ours
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        traceback.clear_frames(one.__traceback__)
-        one = one.__cause__ or one.__context__
-    return ours
+class _FutureTicket(Ticket):
+    """A frame whose result is a future."""
+
+    def __init__(self, preparation: Preparation) -> None:
+        super().__init__(preparation)
+        self.future: Future[FrameResult] = Future()
+
+    def wanted(self) -> bool:
+        return self.future.set_running_or_notify_cancel()
+
+    def finish(self, result: FrameResult | None, exception: BaseException | None = None) -> None:
+        super().finish(result, exception)
+        if exception is None and result is not None:
+            exception = result.error
+        if exception is not None:
+            self.future.set_exception(exception)
+        else:
+            assert result is not None
+            self.future.set_result(result)
+
+
+def default_workers() -> int:
+    """Threads that decode and detect, where nobody says how many."""
+    return min(2, default_thread_count())
+
+
+def _make_detector(
+    detector: str | Detector, options: Mapping[str, Any] | None, session: SessionConfig
+) -> tuple[Detector, StageOrigin, float]:
+    """The detector, where it comes from, and its least score."""
+    if isinstance(detector, str):
+        found = default_registry().find(detector)
+        made = create_detector(found.spec, options, session)
+        origin = StageOrigin(found.name, found.distribution, found.version, check_options(found.spec, options))
+        return made, origin, detector_min_score(made, found.spec)
+    if options:
+        raise ValueError("detector_options are for a detector given by name, not for an object")
+    if isinstance(detector, type):
+        raise ValueError(
+            f"detector: expected a name or an object, got the class {detector.__name__}; make one of it:"
+            f" {detector.__name__}()"
+        )
+    if not isinstance(detector, Detector):
+        raise ValueError(
+            f"detector: expected a name or an object with a method `detect`, got {type(detector).__name__}"
+        )
+    return detector, StageOrigin(type(detector).__name__), detector_min_score(detector)
+
+
+def _make_classifier(
+    classifier: str | Classifier | None,
+    options: Mapping[str, Any] | None,
+    mask_options: Mapping[str, Any],
+    session: SessionConfig,
+    *,
+    labelled: bool,
+) -> tuple[Classifier | None, StageOrigin | None]:
+    """The classifier, and where it comes from; None for a detector that labels the faces itself."""
+    if classifier == "auto":
+        classifier = None if labelled else "mask"
+    elif classifier is None and not labelled:
+        raise ValueError(
+            "classifier: None is for a detector that labels the faces itself; this one does not: give a classifier"
+        )
+    if classifier == "mask":
+        if options:
+            raise ValueError("classifier_options are for a classifier of a plugin; `mask` takes model, precision, ...")
+        return MaskClassifier(**mask_options), StageOrigin("mask", "maskcheck", __version__)
+    if mask_options["model"] is not None:
+        raise ValueError("model: only the classifier `mask` takes a model file")
+    if classifier is None:
+        return None, None
+    if isinstance(classifier, str):
+        found = find_classifier(classifier)
+        made = create_classifier(found.spec, options, session)
+        return made, StageOrigin(found.name, found.distribution, found.version, check_options(found.spec, options))
+    if options:
+        raise ValueError("classifier_options are for a classifier given by name, not for an object")
+    missing = missing_members(classifier)
+    if isinstance(classifier, type) or missing:
+        lacks = "a class; make an object of it" if isinstance(classifier, type) else f"without {', '.join(missing)}"
+        raise ValueError(
+            "classifier: expected a name, None, or an object with labels, batch_size, crop and __call__, got"
+            f" {classifier!r}, {lacks}"
+        )
+    return classifier, StageOrigin(type(classifier).__name__)
+
+
+def _checked_score(value: object) -> float:
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise ValueError(f"min_score: expected a number in [0, 1], got {value!r}")
+    return float(value)
 
 
 def _expect_many(frames: object) -> None:
@@ -520,36 +557,3 @@ def _expect_many(frames: object) -> None:
     if one or not many:
         got = f"an array of shape {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
         raise TypeError(f"frames: expected an iterable of pictures, got {got}; for one picture call the pipeline")
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {
-        "maskcheck": __version__,
-        "onnxruntime": import_runtime().__version__,
-        "opencv": cv2.__version__,
-        "numpy": np.__version__,
-    }
-
-
-def _clip(boxes: NDArray[np.float64], pixels: BGRImage) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Boxes clipped to the picture, and which of them have a part inside it."""
-    height, width = pixels.shape[:2]
-    clipped = np.clip(boxes, 0, [width, height, width, height])
-    inside = np.logical_and.reduce(clipped[:, :2] < clipped[:, 2:], axis=1)  # False for NaN too
-    return clipped, inside
-
-
-def _whole_pixels(box: NDArray[np.float64]) -> tuple[int, int, int, int]:
-    x1, y1 = (int(edge) for edge in np.floor(box[:2]))
-    x2, y2 = (int(edge) for edge in np.ceil(box[2:]))
-    return x1, y1, x2, y2
-
-
-def _source(image: ImageLike) -> str | None:
-    """The path of a picture, as text, whatever kind of path it is."""
-    return str.__str__(os.fsdecode(image)) if isinstance(image, (str, os.PathLike)) else None
-
-
-def _ms(seconds: float) -> float:
-    return seconds * 1000

@@ -82,7 +82,7 @@ def _build_pipeline(text: str, settings: Mapping[str, Any]) -> ComparedPipeline:
         settings = {**settings, "precision": precision}
     rank = MaskPipeline(name, detector_options=options, min_score=RANKED_FROM, **settings)
     show = MaskPipeline(name, detector_options=options, **settings)
-    return ComparedPipeline(text, rank, show, show.min_score, show.classifier.labels, show.receipt.to_dict())
+    return ComparedPipeline(text, rank, show, show.min_score, show.labels, show.receipt.to_dict())
 
 
 def build_peers(names: Sequence[str], threads: int) -> list[ComparedPipeline]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from maskcheck import FrameResult, MaskCheckError, MaskPipeline
 from maskcheck.pictures.decoding import load_image
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.noise_crops import draw_noise
 from maskcheck_bench.measuring.outcome import Outcome, count_results
 from maskcheck_bench.measuring.streams import exhaust
@@ -26,11 +27,16 @@ STAGES = "stages"
 
 def time_classifier(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
     """Time the classifier at each batch size, on noise, which takes it as long as faces do."""
-    crops = draw_noise(pipeline.classifier, max(BATCHES))
+    classifier = mask_classifier(pipeline)
+    crops = draw_noise(classifier, max(BATCHES))
     return Outcome(
         tuple(
             measure(
-                f"batch {batch}", partial(pipeline.classifier, crops[:batch]), effort, items=batch, group=CLASSIFIER
+                f"batch {batch}",
+                partial(classifier, crops[:batch]),
+                effort,
+                items=batch,
+                group=CLASSIFIER,
             )
             for batch in BATCHES
         )
@@ -70,13 +76,13 @@ def time_stages(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort)
         readable.append(picture)
     results = list(pipeline.stream(readable))
     boxes = [np.array([face.box for face in result], np.float64).reshape(-1, 4) for result in results]
-    crops = [pipeline.classifier.crop(*pair) for pair in zip(images, boxes, strict=True)]
-    all_crops = np.concatenate(crops) if crops else draw_noise(pipeline.classifier, 0)
+    crops = [mask_classifier(pipeline).crop(*pair) for pair in zip(images, boxes, strict=True)]
+    all_crops = np.concatenate(crops) if crops else draw_noise(mask_classifier(pipeline), 0)
     stages: dict[str, Callable[[], object]] = {
         "decode": lambda: [load_image(picture, limits=pipeline.limits) for picture in readable],
         "detect": lambda: [pipeline.detector.detect(image) for image in images],
-        "crop": lambda: [pipeline.classifier.crop(*pair) for pair in zip(images, boxes, strict=True)],
-        "classify": lambda: pipeline.classifier(all_crops),
+        "crop": lambda: [mask_classifier(pipeline).crop(*pair) for pair in zip(images, boxes, strict=True)],
+        "classify": lambda: mask_classifier(pipeline)(all_crops),
         "post (result to JSON)": lambda: [json.dumps(result.to_dict()) for result in results],
     }
     items = max(len(readable), 1)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from maskcheck import MaskPipeline
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.noise_crops import draw_noise
 from maskcheck_bench.measuring.outcome import Outcome, describe_missing
 
@@ -15,7 +16,7 @@ _PICTURES_TOGETHER = 8
 
 def put_classifier_under_load(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
     """Put the classifier under load; a sample is a crop of noise."""
-    classifier = pipeline.classifier
+    classifier = mask_classifier(pipeline)
     crops = draw_noise(classifier, _SAMPLES)
     return _measure(
         "classifier",

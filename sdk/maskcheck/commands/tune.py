@@ -107,6 +107,7 @@ def _crop(pipeline: MaskPipeline, picture: Path, boxes: Sequence[tuple[int, int,
         for box in boxes
         for x, y in _SHIFTS
     ]
+    assert pipeline.classifier is not None  # `mask`
     crops = pipeline.classifier.crop(pixels, np.asarray(moved, np.float64))
     return np.concatenate([crops, crops[:, :, ::-1]])
 

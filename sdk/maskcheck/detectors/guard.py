@@ -234,7 +234,7 @@ def _as_plugin_error(name: str, problem: str) -> Iterator[None]:
     except (MaskCheckError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        if _of_signal_handler(error):  # the host's own, which happened to come now
+        if of_signal_handler(error):  # the host's own, which happened to come now
             raise
         hint = "; a detector must not change the picture: it should work on a copy" if _wrote(error) else ""
         raise PluginError(f"detector {name} {problem}: {described(error)}{hint}", plugin=name) from error
@@ -300,7 +300,7 @@ def _wrote(error: BaseException) -> bool:
     return any(word in described(error).lower() for word in ("read-only", "readonly", "marked as output argument"))
 
 
-def _of_signal_handler(error: BaseException) -> bool:
+def of_signal_handler(error: BaseException) -> bool:
     """Whether a signal handler of the host raised it; Python runs those in the main thread, wherever that is."""
     if threading.current_thread() is not threading.main_thread():
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maskcheck.classifier.spec import ClassifierSpec
 from maskcheck.detectors.api import Detector
@@ -12,6 +12,9 @@ from maskcheck.detectors.spec import DetectorSpec
 from maskcheck.errors import ClassifierOptionError, DetectorOptionError, MaskCheckError, PluginError
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.stages import OptionValue, StageSpec
+
+if TYPE_CHECKING:
+    from maskcheck.classifier.api import Classifier
 
 _DEFAULT_SESSION = SessionConfig()
 _CLASSIFIER_MEMBERS = ("labels", "batch_size", "crop")
@@ -42,7 +45,7 @@ def create_detector(
 
 def create_classifier(
     spec: ClassifierSpec, options: Mapping[str, Any] | None = None, session: SessionConfig = _DEFAULT_SESSION
-) -> Any:
+) -> Classifier:
     """Make a classifier from its declared options; those not given have their defaults.
 
     Args:
@@ -55,18 +58,22 @@ def create_classifier(
         PluginError: The factory raised, or what it made is no classifier.
         MaskCheckError: What the factory raised, if it is one: there is no such model file, say.
     """
-    classifier = _create("classifier", spec, options, session)
-    # Of the class first: to ask the object for its labels may load a model.
-    kind = type(classifier)
-    missing = [name for name in _CLASSIFIER_MEMBERS if not (hasattr(kind, name) or hasattr(classifier, name))]
-    if not callable(classifier):
-        missing.append("__call__")
+    classifier: Classifier = _create("classifier", spec, options, session)
+    missing = missing_members(classifier)
     if missing:
         raise PluginError(
             f"classifier {spec.name}: its factory gave {type(classifier).__name__}, which has no {', '.join(missing)}",
             plugin=spec.name,
         )
     return classifier
+
+
+def missing_members(classifier: object) -> list[str]:
+    """What an object lacks to be a classifier: names of attributes and methods; none if it is one."""
+    # Of the class first: to ask the object for its labels may load a model.
+    kind = type(classifier)
+    missing = [name for name in _CLASSIFIER_MEMBERS if not (hasattr(kind, name) or hasattr(classifier, name))]
+    return missing if callable(classifier) else [*missing, "__call__"]
 
 
 def check_options(spec: StageSpec, options: Mapping[str, Any] | None = None) -> dict[str, OptionValue | None]:

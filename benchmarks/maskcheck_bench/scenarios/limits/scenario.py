@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from maskcheck import MaskPipeline
 from maskcheck.runtime.providers import CPU
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.outcome import Outcome, describe_missing
 
 
 def measure_limits(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
     """Measure the machine's peaks with the classifier's threads, and count the classifier's operations and bytes."""
-    classifier = pipeline.classifier
+    classifier = mask_classifier(pipeline)
     missing = describe_missing({"onnx": "onnx"})
     if missing:
         return Outcome(skipped=missing)

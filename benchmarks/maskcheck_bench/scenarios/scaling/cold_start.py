@@ -14,6 +14,7 @@ import numpy as np
 from maskcheck import MaskPipeline
 from maskcheck_bench.measuring.child_process import run_child
 from maskcheck_bench.measuring.effort import Effort, rounds_within
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.outcome import Outcome
 from maskcheck_bench.measuring.timing import Timing, time_once
 from maskcheck_bench.measuring.turns import PATIENCE
@@ -59,7 +60,7 @@ def time_cold_start(pipeline: MaskPipeline, pictures: Sequence[str], effort: Eff
 
 def _options(pipeline: MaskPipeline) -> dict[str, Any]:
     """The arguments that make a pipeline like this one, as JSON-ready values."""
-    classifier = pipeline.classifier
+    classifier = mask_classifier(pipeline)
     return {
         "detector": pipeline.detector_name,
         "detector_options": {name: value for name, value in pipeline.detector_options.items() if value is not None},

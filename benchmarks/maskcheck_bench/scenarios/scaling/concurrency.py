@@ -10,6 +10,7 @@ from maskcheck import MaskClassifier, MaskPipeline
 from maskcheck.runtime.cpu import default_thread_count
 from maskcheck.runtime.providers import CPU
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.noise_crops import draw_noise
 from maskcheck_bench.measuring.outcome import Outcome
 from maskcheck_bench.measuring.streams import exhaust
@@ -21,7 +22,7 @@ CALLERS = (1, 2, 4)
 
 def time_threads(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
     """Classify a batch of noise with sessions of more and more threads."""
-    classifier = pipeline.classifier
+    classifier = mask_classifier(pipeline)
     if classifier.providers[0] != CPU:
         return Outcome(skipped=f"only the CPU provider has threads; the classifier runs on {classifier.providers[0]}")
     batch = classifier.batch_size

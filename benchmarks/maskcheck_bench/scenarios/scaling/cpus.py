@@ -11,6 +11,7 @@ from functools import partial
 
 from maskcheck import MaskClassifier, MaskPipeline
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.outcome import Outcome
 from maskcheck_bench.measuring.turns import Work, counts_up_to, measure_in_turns, ratio_in_turns
 from maskcheck_bench.scenarios.scaling.pictures import read_for_stream, read_pictures
@@ -56,7 +57,7 @@ def compare_cpus(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort
 
 def _single(pipeline: MaskPipeline) -> MaskPipeline:
     """The same pipeline with a single thread, whatever was asked for."""
-    classifier = pipeline.classifier
+    classifier = mask_classifier(pipeline)
     single = copy(pipeline)
     single.classifier = MaskClassifier(
         classifier.path, providers=classifier.providers, threads=1, batch_size=classifier.batch_size

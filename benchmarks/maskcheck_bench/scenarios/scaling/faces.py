@@ -10,6 +10,7 @@ from maskcheck import MaskPipeline
 from maskcheck.classifier.model import INPUT_NAME
 from maskcheck_bench.measuring.bare_session import open_bare_session
 from maskcheck_bench.measuring.effort import Effort
+from maskcheck_bench.measuring.mask_classifier import mask_classifier
 from maskcheck_bench.measuring.noise_crops import draw_noise
 from maskcheck_bench.measuring.outcome import Outcome
 from maskcheck_bench.measuring.turns import Work, measure_in_turns, ratio_in_turns
@@ -30,7 +31,7 @@ def time_faces(pipeline: MaskPipeline, pictures: Sequence[str], effort: Effort) 
 
 def time_batches(pipeline: MaskPipeline, _pictures: Sequence[str], effort: Effort) -> Outcome:
     """Classify larger and larger batches of crops, each in one run of the session."""
-    classifier = copy(pipeline.classifier)  # with the same session
+    classifier = copy(mask_classifier(pipeline))  # with the same session
     classifier.batch_size = max(BATCHES)
     crops = draw_noise(classifier, max(BATCHES))
     works = [Work("classifier", partial(classifier, crops[:batch]), batch, batch) for batch in BATCHES]
@@ -45,7 +46,7 @@ def compare_with_session(pipeline: MaskPipeline, pictures: Sequence[str], effort
     """
     (image,) = read_pictures(pipeline, pictures[:1]).images
     boxes = draw_boxes(image, _COMPARED)
-    classifier = pipeline.classifier
+    classifier = mask_classifier(pipeline)
     step = classifier.batch_size
     crops = classifier.crop(image, boxes)
     batches = [crops[start : start + step] for start in range(0, len(crops), step)]
