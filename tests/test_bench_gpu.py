@@ -24,7 +24,7 @@ def test_without_cuda_it_exits_with_2_and_says_what_to_do() -> None:
     result = CliRunner().invoke(main, ["gpu"])
 
     assert result.exit_code == 2
-    assert f"{CUDA} was asked for" in result.stderr
+    assert f"{CUDA} was requested" in result.stderr
     assert 'pip install "maskcheck[gpu]"' in result.stderr
 
 

@@ -78,7 +78,7 @@ def test_a_precision_that_is_asked_for_runs(
 def test_without_a_tuned_choice_the_cpu_decides(
     quantized: Path, monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], expected: str
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.session.int8_features", lambda: features)
+    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: features)
 
     classifier = MaskClassifier(quantized, device="cpu")
 
@@ -90,7 +90,7 @@ def test_without_a_tuned_choice_the_cpu_decides(
 def test_a_file_that_is_not_int8_runs_as_it_is(
     make_toy_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, stored: str, features: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.session.int8_features", lambda: features)
+    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: features)
 
     classifier = MaskClassifier(make_toy_model(precision=stored), device="cpu")
 
@@ -166,7 +166,7 @@ def test_a_tuned_provider_that_is_gone_is_passed_over_with_one_warning(quantized
     tune(provider="NoSuchExecutionProvider")
     classifier = MaskClassifier(quantized)
 
-    with pytest.warns(RuntimeWarning, match="NoSuchExecutionProvider was asked for") as said:
+    with pytest.warns(RuntimeWarning, match="NoSuchExecutionProvider was requested") as said:
         assert classifier.providers == (CPU,)
 
     assert len(said) == 1

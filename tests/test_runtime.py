@@ -277,7 +277,7 @@ def test_auto_warns_once_and_runs_on_the_cpu_where_cuda_does_not_become_active(
 
     assert active == [(CPU,), (CPU,)]
     (warning,) = said
-    assert f"{CUDA} was asked for, but active are only {CPU}; running on {CPU}." in str(warning.message)
+    assert f"{CUDA} was requested, but only {CPU} can be used; running on {CPU}." in str(warning.message)
     assert 'pip install "maskcheck[gpu]"' in str(warning.message)
 
 
@@ -290,7 +290,7 @@ def test_cuda_is_never_silently_replaced_when_it_was_asked_for(
     session = OnnxSession(toy_model, SessionConfig(device=device))
 
     for _ in range(2):  # the failed session is not kept either
-        with pytest.raises(ProviderUnavailable, match=f"{CUDA} was asked for, but active are only {CPU}") as refused:
+        with pytest.raises(ProviderUnavailable, match=f"{CUDA} was requested, but only {CPU} can be used") as refused:
             _ = session.session
         assert refused.value.requested == (CUDA, CPU)
         assert refused.value.active == (CPU,)
@@ -301,7 +301,7 @@ def test_cuda_is_never_silently_replaced_when_it_was_asked_for(
 def test_a_provider_that_the_installed_runtime_does_not_have_is_refused(toy_model: Path) -> None:
     session = OnnxSession(toy_model, SessionConfig(providers=["NoSuchExecutionProvider", CPU]))
 
-    with pytest.raises(ProviderUnavailable, match="NoSuchExecutionProvider was asked for") as refused:
+    with pytest.raises(ProviderUnavailable, match="NoSuchExecutionProvider was requested") as refused:
         _ = session.session
 
     assert refused.value.requested == ("NoSuchExecutionProvider", CPU)
@@ -314,7 +314,7 @@ def test_a_provider_asked_for_that_does_not_become_active_is_refused(
 ) -> None:
     install([TENSORRT, CUDA, CPU], activates=[CUDA, CPU])
 
-    with pytest.raises(ProviderUnavailable, match=f"{TENSORRT} was asked for") as refused:
+    with pytest.raises(ProviderUnavailable, match=f"{TENSORRT} was requested") as refused:
         _ = OnnxSession(toy_model, SessionConfig(providers=[(TENSORRT, {"device_id": 1}), CUDA])).session
 
     assert refused.value.requested == (TENSORRT, CUDA)
@@ -383,7 +383,7 @@ IN_FLOAT = {"session.disable_quant_qdq": "1"}
 @pytest.fixture
 def cpu_has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Gives the CPU these instructions for int8."""
-    return lambda *features: monkeypatch.setattr("maskcheck.runtime.session.int8_features", lambda: features)
+    return lambda *features: monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: features)
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_int8_is_computed_in_float_where_the_cpu_is_not_made_for_it_or_where_ask
     cpu_has(*features)
     session = cpu_session(toy_model, precision=precision)
 
-    assert session.in_float == in_float
+    assert session.int8_as_float32 == in_float
     options = session.session.get_session_options()
     assert not in_float or options.get_session_config_entry("session.disable_quant_qdq") == "1"
 
@@ -438,7 +438,7 @@ def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
         _ = session.session
 
     assert len(said) == 1
-    assert not session.in_float
+    assert not session.int8_as_float32
     assert entries_of(session.session) == AT_REST
     assert runtime.sessions[-1].requested == [CPU]
 
@@ -455,7 +455,7 @@ def test_a_provider_that_is_not_required_is_passed_over_with_one_warning(
     install(offers, activates=[CPU])
     session = OnnxSession(toy_model, SessionConfig(providers=[TENSORRT, CPU]), required=False)
 
-    with pytest.warns(RuntimeWarning, match=f"{TENSORRT} was asked for.*running on {CPU}") as said:
+    with pytest.warns(RuntimeWarning, match=f"{TENSORRT} was requested.*running on {CPU}") as said:
         assert session.active_providers == (CPU,)
 
     assert len(said) == 1
@@ -669,7 +669,7 @@ def test_a_provider_that_cannot_be_made_is_told_from_a_broken_file(
     runtime = install([TENSORRT, CPU])
     runtime.broken = {TENSORRT: "unknown option trt_colour"}
 
-    with pytest.raises(ProviderUnavailable, match=r"active are only CPU.*\(unknown option trt_colour\)"):
+    with pytest.raises(ProviderUnavailable, match=r"only CPU.* can be used \(unknown option trt_colour\)"):
         _ = OnnxSession(toy_model, SessionConfig(providers=[(TENSORRT, {"trt_colour": "red"})])).session
     with pytest.warns(RuntimeWarning, match="unknown option trt_colour.*running on CPU"):
         assert OnnxSession(toy_model, SessionConfig(providers=[TENSORRT]), required=False).active_providers == (CPU,)

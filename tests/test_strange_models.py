@@ -326,7 +326,7 @@ def test_weights_in_another_file_are_refused(two_files: Path, monkeypatch: pytes
     if inside:
         monkeypatch.chdir(two_files.parent)
 
-    with pytest.raises(ModelError, match=r"has weights in another file, .*save it again without external data"):
+    with pytest.raises(ModelError, match=r"has weights in another file, .*save the model again as one file"):
         _ = MaskClassifier(two_files, device="cpu").info
 
 
@@ -334,7 +334,7 @@ def test_the_runtime_finds_no_other_file_even_if_it_was_overlooked(
     two_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(two_files.parent)
-    monkeypatch.setattr("maskcheck.runtime.session.has_external_data", lambda _: False)
+    monkeypatch.setattr("maskcheck.runtime.model_reading.has_external_data", lambda _: False)
 
     with pytest.raises(ModelError, match="cannot load"):
         _ = MaskClassifier(two_files, device="cpu").info
@@ -409,7 +409,7 @@ def test_bytes_that_are_no_onnx_file_are_told(content: bytes) -> None:
 
 
 def test_a_file_beyond_what_onnx_can_hold_is_refused_unread(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskcheck.runtime.session._LARGEST_FILE", 100)
+    monkeypatch.setattr("maskcheck.runtime.model_reading._LARGEST_FILE", 100)
 
     with pytest.raises(ModelError, match="has more than 2 GB"):
         _ = MaskClassifier(toy_model, device="cpu").info

@@ -138,7 +138,7 @@ def test_a_candidate_that_does_not_load_is_refused_and_the_others_go_on(quantize
     *refused, good = try_candidates(quantized, [*candidates, Candidate(quantized, CPU, "stored", 1)], draw_crops(4, 16))
 
     assert "cannot load" in refused[0].refusal
-    assert "NoProvider was asked for" in refused[1].refusal
+    assert "NoProvider was requested" in refused[1].refusal
     assert good.refusal == ""
 
 

@@ -139,7 +139,7 @@ class MaskClassifier:
     def precision(self) -> str:
         """Arithmetic that the model runs in: ``int8``, ``float32``, ``float16``, ...; loads the model."""
         stored = self.info.precision
-        return "float32" if stored == "int8" and self._session.in_float else stored
+        return "float32" if stored == "int8" and self._session.int8_as_float32 else stored
 
     @property
     def chosen_by(self) -> str:

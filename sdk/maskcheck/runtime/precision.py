@@ -1,0 +1,33 @@
+"""The arithmetic that a model runs in."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from maskcheck.runtime.cpu import int8_features
+from maskcheck.runtime.providers import COREML, CPU, CUDA
+
+Precision: TypeAlias = Literal["auto", "stored", "int8", "float32"]
+"""Requested arithmetic of a model. An int8 file can run in float32; every other file runs as it is stored."""
+
+_FASTER_IN_FLOAT32 = (CUDA, COREML)
+"""Providers that compute an int8 file in float32 by default. CUDA is slower at int8. CoreML has no int8 operations:
+they would run on the CPU, while the session reports CoreML."""
+
+
+def check_precision(precision: str) -> None:
+    """Raise ``ValueError`` if `precision` is not one of :data:`Precision`."""
+    if precision not in get_args(Precision):
+        raise ValueError(f"precision: expected {', '.join(get_args(Precision))}, got {precision!r}")
+
+
+def runs_in_float32(precision: Precision, provider: str) -> bool:
+    """Whether an int8 file is computed in float32.
+
+    Args:
+        precision: The requested precision.
+        provider: Name of the provider that runs the file.
+    """
+    if precision == "auto":
+        return provider in _FASTER_IN_FLOAT32 or (provider == CPU and not int8_features())
+    return precision == "float32"
