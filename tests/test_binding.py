@@ -108,7 +108,7 @@ def test_a_child_forked_while_another_thread_runs_has_a_lock_and_buffers_of_its_
         child = os.fork()
         if child == 0:
             free = runner._lock.acquire(blocking=False)
-            os._exit(0 if free and not runner._pairs else 1)
+            os._exit(0 if free and not runner._buffers else 1)
     _, status = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0

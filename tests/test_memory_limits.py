@@ -64,7 +64,7 @@ def test_the_limit_is_one_for_the_process(toy_model: Path) -> None:
         "for most in (50_000_000, 50_000_000, 60_000_000): print(result(sys.argv[1], max_memory=most))", toy_model
     )
     assert first == same == "(2, 2)"
-    assert other.startswith("RuntimeUnavailable: max_memory: 50000000 bytes are already set")
+    assert other.startswith("RuntimeUnavailable: max_memory: this process has a limit of 50000000 bytes")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -79,7 +79,7 @@ os.wait()
 """
     parent, child = run(code, toy_model)
     assert parent == "(2, 2)"
-    assert child == "RuntimeUnavailable: max_memory does not survive a fork: start the process by spawn (2, 2)"
+    assert child == "RuntimeUnavailable: max_memory cannot be used after a fork; start the process by spawn (2, 2)"
 
 
 @pytest.mark.parametrize("most", [0, -1, 1000])

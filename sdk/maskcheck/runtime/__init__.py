@@ -1,1 +1,1 @@
-"""Running ONNX files: which runtime is installed, sessions within limits of time and memory, CPUs and providers."""
+"""Running ONNX files: the installed runtime, its providers, the CPU, and sessions with limits of time and memory."""

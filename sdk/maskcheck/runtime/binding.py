@@ -1,4 +1,4 @@
-"""Batches of few sizes, in buffers that stay on the device: what a GPU wants."""
+"""Faster runs on a GPU: batches of few different sizes, in buffers that stay on the device."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from maskcheck.runtime.providers import CUDA, TENSORRT
 from maskcheck.runtime.session import OnnxSession
 
 BOUND = (CUDA, TENSORRT)
-"""Providers whose buffers are kept on the device, all of them CUDA's."""
+"""Providers whose buffers are kept on the device, which is a CUDA device for all of them."""
 
 
 def padded(batch: NDArray[Any], limit: int) -> NDArray[Any]:
-    """A batch filled up with zeros to the next power of two, but not beyond `limit`.
+    """Fill up a batch with zeros to the next power of two, but not beyond `limit`.
 
-    Providers other than the CPU compile kernels or search algorithms for each new shape; so there are few shapes.
+    Providers other than the CPU compile kernels or search algorithms for each new shape; padding keeps the shapes few.
 
     Args:
         batch: (N, ...), N from 1 to `limit`.
         limit: Most rows, 1 or more.
 
     Returns:
-        (M, ...), M from N: the batch itself where it has such a size, else a copy.
+        (M, ...) with M >= N: the batch itself if it has such a size, else a copy.
     """
     count = len(batch)
     size = min(1 << (count - 1).bit_length(), limit)
@@ -40,13 +40,13 @@ def padded(batch: NDArray[Any], limit: int) -> NDArray[Any]:
 
 
 class BoundRunner:
-    """Runs a session of one input and one output with a pair of buffers for each shape, which are used again.
+    """Runs a session that has one input and one output, and reuses a pair of buffers for each shape of a batch.
 
-    With the option ``enable_cuda_graph`` of the CUDA provider, each shape has a graph of its own: it is captured in the
-    first run and replayed in those that follow. Threads take turns, as captured graphs demand.
+    With the option ``enable_cuda_graph`` of the CUDA provider, each shape has its own graph, which the first run
+    captures and later runs replay. Threads take turns, because captured graphs require it.
 
     Args:
-        session: The session; rows of its output have a fixed shape and are float32.
+        session: The session. Its output is float32, and all but the first dimension is fixed.
     """
 
     def __init__(self, session: OnnxSession) -> None:
@@ -55,11 +55,11 @@ class BoundRunner:
         renew_after_fork(self)
 
     def renew(self) -> Any:
-        """Forget the buffers, which belong to the session of another process; returns those that were forgotten."""
-        forgotten = getattr(self, "_pairs", None)
+        """Forget the buffers, which belong to the session of another process; returns the forgotten ones."""
+        forgotten = getattr(self, "_buffers", None)
         self._lock = threading.Lock()
-        self._made_for: Any = None
-        self._pairs: dict[tuple[int, ...], _Pair] = {}
+        self._buffers_session: Any = None
+        self._buffers: dict[tuple[int, ...], _Buffers] = {}
         return forgotten
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
@@ -72,26 +72,26 @@ class BoundRunner:
             float32 (N, ...): the output of the model, a copy.
 
         Raises:
-            RuntimeUnavailable: The run failed: no memory left, or a device that is gone.
+            RuntimeUnavailable: The run failed, for example because no memory is left or the device is gone.
             ModelTimeout: It took longer than the limit of the session.
         """
         session = self._session.session
         with self._lock:
-            if self._made_for is not session:  # the session was made anew
-                self._made_for, self._pairs = session, {}
+            if self._buffers_session is not session:  # a new session, after a fork
+                self._buffers_session, self._buffers = session, {}
             with self._session.guarded(None, len(batch)):
-                pair = self._pairs.get(batch.shape)
-                if pair is None:
-                    pair = self._pairs[batch.shape] = _bind(session, batch, graph=len(self._pairs) + 1)
-                pair.input.update_inplace(np.ascontiguousarray(batch))
-            with self._session.guarded(pair.options, len(batch)):
-                session.run_with_iobinding(pair.binding, pair.options)
-                return np.array(pair.output.numpy(), np.float32)  # on the CPU, it is a view of the buffer
+                buffers = self._buffers.get(batch.shape)
+                if buffers is None:
+                    buffers = self._buffers[batch.shape] = _bind(session, batch, graph=len(self._buffers) + 1)
+                buffers.input.update_inplace(np.ascontiguousarray(batch))
+            with self._session.guarded(buffers.options, len(batch)):
+                session.run_with_iobinding(buffers.binding, buffers.options)
+                return np.array(buffers.output.numpy(), np.float32)  # a copy: on the CPU, it is a view of the buffer
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """Buffers for batches of one shape."""
+class _Buffers:
+    """Input and output of batches of one shape, on the device."""
 
     binding: Any
     input: Any
@@ -99,19 +99,19 @@ class _Pair:
     options: Any
 
 
-def _bind(session: Any, batch: NDArray[Any], *, graph: int) -> _Pair:
+def _bind(session: Any, batch: NDArray[Any], *, graph: int) -> _Buffers:
     runtime = import_runtime()
     provider = session.get_providers()[0]
     settings = session.get_provider_options().get(provider, {})
     device = ("cuda" if provider in BOUND else "cpu", int(settings.get("device_id", 0)))
-    (taken,), (given,) = session.get_inputs(), session.get_outputs()
-    buffer = runtime.OrtValue.ortvalue_from_shape_and_type
-    source = buffer(batch.shape, batch.dtype, *device)
-    result = buffer([len(batch), *given.shape[1:]], np.float32, *device)
+    (model_input,), (model_output,) = session.get_inputs(), session.get_outputs()
+    new_buffer = runtime.OrtValue.ortvalue_from_shape_and_type
+    input_buffer = new_buffer(batch.shape, batch.dtype, *device)
+    output_buffer = new_buffer([len(batch), *model_output.shape[1:]], np.float32, *device)
     binding = session.io_binding()
-    binding.bind_ortvalue_input(taken.name, source)
-    binding.bind_ortvalue_output(given.name, result)
+    binding.bind_ortvalue_input(model_input.name, input_buffer)
+    binding.bind_ortvalue_output(model_output.name, output_buffer)
     options = runtime.RunOptions()
     if settings.get("enable_cuda_graph") == "1":
         options.add_run_config_entry("gpu_graph_id", str(graph))
-    return _Pair(binding, source, result, options)
+    return _Buffers(binding, input_buffer, output_buffer, options)

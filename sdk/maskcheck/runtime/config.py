@@ -1,4 +1,4 @@
-"""Where the sessions of all stages run."""
+"""Where the sessions of all stages run: device, providers and threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from maskcheck.runtime.providers import Provider, check_device
 from maskcheck.texts import shortened
 
 MOST_THREADS = 512
-"""Most threads that a session is made with: it starts them all, which takes seconds for hundreds and minutes beyond."""
+"""Most threads of a session. It starts them all at once, which takes seconds for hundreds of threads."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class SessionConfig:
         threads: Threads of each session, at most 512; by default, the CPUs that the process may use.
 
     Raises:
-        ValueError: Another device, a text instead of a list of providers, or a number of threads out of its range.
+        ValueError: An unknown device, a text instead of a list of providers, or a number of threads out of range.
     """
 
     device: str = "auto"
@@ -40,5 +40,5 @@ class SessionConfig:
         if self.threads is not None and self.threads > MOST_THREADS:
             raise ValueError(
                 f"threads: expected at most {MOST_THREADS}, got {shortened(self.threads)};"
-                " a session starts them all at once, and more than there are CPUs make it slower"
+                " a session starts them all at once, and more threads than CPUs make it slower"
             )

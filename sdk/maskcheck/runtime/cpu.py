@@ -1,4 +1,4 @@
-"""How many CPUs this process may really use, and what they can do."""
+"""How many CPUs this process may use, and which instructions they have."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _INT8 = {
     "avx_vnni": "AVX-VNNI",
     "NEON_DOTPROD": "dot product",
 }
-"""Instructions that multiply int8 and add up without saturating, as Linux and OpenCV name them; and in words."""
+"""Instructions that multiply int8 numbers and add the products without saturating: names of Linux and OpenCV, and
+names that people know."""
 
 
 def default_thread_count() -> int:
-    """Threads for one session: CPUs of the affinity mask, within the container's quota.
+    """Threads for one session: the CPUs that the process may run on, within the container's quota.
 
-    Thread pools that size themselves by the host fight for their quota's share of time and get slower.
+    A thread pool of the size of the host would wait for its quota again and again, and be slower.
     """
     cpus = affinity()
     quota = cgroup_quota()
@@ -31,40 +32,48 @@ def default_thread_count() -> int:
 
 
 def affinity() -> int:
-    """Number of CPUs that this process may be scheduled on; from Python 3.13 on, ``PYTHON_CPU_COUNT`` is heeded."""
+    """Number of CPUs that this process may be scheduled on; from Python 3.13 on, ``PYTHON_CPU_COUNT`` counts."""
     try:
         if sys.version_info >= (3, 13):
             return os.process_cpu_count() or 1
         if hasattr(os, "sched_getaffinity"):  # Linux, and some others
             return len(os.sched_getaffinity(0))
-    except OSError:  # a sandbox may forbid the question
+    except OSError:  # a sandbox may forbid the call
         pass
     return os.cpu_count() or 1
 
 
 def cpu_features() -> list[str]:
     """Instruction sets of this CPU, as OpenCV names them (``AVX2``, ``AVX512VNNI``, ``NEON_DOTPROD``, ...)."""
-    import cv2  # here: quotas can be told where OpenCV does not load
+    import cv2  # imported here, because the other functions must work where OpenCV does not load
 
     return [cv2.getHardwareFeatureName(i) for i in range(512) if cv2.checkHardwareSupport(i)]
 
 
 @cache
 def int8_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
-    """Instructions of this CPU that multiply int8 and add up in one step, in words; none: int8 saturates or is slow."""
-    # OpenCV does not know AVX-VNNI and AMX; Linux does.
+    """Instructions of this CPU that make int8 fast and exact, by the names that people know; empty if there are none.
+
+    Args:
+        cpuinfo: The file in which Linux describes the CPU.
+    """
+    # Linux knows AVX-VNNI and AMX, which OpenCV does not.
     names = (_linux_field("flags|Features", cpuinfo) or "").split()
     if not names:
         try:
             names = cpu_features()
-        except (ImportError, AttributeError):  # OpenCV does not load, or half of it is gone: float is right everywhere
+        except (ImportError, AttributeError):  # OpenCV is missing or damaged; float32 is right everywhere
             return ()
     return tuple(sorted({_INT8[name] for name in names if name in _INT8}))
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The CPU as its maker calls it, or the architecture where it does not tell."""
-    # Linux: the platform module knows no more than x86_64 there.
+    """The maker's name of the CPU, or its architecture if the name is not known.
+
+    Args:
+        cpuinfo: The file in which Linux describes the CPU.
+    """
+    # On Linux, the platform module says x86_64 and no more.
     return _linux_field("model name", cpuinfo) or platform.processor() or platform.machine()
 
 
@@ -73,15 +82,15 @@ def _linux_field(name: str, cpuinfo: Path) -> str | None:
         content = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux, or a sandbox without it
         return None
-    found = re.search(rf"^(?:{name})\s*:\s*(.+)$", content, re.MULTILINE)
-    return found[1].strip() if found else None
+    field = re.search(rf"^(?:{name})\s*:\s*(.+)$", content, re.MULTILINE)
+    return field[1].strip() if field else None
 
 
 def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """CPU time quota of the process's control group, in CPUs; None without one.
+    """CPU time quota of the process's control group, in CPUs; None if it has no quota.
 
-    Reads ``cpu.max`` (version 2) or ``cpu.cfs_quota_us`` (version 1) of the group and of all its parents, and takes
-    the tightest. Source: https://docs.kernel.org/admin-guide/cgroup-v2.html and ``sched-bwc``.
+    It is the lowest quota of the group and all its parents, from ``cpu.max`` (version 2) or ``cpu.cfs_quota_us``
+    (version 1). Source: https://docs.kernel.org/admin-guide/cgroup-v2.html and ``sched-bwc``.
 
     Args:
         membership: The file that names the process's groups.
@@ -104,7 +113,7 @@ def cgroup_quota(membership: Path = Path("/proc/self/cgroup"), mount: Path = Pat
         else:
             continue
         folder = base / group.lstrip("/")
-        # Inside a container the group may be named as the host sees it, while only its own root is mounted.
+        # In a container, the group may have the name that the host gives it, while only its own root is mounted.
         for level in (folder, *folder.parents):
             quota = read(level)
             if quota is not None:
@@ -132,5 +141,5 @@ def _quota_v1(folder: Path) -> float | None:
 
 
 def _number_file(path: Path) -> str:
-    # ASCII in every locale; UnicodeDecodeError is a ValueError, as garbage in place of numbers is.
+    # Garbage instead of numbers raises a ValueError: UnicodeDecodeError is one.
     return path.read_text(encoding="ascii")

@@ -1,4 +1,4 @@
-"""Which distributions are installed. A frozen application has none: there, only an import tells."""
+"""Which distributions are installed. In a frozen application, none are: there, only an import shows what it has."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 
 def installed_versions(*names: str) -> dict[str, str]:
-    """Versions of those distributions that are installed, by name, in the order asked for.
+    """Versions of those distributions that are installed, by name, in the order of `names`.
 
-    A distribution whose metadata cannot be read, as one half uninstalled, is left out.
+    A distribution whose metadata cannot be read, for example after half an uninstall, is left out.
     """
     return {name: number for name in names if (number := _version(name)) is not None}
 
 
 def owns_package(name: str, package: str) -> bool:
-    """Whether an installed distribution brought files of an import package; True where it does not tell.
+    """Whether an installed distribution brought files of an import package; True if it does not list its files.
 
     Args:
         name: The distribution.
@@ -22,16 +22,16 @@ def owns_package(name: str, package: str) -> bool:
     """
     try:
         files = distribution(name).files
-    except Exception:  # metadata of any shape
+    except Exception:  # the metadata may be damaged in any way
         return True
     return files is None or any(file.parts[:1] == (package,) for file in files)
 
 
 def _version(name: str) -> str | None:
     try:
-        values = distribution(name).metadata.get_all("Version")  # asked for like this, a missing one gives no warning
+        values = distribution(name).metadata.get_all("Version")  # read like this, a missing version gives no warning
         return str(values[0]) if values else None
     except PackageNotFoundError:
         return None
-    except Exception:  # metadata of any shape: no file, not UTF-8, no permission; Python's errors differ by version
+    except Exception:  # damaged in any way: no file, not UTF-8, no permission; errors differ by Python version
         return None

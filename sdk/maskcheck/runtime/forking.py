@@ -1,4 +1,4 @@
-"""What a forked child must not take over: its parent's threads do not exist there."""
+"""What a forked child must make anew: locks and sessions, since its parent's threads do not exist there."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any, Protocol
 
 
 class Renewable(Protocol):
-    """An object with locks, or with things of threads."""
+    """An object with locks, or with objects that have threads."""
 
     def renew(self) -> Any:
-        """Make the locks anew and let the rest go; what is returned is never destroyed."""
+        """Make new locks, and let go of objects that have threads: they are returned, and never destroyed."""
 
 
-_renewed: weakref.WeakSet[Any] = weakref.WeakSet()
+_renewables: weakref.WeakSet[Any] = weakref.WeakSet()
 _inherited: list[Any] = []
 
 
-def renew_after_fork(one: Renewable) -> None:
-    """Have ``one.renew()`` called in every forked child.
+def renew_after_fork(renewable: Renewable) -> None:
+    """Have ``renewable.renew()`` called in every forked child.
 
     Another thread may have held a lock when the process was forked; in the child, nobody would ever release it. An
-    inherited session of ONNX Runtime must not even be destroyed: it would wait for threads that are not there.
+    inherited session of ONNX Runtime must not even be destroyed: it would wait for threads that do not exist.
     """
-    _renewed.add(one)
+    _renewables.add(renewable)
 
 
 def _renew_all() -> None:
-    _inherited.extend(one.renew() for one in list(_renewed))
+    _inherited.extend(renewable.renew() for renewable in list(_renewables))
 
 
 if hasattr(os, "register_at_fork"):

@@ -7,7 +7,7 @@ from typing import Any
 from maskcheck.errors import RuntimeConflict, RuntimeNotInstalled, RuntimeUnavailable
 from maskcheck.runtime.distributions import installed_versions, owns_package
 
-# Every one of these installs the same import package, `onnxruntime`.
+# Each of these installs the same import package, `onnxruntime`.
 _DISTRIBUTIONS = (
     "onnxruntime",
     "onnxruntime-gpu",
@@ -35,22 +35,22 @@ def import_runtime() -> Any:
     """The module ``onnxruntime``.
 
     Raises:
-        RuntimeNotInstalled: There is none.
+        RuntimeNotInstalled: It is not installed.
         RuntimeConflict: Several distributions are installed, which overwrite each other's files.
         RuntimeUnavailable: It is installed but does not import.
     """
-    found = list(installed_runtimes())
-    if len(found) > 1:  # some come as a plugin in a package of their own, or stand in for another by name alone
-        found = [name for name in found if owns_package(name, "onnxruntime")]
-    if len(found) > 1:
-        names = " ".join(found)
+    installed = list(installed_runtimes())
+    if len(installed) > 1:  # some have a package of their own, or only depend on another distribution
+        installed = [name for name in installed if owns_package(name, "onnxruntime")]
+    if len(installed) > 1:
+        names = " ".join(installed)
         raise RuntimeConflict(
             f"several ONNX Runtime distributions are installed and overwrite each other: {names};"
-            f" keep one: pip uninstall -y {names}, then pip install the one that you want",
-            distributions=tuple(found),
+            f" pip uninstall -y {names}, then pip install the one that you want",
+            distributions=tuple(installed),
         )
     try:
-        import onnxruntime as runtime  # by this statement, tools that freeze applications find it
+        import onnxruntime as runtime  # a statement, which tools that freeze applications see
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
@@ -58,7 +58,7 @@ def import_runtime() -> Any:
             'no ONNX Runtime is installed; for a CPU: pip install "maskcheck[cpu]",'
             ' for an NVIDIA GPU: pip install "maskcheck[gpu]"'
         ) from None
-    except Exception as error:  # its own files may raise anything where half of them are another version's
+    except Exception as error:  # an installation of mixed versions may raise anything
         raise RuntimeUnavailable(f"onnxruntime does not import: {error}; install it again") from error
     if not hasattr(runtime, "InferenceSession"):  # uninstalling one of two distributions leaves such a folder
         raise RuntimeUnavailable(

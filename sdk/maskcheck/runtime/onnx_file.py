@@ -1,7 +1,7 @@
-"""What an ONNX file says of itself, read from its bytes: no session is made, and the package ``onnx`` is not needed.
+"""Facts about an ONNX file, read from its bytes without a session and without the package ``onnx``.
 
-Only the outline of the file is read: which message lies in which, as https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
-numbers them.
+An ONNX file is a protocol buffer: messages inside messages. Only this nesting is read, by the field numbers of
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INSIDE = {
     "sparse tensor": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-"""Messages by the number of the field that holds them, for all those that may hold a tensor."""
+"""For each message that can contain a tensor: the fields that matter, by their number."""
 
 _METADATA = 14  # of a model
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
@@ -39,37 +39,37 @@ def has_external_data(data: bytes) -> bool:
     Raises:
         ValueError: The bytes are no ONNX file.
     """
-    if b"location" not in data:  # the key without which a tensor has no other file; most files lack the word
+    if b"location" not in data:  # every tensor in another file has this key; most files do not contain the word
         return False
-    waiting = [("model", 0, len(data))]
-    while waiting:
-        message, start, end = waiting.pop()
+    unread = [("model", 0, len(data))]
+    while unread:
+        message, start, end = unread.pop()
         inside = _INSIDE[message]
         for field in _fields(data, start, end):
             if message == "tensor" and field.number in (_EXTERNAL_DATA, _DATA_LOCATION):
                 if field.kind == _BYTES or _varint(data, field.start, field.end)[0] == 1:
                     return True
             elif field.kind == _BYTES and field.number in inside:
-                waiting.append((inside[field.number], field.start, field.end))
+                unread.append((inside[field.number], field.start, field.end))
     return False
 
 
 def metadata_not_in_utf8(data: bytes) -> list[str]:
-    """Keys of the metadata whose key or value is not UTF-8; bytes that are not are shown as escapes.
+    """Keys of the metadata entries that are not UTF-8; the bytes that are not are written as escapes.
 
     Raises:
         ValueError: The bytes are no ONNX file.
     """
-    found = []
+    keys = []
     for entry in _fields(data, 0, len(data)):
         if entry.number == _METADATA and entry.kind == _BYTES:
-            pair = {one.number: data[one.start : one.end] for one in _fields(data, entry.start, entry.end)}
+            pair = {field.number: data[field.start : field.end] for field in _fields(data, entry.start, entry.end)}
             try:
                 for text in pair.values():
                     text.decode()
             except UnicodeDecodeError:
-                found.append(pair.get(1, b"").decode(errors="backslashreplace"))
-    return found
+                keys.append(pair.get(1, b"").decode(errors="backslashreplace"))
+    return keys
 
 
 def _fields(data: bytes, start: int, end: int) -> Iterator[_Field]:
@@ -83,16 +83,16 @@ def _fields(data: bytes, start: int, end: int) -> Iterator[_Field]:
             _, stop = _varint(data, start, end)
         elif kind in (_LONG, _SHORT):
             stop = start + (8 if kind == _LONG else 4)
-        else:  # groups, which no ONNX file has
-            raise ValueError(f"field {number} is of an unknown kind")
+        else:  # a group, which ONNX files do not have
+            raise ValueError(f"field {number} has the unknown wire type {kind}")
         if stop > end:
-            raise ValueError(f"field {number} ends beyond what holds it")
+            raise ValueError(f"field {number} ends after its message")
         yield _Field(number, kind, start, stop)
         start = stop
 
 
 def _varint(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """A number in groups of seven bits, and where it ends."""
+    """A number of the variable-length encoding, and the position after it."""
     value = 0
     for index in range(start, min(start + 10, end)):
         value |= (data[index] & 0x7F) << 7 * (index - start)

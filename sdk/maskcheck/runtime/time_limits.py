@@ -1,4 +1,4 @@
-"""Limits of time for what ONNX Runtime does."""
+"""Limits of time for loading and running models."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+_EXIT_WAIT = 5.0  # seconds at the end of the process, which would crash if the runtime were still loading a model
 
-_LAST_WAIT = 5.0  # seconds at the end of the process: the runtime aborts it if it is loading then
-
-_left_alone: list[threading.Thread] = []
+_abandoned: list[threading.Thread] = []
 
 
 class TimeIsOver(Exception):
-    """What was to be done is not done."""
+    """The work took longer than its limit."""
 
 
 class RunLimit:
-    """Ends a run of a session when its time is over: between two operations of the model, as the runtime looks then.
+    """Ends a run of a session when its time is over, between two operations of the model.
 
     Args:
-        seconds: The limit; it counts from now.
+        seconds: The limit, which starts now.
         options: The ``RunOptions`` of the run.
     """
 
@@ -40,17 +39,17 @@ class RunLimit:
         self._options.terminate = True
 
     def cancel(self) -> None:
-        """The run has ended; the options may be used again."""
+        """Stop the clock when the run has ended; its options may then be used again."""
         self._timer.cancel()
         if self.passed:
             self._options.terminate = False
 
 
 def do_within(seconds: float, work: Callable[[], Result]) -> Result:
-    """What `work` returns or raises, in a thread of its own.
+    """Do `work` in a thread of its own, and return or raise what it does.
 
     Args:
-        seconds: The limit. When it is over the thread is left alone: nothing ends the runtime while it loads a model.
+        seconds: The limit. After it, the thread goes on by itself: nothing can stop the runtime while it loads a model.
         work: What to do.
 
     Raises:
@@ -71,12 +70,12 @@ def do_within(seconds: float, work: Callable[[], Result]) -> Result:
     if errors:
         raise errors[0]
     if not results:
-        _left_alone.append(thread)
+        _abandoned.append(thread)
         raise TimeIsOver
     return results[0]
 
 
 @atexit.register
 def _wait_for_threads() -> None:
-    for thread in _left_alone:
-        thread.join(_LAST_WAIT / len(_left_alone))
+    for thread in _abandoned:
+        thread.join(_EXIT_WAIT / len(_abandoned))
