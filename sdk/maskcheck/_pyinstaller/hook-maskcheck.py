@@ -10,8 +10,11 @@ from maskcheck.detectors.haar.cascades import FILES
 
 
 def _belongs(name: str) -> bool:
-    # Commands come with programs that import them; the tests' kit and these hooks are no part of a program.
-    return not name.startswith(("maskcheck.commands", "maskcheck.testing", "maskcheck._pyinstaller"))
+    # Commands come with programs that import them, and what plugins import (a class of commands, too) with plugins; the
+    # tests' kit and these hooks are no part of a program.
+    return not name.startswith(
+        ("maskcheck.commands", "maskcheck.plugins", "maskcheck.testing", "maskcheck._pyinstaller")
+    )
 
 
 hiddenimports = ["onnxruntime", *collect_submodules("maskcheck", filter=_belongs)]
@@ -24,7 +27,7 @@ for _package in ("onnxruntime", "cv2", "PIL"):
     for _distribution in sorted(set(packages_distributions().get(_package, ()))):
         datas += copy_metadata(_distribution)
 
-# Detector plugins are found by their entry points, and each is a package with files of its own. What else a plugin
+# Plugins are found by their entry points, and each is a package with files of its own. What else a plugin
 # needs, the files of another distribution, say, is for a hook of that plugin.
 _datas, _modules = collect_entry_point("maskcheck")
 datas += _datas
