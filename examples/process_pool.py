@@ -28,7 +28,7 @@ def initialize(pipeline: MaskPipeline) -> None:
 
 def process(picture: str) -> FrameResult:
     """The result of a picture. If the picture cannot be read, the result holds the error."""
-    (result,) = _pipeline.stream([picture], workers=1)
+    (result,) = _pipeline.finish([_pipeline.prepare(picture)])
     return result
 
 

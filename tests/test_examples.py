@@ -115,7 +115,7 @@ def test_each_face_has_a_row(client: FlaskClient, portrait: Path, toy_model: Pat
 
     (row,) = re.findall(r"<tr.*?</tr>", page.partition("<tbody")[2], re.DOTALL)
     cells = [re.sub(r"<[^>]+>", "", cell) for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)]
-    x1, y1, x2, y2 = face.box
+    x1, y1, x2, y2 = face.pixel_box
     assert cells[1:] == [
         face.label,
         f"{face.confidence:.1%}",
