@@ -13,7 +13,11 @@ from maskcheck.commands.detect.annotator import Annotator
 from maskcheck.pictures.sources import Source
 
 FACE = Face((20, 20, 50, 50), "with_mask", 0.9, {"with_mask": 0.9, "without_mask": 0.1})
-RESULT = FrameResult((FACE,), (80, 60))
+
+
+def result_of(source: Source) -> FrameResult:
+    """The result of a picture, with its pixels, as a run has it."""
+    return FrameResult((FACE,), (80, 60), image=load_image(source.path).pixels)
 
 
 def make(path: Path, name: str | None = None) -> Source:
@@ -33,7 +37,7 @@ def annotate(folder: Path, sources: Sequence[Source]) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     annotator = Annotator(folder, sources)
     for source in sources:
-        annotator.write(source, RESULT)
+        annotator.write(source, result_of(source))
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
@@ -43,7 +47,7 @@ def test_the_copy_has_the_face_drawn_in(tmp_path: Path) -> None:
     annotate(tmp_path / "out", [source])
 
     copy = load_image(tmp_path / "out" / "a.png").pixels
-    np.testing.assert_array_equal(copy, RESULT.draw(source.path))
+    np.testing.assert_array_equal(copy, result_of(source).draw())
     assert (copy != load_image(source.path).pixels).any()
 
 
@@ -144,7 +148,7 @@ def test_a_picture_that_does_not_exist_takes_no_name(tmp_path: Path) -> None:
     source = make(tmp_path / "in" / "a.png")
     annotator = Annotator(tmp_path / "out", [missing, source])
 
-    annotator.write(source, RESULT)
+    annotator.write(source, result_of(source))
 
     assert (tmp_path / "out" / "a.png").is_file()
 
@@ -160,15 +164,15 @@ def test_a_picture_that_stands_on_its_side_is_written_upright(tmp_path: Path) ->
     assert load_image(tmp_path / "out" / "a.jpg").pixels.shape == (60, 80, 3)
 
 
-def test_a_picture_that_has_changed_is_not_annotated(tmp_path: Path) -> None:
+def test_the_copy_shows_the_picture_that_was_searched_even_if_its_file_has_changed(tmp_path: Path) -> None:
     source = make(tmp_path / "in" / "a.png")
+    result = result_of(source)
     annotator = Annotator(tmp_path / "out", [source])
     Image.new("RGB", (40, 30)).save(source.path)
 
-    with pytest.raises(ValueError, match="expected the picture of this result"):
-        annotator.write(source, RESULT)
+    annotator.write(source, result)
 
-    assert not (tmp_path / "out" / "a.png").exists()
+    np.testing.assert_array_equal(load_image(tmp_path / "out" / "a.png").pixels, result.draw())
 
 
 def test_a_link_that_leads_to_itself_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -180,6 +184,6 @@ def test_a_link_that_leads_to_itself_does_not_stop_the_others(tmp_path: Path) ->
         pytest.skip("no symbolic links here")
 
     annotator = Annotator(tmp_path / "out", [Source(loop, Path(loop.name)), source])
-    annotator.write(source, RESULT)
+    annotator.write(source, result_of(source))
 
     assert (tmp_path / "out" / "a.png").is_file()

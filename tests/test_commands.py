@@ -183,6 +183,8 @@ def test_detector_options_reach_the_detector(detect: Callable[..., Result], port
         (("--detector-option", "colour=red"), "scale_factor"),
         (("--detector-option", "scale_factor=9"), ">= 1.01 <= 2"),
         (("--detector-option", "scale_factor"), "NAME=VALUE"),
+        (("--classifier", "nobody"), "only the classifier `mask` takes a model file"),
+        (("--classifier-option", "limit=3"), "classifier_options are for"),
         (("--device", "tpu"), "auto, cpu, cuda or cuda:N"),
         (("--device", "cuda"), "maskcheck[gpu]"),
         (("--provider", "NoSuchProvider"), "maskcheck doctor"),
@@ -367,6 +369,97 @@ def test_a_plugin_that_raises_at_import_is_listed_as_failed_and_detect_still_wor
     checked = run_apart("doctor", "--json", path=tmp_path)
     assert checked.returncode == 1
     assert any("no licence found" in finding["detail"] for finding in json.loads(checked.stdout)["findings"])
+
+
+CLASSIFIER_PLUGIN = """
+import numpy as np
+from maskcheck.plugins import ClassifierSpec, Detections, DetectorSpec, StageOption, hookimpl
+
+class Shade:
+    labels = ("dark", "light")
+    batch_size = 4
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def crop(self, image, boxes):
+        return np.zeros((len(boxes), 8, 8, 3), np.uint8)
+
+    def __call__(self, crops):
+        light = crops.mean(axis=(1, 2, 3)) >= self.limit
+        return np.stack([~light, light], axis=1).astype(np.float32)
+
+class Labelling:
+    labels = ("left", "right")
+
+    def detect(self, image):
+        box = np.array([[0.5, 1.25, 20, 30]], np.float32)
+        return Detections(box, np.ones(1, np.float32), None, np.array([[0.25, 0.75]], np.float32))
+
+@hookimpl
+def maskcheck_register_classifiers():
+    limit = StageOption("limit", float, 128.0, "least brightness of a light face")
+    return [ClassifierSpec("shade", "whether a face is light", Shade, (limit,), api_version=2)]
+
+@hookimpl
+def maskcheck_register_detectors():
+    return [DetectorSpec("labelling", "a detector that labels its faces", Labelling, api_version=2)]
+"""
+
+
+@pytest.mark.parametrize(("limit", "label"), [("128", "dark"), ("0", "light")])
+def test_the_classifier_of_a_plugin_labels_the_faces(limit: str, label: str, portrait: Path, tmp_path: Path) -> None:
+    install_plugin(tmp_path, "shade-plugin", CLASSIFIER_PLUGIN)
+    arguments = ("--classifier", "shade", "--classifier-option", f"limit={limit}", "--json", tmp_path / "faces.jsonl")
+
+    result = run_apart("detect", portrait, *arguments, path=tmp_path)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    (line,) = lines((tmp_path / "faces.jsonl").read_text())
+    assert [face["label"] for face in line["faces"]] == [label]
+    receipt = json.loads((tmp_path / "faces.receipt.json").read_text())
+    classifier = next(stage for stage in receipt["stages"] if stage["kind"] == "classifier")
+    assert (classifier["name"], classifier["distribution"]) == ("shade", "shade-plugin")
+    assert classifier["options"] == {"limit": float(limit)}
+
+
+def test_a_classifier_that_is_not_installed_is_an_error(portrait: Path) -> None:
+    result = run("detect", portrait, "--classifier", "nobody")
+
+    assert result.exit_code == 2
+    assert "no classifier 'nobody'; there are: mask" in result.stderr
+
+
+def test_a_detector_that_labels_its_faces_needs_no_classifier(portrait: Path, tmp_path: Path) -> None:
+    install_plugin(tmp_path, "shade-plugin", CLASSIFIER_PLUGIN)
+    arguments = ("--detector", "labelling", "--format", "csv", "--output", tmp_path / "out", "--fail-on", "right")
+
+    result = run_apart("detect", portrait, *arguments, path=tmp_path, block="onnxruntime")
+
+    assert (result.returncode, result.stderr) == (1, "")
+    header, row = (tmp_path / "out" / "results.csv").read_text().splitlines()
+    assert "probability_left,probability_right" in header
+    assert ",0,1,20,30,right,0.75," in row
+    receipt = json.loads((tmp_path / "out" / "receipt.json").read_text())
+    assert [stage["kind"] for stage in receipt["stages"]] == ["detector"]
+    assert receipt["model"] is None
+
+
+def test_a_model_that_takes_too_long_is_an_error(toy_model: Path, portrait: Path, tmp_path: Path) -> None:
+    result = run_apart("detect", portrait, "--model", toy_model, "--model-timeout", "0.000001", path=tmp_path)
+
+    assert result.returncode == 2
+    assert "takes longer than" in result.stderr
+
+
+def test_memory_of_the_model_has_a_limit(toy_model: Path, portrait: Path, tmp_path: Path) -> None:
+    few, enough = (
+        run_apart("detect", portrait, "--model", toy_model, "--max-memory", megabytes, path=tmp_path)
+        for megabytes in ("0.001", "500")
+    )
+
+    assert enough.returncode == 0
+    assert few.returncode != 0
 
 
 def test_without_a_runtime_the_error_says_what_to_install(toy_model: Path, portrait: Path, tmp_path: Path) -> None:

@@ -118,6 +118,49 @@ def detector_options(command: Command) -> Command:
     return command
 
 
+def classifier_options(command: Command) -> Command:
+    """``--classifier``, ``--classifier-option``, ``--model-timeout`` and ``--max-memory``."""
+
+    @functools.wraps(command)
+    def with_bytes(*args: Any, max_megabytes_of_memory: float | None, **values: Any) -> Any:
+        most = None if max_megabytes_of_memory is None else max(1, round(max_megabytes_of_memory * 1e6))
+        return command(*args, max_memory=most, **values)
+
+    for option in (
+        click.option(
+            "--max-memory",
+            "max_megabytes_of_memory",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="MEGABYTES",
+            help="Most memory that a run of the model may take on the CPU.  [default: no limit]",
+        ),
+        click.option(
+            "--model-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="Most time for loading the model, and for each run.  [default: no limit for the embedded model, else"
+            " 60 to load and 60 for the first run]",
+        ),
+        click.option(
+            "--classifier-option",
+            "classifier_options",
+            callback=_split_pairs,
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Option of a plugin's classifier; may be repeated. `maskcheck classifiers NAME` lists them.",
+        ),
+        click.option(
+            "--classifier",
+            default="auto",
+            metavar="NAME",
+            help="What labels the faces; `maskcheck classifiers` lists the classifiers.  [default: the detector, if it"
+            " does, else mask]",
+        ),
+    ):
+        with_bytes = option(with_bytes)
+    return cast(Command, with_bytes)
+
+
 _LIMITS = {
     "max_megapixels": (click.FloatRange(min=0, min_open=True), 100, "Width times height of a picture, in millions."),
     "max_side": (click.IntRange(1), 65_500, "Width, and height, of a picture, in pixels."),

@@ -1,4 +1,4 @@
-"""Annotated copies of pictures, in a folder of their own."""
+"""Annotated copies of the pictures, in the output folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import click
 
 from maskcheck.commands.detect.picture_encoding import WRITABLE, encode_copy
 from maskcheck.commands.detect.safe_files import refuse_links, write_whole
-from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.pictures.sources import Source
 from maskcheck.results import FrameResult
 
@@ -20,13 +19,12 @@ class Annotator:
 
     Args:
         folder: Where to write; it exists.
-        sources: The pictures that are read; none of them is ever overwritten.
-        own_folder: Whether the files in the folder are those of an earlier run, which are replaced.
-        min_confidence: Faces below it are drawn as unsure.
-        limits: What the pictures were decoded with.
+        sources: The pictures that are read; none of them is overwritten.
+        own_folder: Whether an earlier run wrote the files in the folder, which may then be replaced.
+        min_confidence: Faces with less confidence are drawn as unsure.
 
     Raises:
-        click.UsageError: A copy would take the place of a picture that is read, or of a file of somebody else's.
+        click.UsageError: A copy would replace a picture that is read, or a file that no earlier run wrote.
     """
 
     def __init__(
@@ -36,11 +34,9 @@ class Annotator:
         *,
         own_folder: bool = True,
         min_confidence: float = 0.0,
-        limits: DecodingLimits = DEFAULT_LIMITS,
     ) -> None:
         self._folder = folder
         self._min_confidence = min_confidence
-        self._limits = limits
         self._targets: dict[Path, Path] = {}
         self._taken: set[str] = set()
         inputs = set()
@@ -58,34 +54,32 @@ class Annotator:
                 )
 
     def _free_name(self, name: Path) -> Path:
-        # A format that is not written (GIF, say) becomes PNG, with the old ending kept in the name.
+        # A copy of a format that is not written, such as GIF, is PNG; its name keeps the old ending.
         kept = name if name.suffix.lower() in WRITABLE else name.with_name(name.name + ".png")
         target = self._folder / kept
         count = 1
-        while str(target).casefold() in self._taken:  # one name from two folders; some systems ignore case
+        while str(target).casefold() in self._taken:  # two folders have this name; some systems ignore case
             count += 1
             target = self._folder / kept.with_stem(f"{kept.stem}-{count}")
         self._taken.add(str(target).casefold())
         return target
 
-    def write(self, source: Source, result: FrameResult, data: bytes | None = None) -> None:
+    def write(self, source: Source, result: FrameResult, content: bytes | None = None) -> None:
         """Write the annotated copy of a picture, whole or not at all.
 
         Args:
             source: The picture.
-            result: Its result.
-            data: The bytes of a source that was piped.
+            result: Its result, which holds its pixels.
+            content: The bytes of a source that is a pipe.
 
         Raises:
             OSError: It cannot be written.
-            ValueError: The picture changed since it was read.
         """
-        if data is not None:
-            self._targets[source.path] = self._free_name(_name_by_content(source.name, data))
+        if content is not None:
+            self._targets[source.path] = self._free_name(_name_by_content(source.name, content))
         target = self._targets[source.path]
-        original = source.path if data is None else data
-        pixels = result.draw(original, min_confidence=self._min_confidence, limits=self._limits)
-        encoded = encode_copy(pixels, target.suffix, original)
+        pixels = result.draw(min_confidence=self._min_confidence)
+        encoded = encode_copy(pixels, target.suffix, source.path if content is None else content)
         refuse_links(self._folder, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, encoded)
@@ -97,13 +91,13 @@ def _with_ending(source: Source) -> Path:
     try:
         with source.path.open("rb") as file:
             return _name_by_content(source.name, file.read(2))
-    except OSError:  # it will fail when it is decoded
+    except OSError:  # decoding it will fail, too
         return source.name
 
 
-def _name_by_content(name: Path, data: bytes) -> Path:
+def _name_by_content(name: Path, content: bytes) -> Path:
     """A name with an ending, for a picture that has none."""
     if name.suffix:
         return name
     known = {b"\xff\xd8": ".jpg", b"RI": ".webp", b"BM": ".bmp", b"II": ".tif", b"MM": ".tif"}
-    return name.with_suffix(known.get(data[:2], ".png"))
+    return name.with_suffix(known.get(content[:2], ".png"))

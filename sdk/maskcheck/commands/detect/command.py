@@ -11,7 +11,13 @@ import click
 from click.core import ParameterSource
 
 from maskcheck.commands.group import OWNS_PROCESS
-from maskcheck.commands.options import FilePath, detector_options, limit_options, session_options
+from maskcheck.commands.options import (
+    FilePath,
+    classifier_options,
+    detector_options,
+    limit_options,
+    session_options,
+)
 
 if TYPE_CHECKING:
     from maskcheck.commands.detect.result_writers import Form
@@ -56,6 +62,7 @@ _WHOLE_PICTURE = "whole-picture"
     default=0.0,
     help="Count and draw faces with less confidence as unsure; --fail-on ignores them. The JSON is the same.",
 )
+@classifier_options
 @session_options
 @click.option("--batch-size", type=click.IntRange(1), help="Most faces in a batch.  [default: 32, or as tuned]")
 @click.option(
@@ -148,6 +155,4 @@ def _form_on_standard_output(form: Form | None, json_file: str | None, output: P
 def _check_labels(wanted: Sequence[str], labels: Sequence[str]) -> None:
     for label in wanted:
         if label not in labels:
-            raise click.BadParameter(
-                f"the model has no label {label!r}; its labels: {', '.join(labels)}", param_hint="--fail-on"
-            )
+            raise click.BadParameter(f"the labels are {', '.join(labels)}; got {label!r}", param_hint="--fail-on")

@@ -1,17 +1,15 @@
-"""A run of ``maskcheck detect`` over its pictures: each result is written, drawn, shown and let go."""
+"""The run of ``maskcheck detect`` over its pictures: each result is written, drawn and printed, and not kept."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 import click
 
@@ -26,16 +24,11 @@ from maskcheck.commands.detect.table import RunningTable
 from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.errors import SourceError
-from maskcheck.pictures.limits import DecodingLimits
+from maskcheck.frames import Frame
+from maskcheck.log import LOGGER
 from maskcheck.pictures.sources import LeftOut, Source, read_piped
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
-
-_Answer: TypeAlias = tuple[Source, FrameResult, bytes | None]
-"""A picture, its result, and its bytes where they cannot be read again."""
-
-_Read: TypeAlias = tuple[Source, bytes | None, SourceError | None]
-"""A picture, its bytes where they cannot be read again, and why there is none."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +36,11 @@ class Targets:
     """Where results go.
 
     Attributes:
-        folder: For annotated pictures and results; None for nowhere.
-        form: Of the results in it.
-        json_file: For lines of JSON.
-        standard_form: Of what goes to standard output; None if the table does.
-        standard_output: The stream for that.
+        folder: The folder for annotated pictures and results; None for none.
+        form: The form of the results in it.
+        json_file: The file for lines of JSON; None for none.
+        standard_form: The form of the results on standard output; None if the table goes there.
+        standard_output: The stream for these results.
     """
 
     folder: Path | None
@@ -57,7 +50,7 @@ class Targets:
     standard_output: IO[str] | None
 
     def table_stream(self) -> IO[str] | None:
-        """Where the table goes, if anywhere."""
+        """Where the table goes; None for nowhere."""
         if self.standard_form is None:
             return sys.stdout
         return sys.stderr if is_terminal(sys.stderr) else None
@@ -71,7 +64,7 @@ class PictureRun:
         sources: The pictures.
         targets: Where results go.
         left_out: What the search for pictures passed over.
-        min_confidence: Faces below it are unsure.
+        min_confidence: Faces with less confidence are unsure.
         fail_on: Labels that make the run fail.
 
     Attributes:
@@ -94,7 +87,9 @@ class PictureRun:
         self._left_out = left_out
         self._min_confidence = min_confidence
         self._tally = Tally(min_confidence, fail_on)
-        self._progress = Progress(len(sources))
+        # Lines of the log would be mixed with the line that says how far the run is.
+        self._progress = Progress(0 if LOGGER.isEnabledFor(logging.INFO) else len(sources))
+        self._piped: dict[Path, bytes] = {}  # content of pipes, which cannot be read again, until it is annotated
         self.hangs = False
 
     def __call__(self) -> int:
@@ -117,13 +112,18 @@ class PictureRun:
                 (source.display_name for source in self._sources),
                 keep_working=bool(files),
             )
-            read = _read(self._sources, self._pipeline.limits)
-            run = stack.enter_context(Stoppable(partial(_results, self._pipeline), read, on_stop=_say_stopping))
+            run = stack.enter_context(
+                Stoppable(
+                    lambda frames, stop: self._pipeline.stream(frames, stop=stop, keep_images=annotator is not None),
+                    map(self._frame, self._sources),
+                    on_stop=_say_stopping,
+                )
+            )
             failure: Exception | None = None
             try:
-                for source, result, data in run:
-                    self._use(source, result, data, annotator, writers, table)
-            except Exception as error:  # what is done is kept and summed up first
+                for result, source in zip(run, self._sources, strict=False):  # a signal ends the results earlier
+                    self._use(source, result, annotator, writers, table)
+            except Exception as error:  # raised below, after the results before it are written and summed up
                 failure = error
             for writer in writers:
                 try:
@@ -140,17 +140,22 @@ class PictureRun:
             return run.status
         return SOMETHING_FAILED if self._tally.something_failed else SUCCESS
 
+    def _frame(self, source: Source) -> Frame:
+        """The frame of a source; a pipe is read."""
+        image: Path | bytes = source.path
+        error = source.error
+        if source.piped:
+            try:
+                image = self._piped[source.path] = read_piped(source, self._pipeline.limits)
+            except SourceError as failure:
+                error = failure
+        return Frame(image, source=source.display_name, error=error)
+
     def _open_folder(self, stack: ExitStack) -> Annotator | None:
         if self._targets.folder is None:
             return None
         folder = stack.enter_context(OutputFolder(self._targets.folder))
-        return Annotator(
-            folder.path,
-            self._sources,
-            own_folder=folder.is_own(),
-            min_confidence=self._min_confidence,
-            limits=self._pipeline.limits,
-        )
+        return Annotator(folder.path, self._sources, own_folder=folder.is_own(), min_confidence=self._min_confidence)
 
     def _open_files(self, stack: ExitStack) -> list[ResultsFile]:
         wanted: list[tuple[Path, Path, Form, str]] = []
@@ -181,14 +186,12 @@ class PictureRun:
         targets = self._targets
         if targets.standard_form is None or targets.standard_output is None:
             return list(files)
-        labels = self._pipeline.labels
-        return [*files, open_results(targets.standard_form, targets.standard_output, labels)]
+        return [*files, open_results(targets.standard_form, targets.standard_output, self._pipeline.labels)]
 
     def _use(
         self,
         source: Source,
         result: FrameResult,
-        data: bytes | None,
         annotator: Annotator | None,
         writers: Sequence[ResultsFile | ResultWriter],
         table: RunningTable,
@@ -196,16 +199,17 @@ class PictureRun:
         for writer in writers:
             writer.write(result)
         problem = ""
+        content = self._piped.pop(source.path, None)
         if annotator is not None and result.error is None:
             try:
-                annotator.write(source, result, data)
-            except (OSError, ValueError) as error:
+                annotator.write(source, result, content)
+            except OSError as error:
                 problem = f"not annotated: {_described(error)}"
                 self._tally.not_annotated += 1
         labels = self._tally.count(result)
         self._progress.clear()
         table.add(result, labels, problem)
-        if problem and not is_terminal(sys.stderr):  # where there is one, the table is on it
+        if problem and not is_terminal(sys.stderr):  # on a terminal, the table says so
             click.echo(printable(f"maskcheck: {source.display_name} was {problem}"), err=True)
         self._progress.show(self._tally.done)
 
@@ -229,41 +233,5 @@ def _say_stopping() -> None:
             os.write(sys.stderr.fileno(), b"\nmaskcheck: stopping; what is nearly finished is kept\n")
 
 
-def _described(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"cannot write {error.filename}: {error.strerror}"
-    return str(error)
-
-
-def _read(sources: Iterable[Source], limits: DecodingLimits) -> Iterator[_Read]:
-    """Read what can be read only once, and say of what leads nowhere why."""
-    for source in sources:
-        data, error = None, source.error
-        if source.piped:
-            try:
-                data = read_piped(source, limits)
-            except SourceError as failure:
-                error = failure
-        yield source, data, error
-
-
-def _results(pipeline: MaskPipeline, read: Iterator[_Read], stop: threading.Event) -> Iterator[_Answer]:
-    """A result for each source, in order; an error for what leads nowhere."""
-    waiting: deque[_Read] = deque()
-
-    def pictures() -> Iterator[Path | bytes]:
-        for source, data, error in read:
-            waiting.append((source, data, error))
-            if error is None:
-                yield source.path if data is None else data
-
-    def failed() -> Iterator[_Answer]:
-        while waiting and waiting[0][2] is not None:
-            source, _, error = waiting.popleft()
-            yield source, FrameResult((), (0, 0), source=source.display_name, error=error), None
-
-    for result in pipeline.stream(pictures(), stop=stop):
-        yield from failed()
-        source, data, _ = waiting.popleft()
-        yield source, result if data is None else replace(result, source=source.display_name, frame=0), data
-    yield from failed()
+def _described(error: OSError) -> str:
+    return f"cannot write {error.filename}: {error.strerror}" if error.filename else str(error)
