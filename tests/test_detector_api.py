@@ -29,12 +29,12 @@ class FindsNothing:
 def test_detections_hold_what_they_are_given() -> None:
     landmarks = np.zeros((2, 5, 2), np.float32)
 
-    found = Detections(boxes(2), scores(2), landmarks)
+    detections = Detections(boxes(2), scores(2), landmarks)
 
-    assert len(found) == 2
-    assert found.boxes.tolist() == [[1, 2, 3, 4], [1, 2, 3, 4]]
-    assert found.scores.tolist() == [0.5, 0.5]
-    assert found.landmarks is landmarks
+    assert len(detections) == 2
+    assert detections.boxes.tolist() == [[1, 2, 3, 4], [1, 2, 3, 4]]
+    assert detections.scores.tolist() == [0.5, 0.5]
+    assert detections.landmarks is landmarks
 
 
 def test_no_detections_have_the_shapes_of_some() -> None:
@@ -54,16 +54,16 @@ def test_boxes_may_reach_beyond_the_picture_or_have_no_area(box: list[float]) ->
 
 
 def test_clipping_cuts_boxes_to_the_picture_and_leaves_out_those_beyond() -> None:
-    found = Detections(
+    detections = Detections(
         np.array([[-5, -5, 10, 10], [90, 40, 130, 80], [200, 0, 220, 30], [3, 4, 3, 9]], np.float32),
         np.array([0.9, 0.8, 0.7, 0.6], np.float32),
         np.arange(8, dtype=np.float32).reshape(4, 1, 2),
     ).clipped(100, 60)
 
-    assert found.boxes.tolist() == [[0, 0, 10, 10], [90, 40, 100, 60]]
-    assert found.scores.tolist() == pytest.approx([0.9, 0.8])
-    assert found.landmarks is not None
-    assert found.landmarks.tolist() == [[[0, 1]], [[2, 3]]]
+    assert detections.boxes.tolist() == [[0, 0, 10, 10], [90, 40, 100, 60]]
+    assert detections.scores.tolist() == pytest.approx([0.9, 0.8])
+    assert detections.landmarks is not None
+    assert detections.landmarks.tolist() == [[[0, 1]], [[2, 3]]]
 
 
 def test_probabilities_go_with_the_faces() -> None:
@@ -78,11 +78,11 @@ def test_probabilities_go_with_the_faces() -> None:
 
 
 def test_some_detections_are_chosen_by_mask_or_indices() -> None:
-    found = Detections(boxes(3), np.array([0.1, 0.3, 0.2], np.float32))
+    detections = Detections(boxes(3), np.array([0.1, 0.3, 0.2], np.float32))
 
-    assert found[np.array([2, 1])].scores.tolist() == pytest.approx([0.2, 0.3])
-    assert found[found.scores > 0.15].scores.tolist() == pytest.approx([0.3, 0.2])
-    assert len(found[:0]) == 0
+    assert detections[np.array([2, 1])].scores.tolist() == pytest.approx([0.2, 0.3])
+    assert detections[detections.scores > 0.15].scores.tolist() == pytest.approx([0.3, 0.2])
+    assert len(detections[:0]) == 0
 
 
 def test_scores_of_exactly_0_and_1_are_allowed() -> None:

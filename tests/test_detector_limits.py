@@ -44,15 +44,15 @@ def windows(centres: list[tuple[float, float]], side: float, counts: list[int]) 
 
 
 def test_up_to_the_bound_all_candidates_are_left_as_they_are() -> None:
-    found = detections(windows([(50, 50), (200, 50)], 40, [30, 10]))
+    faces = detections(windows([(50, 50), (200, 50)], 40, [30, 10]))
 
-    assert foremost(found, 40) is found
+    assert foremost(faces, 40) is faces
 
 
 def test_no_face_is_left_out_because_another_has_more_windows() -> None:
-    found = detections(windows([(50, 50), (200, 50), (350, 50)], 40, [500, 3, 1]))
+    faces = detections(windows([(50, 50), (200, 50), (350, 50)], 40, [500, 3, 1]))
 
-    left = foremost(found, 12)
+    left = foremost(faces, 12)
 
     centres = (left.boxes[:, 0] + left.boxes[:, 2]) / 2
     assert len(left) == 12
@@ -61,16 +61,16 @@ def test_no_face_is_left_out_because_another_has_more_windows() -> None:
 
 def test_better_scores_go_first() -> None:
     scores = np.linspace(0, 1, 100, dtype=np.float32)
-    found = Detections(windows([(50, 50)], 40, [100]), scores)
+    faces = Detections(windows([(50, 50)], 40, [100]), scores)
 
-    assert foremost(found, 10).scores.tolist() == scores[90:].tolist()
+    assert foremost(faces, 10).scores.tolist() == scores[90:].tolist()
 
 
 def test_a_million_boxes_are_merged_in_bounded_memory() -> None:
     corners = np.random.default_rng(0).uniform(0, 4000, (1_000_000, 2)).astype(np.float32)
-    found = Detections(np.concatenate([corners, corners + 20], axis=1), np.linspace(0, 1, 1_000_000, dtype=np.float32))
+    faces = Detections(np.concatenate([corners, corners + 20], axis=1), np.linspace(0, 1, 1_000_000, dtype=np.float32))
 
-    assert 0 < len(merge(found)) <= MOST_CANDIDATES
+    assert 0 < len(merge(faces)) <= MOST_CANDIDATES
 
 
 def test_a_judge_looks_at_a_bounded_number_of_candidates(monkeypatch: pytest.MonkeyPatch, portrait: Path) -> None:
@@ -198,18 +198,18 @@ def test_a_scale_that_is_asked_for_is_bounded_too() -> None:
 
 
 def test_what_found_nothing_takes_no_landmarks_from_the_others() -> None:
-    found = Detections(FACE, np.ones(1, np.float32), np.ones((1, 5, 2), np.float32))
+    faces = Detections(FACE, np.ones(1, np.float32), np.ones((1, 5, 2), np.float32))
     other = Detections(FACE, np.ones(1, np.float32), np.ones((1, 3, 2), np.float32))
     none = Detections(FACE[:0], np.ones(0, np.float32), np.ones((0, 5, 2), np.float32))
 
-    both = concatenate([Detections.empty(), found, Detections.empty()])
+    both = concatenate([Detections.empty(), faces, Detections.empty()])
 
     assert both.landmarks is not None
     assert both.landmarks.shape == (1, 5, 2)
     nothing = concatenate([Detections.empty(), none])
     assert nothing.landmarks is not None
     assert nothing.landmarks.shape == (0, 5, 2)
-    assert concatenate([found, other]).landmarks is None
+    assert concatenate([faces, other]).landmarks is None
 
 
 class ShyDetector:
@@ -229,10 +229,10 @@ def test_a_face_of_which_a_slice_sees_a_part_short_of_its_edge_is_one_face(left:
     picture = np.zeros((300, 700, 3), np.uint8)
     picture[100:160, left : left + 60] = 255
 
-    found = TiledDetector(ShyDetector(), 256).detect(picture)
+    faces = TiledDetector(ShyDetector(), 256).detect(picture)
 
-    assert len(found) == 1
-    assert overlap(found.boxes, np.array([[left, 100, left + 60, 160]], np.float32))[0, 0] > 0.9
+    assert len(faces) == 1
+    assert overlap(faces.boxes, np.array([[left, 100, left + 60, 160]], np.float32))[0, 0] > 0.9
 
 
 @pytest.mark.parametrize("left", range(60, 480, 20))

@@ -9,10 +9,10 @@ from maskcheck import Detections
 from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face, overlap
 
 
-def detections(*found: tuple[Sequence[float], float]) -> Detections:
+def detections(*faces: tuple[Sequence[float], float]) -> Detections:
     return Detections(
-        np.array([box for box, _ in found], np.float32).reshape(-1, 4),
-        np.array([score for _, score in found], np.float32),
+        np.array([box for box, _ in faces], np.float32).reshape(-1, 4),
+        np.array([score for _, score in faces], np.float32),
     )
 
 
@@ -46,13 +46,13 @@ def test_a_box_that_overlaps_but_does_not_agree_has_no_vote() -> None:
 
 
 def test_landmarks_are_those_of_the_best_box() -> None:
-    found = Detections(
+    faces = Detections(
         np.array([[0, 0, 10, 10], [1, 0, 11, 10]], np.float32),
         np.array([0.3, 0.9], np.float32),
         np.array([[[1, 1]], [[2, 2]]], np.float32),
     )
 
-    landmarks = merge(found).landmarks
+    landmarks = merge(faces).landmarks
 
     assert landmarks is not None
     assert landmarks.tolist() == [[[2, 2]]]
@@ -76,9 +76,9 @@ def test_detections_are_put_together_with_their_landmarks_if_all_have_some() -> 
 
 def test_one_box_is_left_of_a_face_and_its_parts() -> None:
     whole, eye, beside = [10, 10, 90, 110], [20, 30, 45, 55], [80, 10, 130, 70]
-    found = Detections(np.array([eye, whole, beside], np.float32), np.array([0.7, 0.9, 0.6], np.float32))
+    faces = Detections(np.array([eye, whole, beside], np.float32), np.array([0.7, 0.9, 0.6], np.float32))
 
-    assert one_box_per_face(found, 200, 200).boxes.tolist() == [whole, beside]
+    assert one_box_per_face(faces, 200, 200).boxes.tolist() == [whole, beside]
 
 
 # --- Probabilities

@@ -55,8 +55,8 @@ def plain(**options: Any) -> Detector:
 
 def find_sure(detector: Detector, picture: BGRImage) -> Detections:
     """What the detector is sure of."""
-    found = detector.detect(picture)
-    return found[found.scores >= SURE[type(detector).__name__]]
+    detections = detector.detect(picture)
+    return detections[detections.scores >= SURE[type(detector).__name__]]
 
 
 def same(first: Detections, second: Detections) -> bool:
@@ -65,9 +65,9 @@ def same(first: Detections, second: Detections) -> bool:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_finds_the_face_of_a_portrait_where_it_is(picture: BGRImage, preset: str) -> None:
-    found = haar(preset=preset).detect(picture)
+    detections = haar(preset=preset).detect(picture)
 
-    assert overlap(found.boxes[found.scores.argmax()], FACE) > 0.6
+    assert overlap(detections.boxes[detections.scores.argmax()], FACE) > 0.6
 
 
 def test_only_the_face_of_a_portrait_is_taken_for_one(picture: BGRImage) -> None:
@@ -98,14 +98,14 @@ def test_a_read_only_picture_will_do(name: str, picture: BGRImage) -> None:
 
 @BOTH
 def test_detections_are_float32_with_scores_from_0_to_1(name: str, picture: BGRImage) -> None:
-    found = make(name, **({"min_neighbors": 0} if name == "haar-plain" else {})).detect(picture)
+    detections = make(name, **({"min_neighbors": 0} if name == "haar-plain" else {})).detect(picture)
 
-    assert len(found) > 1
-    assert found.boxes.dtype == np.float32
-    assert found.scores.dtype == np.float32
-    assert found.scores.min() >= 0
-    assert found.scores.max() <= 1
-    assert len(set(found.scores.tolist())) > 1
+    assert len(detections) > 1
+    assert detections.boxes.dtype == np.float32
+    assert detections.scores.dtype == np.float32
+    assert detections.scores.min() >= 0
+    assert detections.scores.max() <= 1
+    assert len(set(detections.scores.tolist())) > 1
 
 
 @BOTH
@@ -129,10 +129,10 @@ def test_the_face_scores_higher_than_what_is_none(name: str, picture: BGRImage) 
 def test_a_blank_picture_of_any_size_has_no_face(name: str, height: int, width: int, brightness: int) -> None:
     blank = np.full((height, width, 3), brightness, np.uint8)
 
-    found = make(name).detect(blank)
+    detections = make(name).detect(blank)
 
-    assert len(found) == 0
-    assert found.boxes.shape == (0, 4)
+    assert len(detections) == 0
+    assert detections.boxes.shape == (0, 4)
 
 
 @BOTH
@@ -152,7 +152,7 @@ def test_eight_threads_sharing_a_detector_find_what_one_finds(name: str, picture
 
     assert sum(map(len, alone)) > 0
     for shift, results in enumerate(together):
-        assert all(same(found, alone[(shift + turn) % 4]) for turn, found in enumerate(results))
+        assert all(same(detections, alone[(shift + turn) % 4]) for turn, detections in enumerate(results))
 
 
 @pytest.mark.parametrize(
@@ -160,12 +160,12 @@ def test_eight_threads_sharing_a_detector_find_what_one_finds(name: str, picture
 )
 def test_a_detector_that_was_used_can_be_pickled(name: str, options: dict[str, Any], picture: BGRImage) -> None:
     detector = make(name, **options)
-    found = detector.detect(picture)
+    detections = detector.detect(picture)
 
     copy = pickle.loads(pickle.dumps(detector))
 
     assert copy == detector
-    assert same(copy.detect(picture), found)
+    assert same(copy.detect(picture), detections)
 
 
 @pytest.mark.parametrize(
@@ -196,16 +196,16 @@ def test_enlarging_finds_a_face_that_is_too_small_otherwise(name: str, option: s
     small = np.asarray(cv2.resize(picture, None, fx=0.06, fy=0.06, interpolation=cv2.INTER_AREA), np.uint8)
 
     assert len(find_sure(make(name, **{option: 1}), small)) == 0
-    found = make(name, **{option: 4}).detect(small)
-    assert overlap(found.boxes[found.scores.argmax()], np.multiply(FACE, 0.06)) > 0.5
+    detections = make(name, **{option: 4}).detect(small)
+    assert overlap(detections.boxes[detections.scores.argmax()], np.multiply(FACE, 0.06)) > 0.5
 
 
 def test_a_face_in_shadow_is_found_with_contrast_equalised(picture: BGRImage) -> None:
     shadow = (picture // 12 + 4).astype(np.uint8)
 
-    found = haar(equalize=True).detect(shadow)
+    detections = haar(equalize=True).detect(shadow)
 
-    assert overlap(found.boxes[found.scores.argmax()], FACE) > 0.5
+    assert overlap(detections.boxes[detections.scores.argmax()], FACE) > 0.5
 
 
 def test_fewer_neighbours_find_more(picture: BGRImage) -> None:
@@ -214,10 +214,10 @@ def test_fewer_neighbours_find_more(picture: BGRImage) -> None:
 
 @pytest.mark.parametrize("cascade", CURVES)
 def test_every_cascade_finds_the_face(picture: BGRImage, cascade: str) -> None:
-    found = plain(cascade=cascade).detect(picture)
+    detections = plain(cascade=cascade).detect(picture)
 
-    assert overlap(found.boxes[found.scores.argmax()], FACE) > 0.6
-    assert found.scores.max() > 0.5
+    assert overlap(detections.boxes[detections.scores.argmax()], FACE) > 0.6
+    assert detections.scores.max() > 0.5
 
 
 def test_the_cascades_are_all_there() -> None:

@@ -28,8 +28,8 @@ class SquareDetector:
         x, y, width, height, _ = patches[1:].T.astype(np.float32)
         boxes = np.stack([x, y, x + width, y + height], axis=1)
         sides = np.minimum(width, height)
-        found = (sides >= 8) & (sides <= 200)
-        return Detections(boxes, np.full(len(boxes), 0.9, np.float32), boxes.reshape(-1, 2, 2))[found]
+        detections = (sides >= 8) & (sides <= 200)
+        return Detections(boxes, np.full(len(boxes), 0.9, np.float32), boxes.reshape(-1, 2, 2))[detections]
 
 
 def picture(height: int, width: int, squares: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
@@ -39,24 +39,24 @@ def picture(height: int, width: int, squares: list[tuple[int, int, int]]) -> NDA
     return canvas
 
 
-def boxes(found: Detections) -> list[list[int]]:
-    return sorted(np.round(found.boxes).astype(int).tolist())
+def boxes(detections: Detections) -> list[list[int]]:
+    return sorted(np.round(detections.boxes).astype(int).tolist())
 
 
 def test_small_faces_everywhere_are_found_once() -> None:
     # On borders of slices, in corners, in the middle.
     squares = [(0, 0, 20), (980, 980, 20), (250, 250, 20), (195, 500, 20), (500, 195, 20), (700, 333, 20)]
 
-    found = TiledDetector(SquareDetector(), 256).detect(picture(1000, 1000, squares))
+    detections = TiledDetector(SquareDetector(), 256).detect(picture(1000, 1000, squares))
 
-    assert boxes(found) == sorted([[x, y, x + side, y + side] for x, y, side in squares])
+    assert boxes(detections) == sorted([[x, y, x + side, y + side] for x, y, side in squares])
 
 
 @pytest.mark.parametrize("left", range(0, 480, 48))
 def test_a_face_up_to_the_shared_part_of_a_slice_is_found_whole_wherever_it_lies(left: int) -> None:
-    found = TiledDetector(SquareDetector(), 256).detect(picture(300, 560, [(left, 100, 60)]))
+    detections = TiledDetector(SquareDetector(), 256).detect(picture(300, 560, [(left, 100, 60)]))
 
-    assert boxes(found) == [[left, 100, left + 60, 160]]
+    assert boxes(detections) == [[left, 100, left + 60, 160]]
 
 
 def test_a_face_larger_than_a_slice_is_found_in_the_shrunken_picture() -> None:
@@ -82,10 +82,10 @@ def test_a_picture_of_one_slice_is_given_as_it_is() -> None:
 
 
 def test_landmarks_come_back_in_pixels_of_the_picture() -> None:
-    found = TiledDetector(SquareDetector(), 256).detect(picture(600, 600, [(400, 500, 30)]))
+    detections = TiledDetector(SquareDetector(), 256).detect(picture(600, 600, [(400, 500, 30)]))
 
-    assert found.landmarks is not None
-    assert found.landmarks.round().tolist() == [[[400, 500], [430, 530]]]
+    assert detections.landmarks is not None
+    assert detections.landmarks.round().tolist() == [[[400, 500], [430, 530]]]
 
 
 def test_a_tile_that_is_too_small_is_refused() -> None:

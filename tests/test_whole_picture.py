@@ -24,10 +24,10 @@ def make(name: str) -> Detector:
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (48, 64), (3000, 2)])
 def test_the_whole_picture_is_one_face_that_is_certain(height: int, width: int) -> None:
-    found = make("whole-picture").detect(np.zeros((height, width, 3), np.uint8))
+    detections = make("whole-picture").detect(np.zeros((height, width, 3), np.uint8))
 
-    assert found.boxes.tolist() == [[0, 0, width, height]]
-    assert found.scores.tolist() == [1]
+    assert detections.boxes.tolist() == [[0, 0, width, height]]
+    assert detections.scores.tolist() == [1]
 
 
 def test_a_crop_that_is_a_face_is_labelled_as_a_whole(portrait: Path, toy_model: Path) -> None:

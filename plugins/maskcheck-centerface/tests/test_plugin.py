@@ -36,22 +36,22 @@ class TestCenterFace(DetectorTests):
         return CenterFaceDetector(preset)
 
 
-def fits(found: NDArray[np.float32], wanted: tuple[float, ...]) -> float:
-    return float(overlap(found[None], np.array([wanted], np.float32))[0, 0])
+def fits(detections: NDArray[np.float32], wanted: tuple[float, ...]) -> float:
+    return float(overlap(detections[None], np.array([wanted], np.float32))[0, 0])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_face_is_found_first_with_its_landmarks_inside(portrait: NDArray[np.uint8], preset: str) -> None:
-    found = CenterFaceDetector(preset).detect(portrait)
+    detections = CenterFaceDetector(preset).detect(portrait)
 
-    assert found.scores[0] > 0.5
-    assert (found.scores[1:] < 0.5).all()
-    assert fits(found.boxes[0], FACE) > 0.5
-    assert found.landmarks is not None
-    left_eye, right_eye, nose, *_ = found.landmarks[0]
+    assert detections.scores[0] > 0.5
+    assert (detections.scores[1:] < 0.5).all()
+    assert fits(detections.boxes[0], FACE) > 0.5
+    assert detections.landmarks is not None
+    left_eye, right_eye, nose, *_ = detections.landmarks[0]
     assert left_eye[0] < nose[0] < right_eye[0]
     assert max(left_eye[1], right_eye[1]) < nose[1]
-    assert (found.landmarks[0] > found.boxes[0, :2]).all()
+    assert (detections.landmarks[0] > detections.boxes[0, :2]).all()
 
 
 @pytest.mark.parametrize("side", [24, 40, 100, 1500])
@@ -59,10 +59,10 @@ def test_faces_of_any_size_are_found(portrait: NDArray[np.uint8], side: int) -> 
     factor = side / (FACE[2] - FACE[0])
     picture = np.asarray(cv2.resize(portrait, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
 
-    found = CenterFaceDetector().detect(picture)
+    detections = CenterFaceDetector().detect(picture)
 
-    assert found.scores[0] > 0.5
-    assert fits(found.boxes[0], tuple(edge * factor for edge in FACE)) > 0.5
+    assert detections.scores[0] > 0.5
+    assert fits(detections.boxes[0], tuple(edge * factor for edge in FACE)) > 0.5
 
 
 def test_pictures_of_one_size_share_a_run_and_get_what_each_gets_alone(portrait: NDArray[np.uint8]) -> None:
@@ -71,10 +71,10 @@ def test_pictures_of_one_size_share_a_run_and_get_what_each_gets_alone(portrait:
 
     together = detector.detect_batch([portrait, mirrored])
 
-    for found, picture in zip(together, (portrait, mirrored), strict=True):
+    for detections, picture in zip(together, (portrait, mirrored), strict=True):
         alone = detector.detect(picture)
-        assert len(found) == len(alone)
-        assert found.boxes == pytest.approx(alone.boxes, abs=0.5)
+        assert len(detections) == len(alone)
+        assert detections.boxes == pytest.approx(alone.boxes, abs=0.5)
     assert detector.detect_batch([]) == []
 
 
@@ -89,13 +89,13 @@ def test_a_heat_map_becomes_boxes_in_pixels() -> None:
     sizes = np.full((2, 5, 7), np.log(2.5), np.float32)
     landmarks = np.full((10, 5, 7), 0.5, np.float32)
 
-    found = decode(heat, sizes, np.zeros((2, 5, 7), np.float32), landmarks)
+    detections = decode(heat, sizes, np.zeros((2, 5, 7), np.float32), landmarks)
 
-    centre = (found.boxes[0, :2] + found.boxes[0, 2:]) / 2
+    centre = (detections.boxes[0, :2] + detections.boxes[0, 2:]) / 2
     assert centre == pytest.approx([14, 10])  # (3.5, 2.5) cells of 4 pixels
-    assert found.boxes[0, 2:] - found.boxes[0, :2] == pytest.approx([10, 10])
-    assert found.landmarks is not None
-    assert found.landmarks[0] == pytest.approx(np.tile([14, 10], (5, 1)))
+    assert detections.boxes[0, 2:] - detections.boxes[0, :2] == pytest.approx([10, 10])
+    assert detections.landmarks is not None
+    assert detections.landmarks[0] == pytest.approx(np.tile([14, 10], (5, 1)))
 
 
 def test_it_is_picklable_after_use(portrait: NDArray[np.uint8]) -> None:
@@ -166,6 +166,6 @@ def test_the_installed_plugin_is_listed_with_its_distribution() -> None:
     command = [sys.executable, "-c", "from maskcheck.commands import main; main()", "detectors", "--json"]
     listed = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
-    found = {detector["name"]: detector["distribution"] for detector in listed["detectors"]}
-    assert found["centerface"] == "maskcheck-centerface"
+    distributions = {detector["name"]: detector["distribution"] for detector in listed["detectors"]}
+    assert distributions["centerface"] == "maskcheck-centerface"
     assert listed["failed"] == []

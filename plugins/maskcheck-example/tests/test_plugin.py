@@ -46,6 +46,6 @@ def test_the_installed_plugin_is_listed_with_its_distribution() -> None:
     command = [sys.executable, "-c", "from maskcheck.commands import main; main()", "detectors", "--json"]
     listed = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
-    found = {detector["name"]: detector["distribution"] for detector in listed["detectors"]}
-    assert found["skin"] == "maskcheck-example"
+    distributions = {detector["name"]: detector["distribution"] for detector in listed["detectors"]}
+    assert distributions["skin"] == "maskcheck-example"
     assert listed["failed"] == []

@@ -22,8 +22,8 @@ def main() -> None:
     """Write the file beside this one."""
     golden = {}
     for preset in PRESETS:
-        found = YuNetDetector(preset, session=SessionConfig("cpu", threads=1)).detect(load_image(PORTRAIT).pixels)
-        sure = found[found.scores >= 0.5]
+        detections = YuNetDetector(preset, session=SessionConfig("cpu", threads=1)).detect(load_image(PORTRAIT).pixels)
+        sure = detections[detections.scores >= 0.5]
         assert sure.landmarks is not None
         golden[preset] = {
             "boxes": sure.boxes.round(2).tolist(),

@@ -43,8 +43,8 @@ def portrait() -> NDArray[np.uint8]:
     return np.asarray(cv2.imread(str(EXAMPLES / "astronaut.jpg")), np.uint8)
 
 
-def fits(found: NDArray[np.float32], wanted: tuple[float, ...]) -> float:
-    return float(overlap(found[None], np.array([wanted], np.float32))[0, 0])
+def fits(detections: NDArray[np.float32], wanted: tuple[float, ...]) -> float:
+    return float(overlap(detections[None], np.array([wanted], np.float32))[0, 0])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -55,13 +55,13 @@ def test_any_picture_gives_boxes_inside_it_the_same_again_after_pickling(
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     detector = YuNetDetector(preset, model=str(toy_yunet))
 
-    found = detector.detect(picture)
+    detections = detector.detect(picture)
     again: Detections = pickle.loads(pickle.dumps(detector)).detect(picture[::-1][::-1])
 
-    assert (found.boxes >= 0).all()
-    assert (found.boxes <= [width, height, width, height]).all()
-    assert np.array_equal(found.boxes, again.boxes)
-    assert np.array_equal(found.scores, again.scores)
+    assert (detections.boxes >= 0).all()
+    assert (detections.boxes <= [width, height, width, height]).all()
+    assert np.array_equal(detections.boxes, again.boxes)
+    assert np.array_equal(detections.scores, again.scores)
 
 
 def test_a_pickle_holds_the_configuration_alone(toy_yunet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +118,8 @@ def test_what_the_network_sees_is_bounded_whatever_the_shape_and_the_scale(
 def test_the_published_model_finds_what_it_always_found(portrait: NDArray[np.uint8]) -> None:
     """GOLDEN was written by ``python plugins/maskcheck-yunet/tests/golden.py``."""
     for preset, expected in json.loads(GOLDEN.read_text()).items():
-        found = YuNetDetector(preset, session=SessionConfig("cpu", threads=1)).detect(portrait)
-        sure = found[found.scores >= 0.5]
+        detections = YuNetDetector(preset, session=SessionConfig("cpu", threads=1)).detect(portrait)
+        sure = detections[detections.scores >= 0.5]
 
         assert sure.boxes == pytest.approx(np.array(expected["boxes"]), abs=0.5)
         assert sure.scores == pytest.approx(np.array(expected["scores"]), abs=0.01)
@@ -142,10 +142,10 @@ def test_faces_of_any_size_are_found(portrait: NDArray[np.uint8], preset: str, s
     factor = side / (FACE[2] - FACE[0])
     picture = np.asarray(cv2.resize(portrait, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
 
-    found = YuNetDetector(preset).detect(picture)
+    detections = YuNetDetector(preset).detect(picture)
 
-    assert found.scores[0] > 0.5
-    assert fits(found.boxes[0], tuple(edge * factor for edge in FACE)) > 0.5
+    assert detections.scores[0] > 0.5
+    assert fits(detections.boxes[0], tuple(edge * factor for edge in FACE)) > 0.5
 
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
@@ -153,13 +153,13 @@ def test_a_cell_becomes_a_box_in_pixels_of_the_picture(toy_yunet: Path, stride: 
     picture = np.zeros((96, 160, 3), np.uint8)
     picture[64 : 64 + stride, 96 : 96 + stride] = 255
 
-    found = YuNetDetector(scale=1, model=str(toy_yunet)).propose(picture)
+    detections = YuNetDetector(scale=1, model=str(toy_yunet)).propose(picture)
 
     # Smaller cells inside the square are bright, too.
-    (index,) = np.flatnonzero(np.abs(found.boxes - [96, 64, 96 + stride, 64 + stride]).max(axis=1) < 0.01)
-    assert found.scores[index] == pytest.approx(1)
-    assert found.landmarks is not None
-    assert found.landmarks[index, 0] == pytest.approx([96 + stride / 2, 64 + stride / 2])
+    (index,) = np.flatnonzero(np.abs(detections.boxes - [96, 64, 96 + stride, 64 + stride]).max(axis=1) < 0.01)
+    assert detections.scores[index] == pytest.approx(1)
+    assert detections.landmarks is not None
+    assert detections.landmarks[index, 0] == pytest.approx([96 + stride / 2, 64 + stride / 2])
 
 
 def test_a_scale_finds_smaller_faces(toy_yunet: Path) -> None:
@@ -167,8 +167,8 @@ def test_a_scale_finds_smaller_faces(toy_yunet: Path) -> None:
     picture[40:44, 60:64] = 255
 
     assert YuNetDetector(scale=1, model=str(toy_yunet)).propose(picture).scores.max(initial=0) < 0.5
-    found = YuNetDetector(scale=2, model=str(toy_yunet)).propose(picture)
-    assert found.boxes[0] == pytest.approx([60, 40, 64, 44], abs=0.6)
+    detections = YuNetDetector(scale=2, model=str(toy_yunet)).propose(picture)
+    assert detections.boxes[0] == pytest.approx([60, 40, 64, 44], abs=0.6)
 
 
 def test_pictures_of_one_size_share_a_run_and_get_what_each_gets_alone(toy_yunet: Path) -> None:
@@ -225,6 +225,6 @@ def test_the_installed_plugin_is_listed_with_its_distribution() -> None:
     command = [sys.executable, "-c", "from maskcheck.commands import main; main()", "detectors", "--json"]
     listed = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
-    found = {detector["name"]: detector["distribution"] for detector in listed["detectors"]}
-    assert found["yunet"] == "maskcheck-yunet"
+    distributions = {detector["name"]: detector["distribution"] for detector in listed["detectors"]}
+    assert distributions["yunet"] == "maskcheck-yunet"
     assert listed["failed"] == []

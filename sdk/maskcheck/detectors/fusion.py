@@ -1,4 +1,4 @@
-"""Several boxes of one face made one: from neighbouring cells of a network, several cascades, scales or slices."""
+"""Several boxes of a face become a single box: those of cells of a network, of cascades, scales or slices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_CANDIDATES = 5000
 """Candidates that are merged, the best ones; bounds the time and memory that a picture of noise costs."""
 
 _NEIGHBOURS = 4
-"""Candidates are neighbours if their centres lie in one cell of a grid of so many lines along their side."""
+"""Candidates are neighbours if their centres lie in the same cell of a grid, with this many cells along their side."""
 
 _SAME_FACE = 0.3
 """Least intersection over union with a better box at which a judged box is of the same face."""

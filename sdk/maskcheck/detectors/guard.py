@@ -20,10 +20,10 @@ from maskcheck.pictures.decoding import BGRImage
 from maskcheck.stages import StageDescription
 
 _ROUNDING = 0.01
-"""By how much a detector's boxes may leave the picture, in pixels: what float32 loses in scaling."""
+"""Pixels by which a detector's boxes may leave the picture: what float32 loses in scaling."""
 
 _FEW_PIXELS = 8
-"""Side of a picture up to which a box of one pixel may be meant."""
+"""In a picture with a side of so few pixels, a box of a single pixel may be right."""
 
 
 def run_detector(detector: Detector, pixels: BGRImage, *, name: str) -> Detections:
@@ -47,8 +47,8 @@ def run_detector(detector: Detector, pixels: BGRImage, *, name: str) -> Detectio
 def run_detector_batch(detector: Detector, images: Sequence[BGRImage], *, name: str) -> list[Detections]:
     """Find the faces of several pictures of one size, as many at once as the detector wants.
 
-    A detector that takes one at a time gets one after the other. A picture on which it fails costs the whole batch:
-    :func:`run_detector` then says which one it was.
+    A detector without batches gets one picture after the other. A picture on which the detector fails costs all of
+    them; :func:`run_detector`, called for each, then says which it was.
 
     Args:
         detector: What looks for faces; it is given views that it cannot write to.
@@ -183,7 +183,7 @@ def describe_detector(detector: Detector, *, name: str) -> StageDescription:
 
 
 def described(error: BaseException) -> str:
-    """Kind and text of an error, even of one that cannot say its text."""
+    """Kind and text of an error; the kind alone if its text cannot be read."""
     try:
         text = str(error)
     except Exception:

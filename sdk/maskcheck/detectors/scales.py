@@ -44,8 +44,8 @@ def resize_for_network(image: BGRImage, scale: float, *, multiple: int, largest:
     Where that would be more than `largest` pixels, they are rounded down, and the longer side of a thin picture is cut
     short until it fits.
 
-    Few different shapes come of it, too: a runtime prepares for each new one. The picture is stretched a little; what
-    is found is to be mapped back by the ratio of each side.
+    There are few different shapes then, and a runtime prepares for each new shape. The picture is stretched a little,
+    so boxes are mapped back by the ratio of each side.
 
     Args:
         image: uint8 (H, W, 3).

@@ -17,20 +17,21 @@ from maskcheck.stages import StageDescription
 SMALLEST_TILE = 64
 """Least side of a slice, in pixels."""
 
-_SHARE = 0.25  # of a slice that its neighbour has too: faces up to that size are whole in one of them
-_LARGE = 0.5 * _SHARE  # of a slice: a face from that size up is looked for in the shrunken picture, too
-_TOUCH = 2.0  # pixels from the edge of a slice at which a box is taken for a cut one
-_NEAR = 1.0  # of a box's longer side: nearer to an inner edge of its slice, it may be a part of a face that is cut
-_PART = 0.8  # of the area of a box that sees more: what has less is a part; what has more is merged as of one slice
-_COVERED = 0.6  # of such a box: where another slice sees so much of it in one box farther from its edges, that counts
+_SHARE = 0.25  # of a slice that its neighbour shows, too: a face up to that size is whole in one of the two
+_LARGE = 0.5 * _SHARE  # of a slice: faces from that size up are looked for in the shrunken picture, too
+_TOUCH = 2.0  # pixels: a box nearer to an inner edge of its slice is that of a face which the edge cuts
+_NEAR = 1.0  # times the longer side of a box: nearer to an inner edge of its slice, it may be a part of a cut face
+_PART = 0.8  # share of the area of a box that sees more: a box with less area is a part; others are merged
+_COVERED = 0.6  # share of a box that a box of another slice has to cover to be of the same face
 
 
 @dataclass(frozen=True)
 class TiledDetector:
     """Any detector, for large pictures: slice by slice, and once on the whole picture shrunk to the size of a slice.
 
-    A face that an inner edge of a slice cuts is left to the neighbour, which has all of it, or, if it is too large
-    for that, to the shrunken picture; so is one near the edge, where these see it. Only one slice at a time is copied.
+    If an inner edge of a slice cuts a face, the box comes from the neighbouring slice, which has all of it, or from the
+    shrunken picture, if the face is too large for that. The same goes for a face near the edge that these see. Only a
+    single slice is copied at a time.
 
     Attributes:
         detector: What looks for faces.

@@ -109,7 +109,7 @@ class StageRegistry(Generic[SpecT]):
         return tuple(stage for stage, _ in self._offers())
 
     def failed(self) -> tuple[FailedPlugin, ...]:
-        """Every plugin, and every stage of one, that its name does not give; loads all plugins."""
+        """Every plugin that failed, and every stage that its bare name does not give; loads all plugins."""
         with self._installed.loading:
             own = [failed for plugin in self._installed.all() for failed in plugin.load(self._kind)[1]]
         return (*own, *(clash for _, clash in self._offers() if clash is not None))

@@ -115,7 +115,7 @@ def _boxes(faces: ArrayLike) -> NDArray[np.float32]:
 def _on_canvas(
     picture: NDArray[np.uint8], faces: NDArray[np.float32], corner: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The picture in a corner of a grey one of twice its sides, and its faces there."""
+    """The picture in a corner of a grey canvas with twice its sides, and its faces there."""
     height, width = picture.shape[:2]
     x, y = width * corner[0], height * corner[1]
     canvas = np.full((2 * height, 2 * width, 3), 128, np.uint8)
@@ -205,7 +205,7 @@ class DetectorTests:
         assert (detections.boxes <= [width, height, width, height]).all()
 
     def test_finds_nothing_in_a_blank_picture(self, detector: Detector) -> None:
-        """A picture of one grey holds nothing that is surely a face."""
+        """A plain grey picture holds nothing that is likely to be a face."""
         assert not (detector.detect(np.full((200, 200, 3), 128, np.uint8)).scores >= SURE).any()
 
     def test_leaves_the_picture_as_it_is(self, detector: Detector, picture: NDArray[np.uint8]) -> None:
@@ -239,7 +239,7 @@ class DetectorTests:
         assert _same(_some(detector, picture), detector.detect(picture.copy()))
 
     def test_may_be_shared_by_threads(self, detector: Detector, picture: NDArray[np.uint8], faces: ArrayLike) -> None:
-        """Several threads at once get what one gets alone, each the faces of its own picture."""
+        """Several threads at once get what a single thread gets, each the faces of its own picture."""
         corners = [(0, 0), (1, 0), (0, 1), (1, 1)] * 2
         pictures = [_on_canvas(picture, _boxes(faces), corner)[0] for corner in corners]
         alone = [_some(detector, each) for each in pictures]
@@ -311,7 +311,7 @@ def _least(detector: Detector) -> float:
 
 
 def _some(detector: Detector, picture: NDArray[np.uint8]) -> Detections:
-    """What is found in a picture that holds faces: comparing nothing with nothing would show nothing."""
+    """What is found in a picture that holds faces; without any, a comparison would show nothing."""
     detections = detector.detect(picture)
     assert len(detections), (
         "expected something to be found in a picture with faces; give the class the fixture `picture`"

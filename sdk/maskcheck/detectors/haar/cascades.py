@@ -54,8 +54,8 @@ def find_windows(
         PluginError: The cascade cannot be loaded.
     """
     with borrowed_cascade(name, stages, longest=max(grey.shape)) as cascade:
-        found = cascade.detectMultiScale(grey, scale_factor, 0, minSize=(min_size, min_size))
-    boxes = np.asarray(found, np.float32).reshape(-1, 4)
+        windows = cascade.detectMultiScale(grey, scale_factor, 0, minSize=(min_size, min_size))
+    boxes = np.asarray(windows, np.float32).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return boxes[np.lexsort(boxes.T)]  # OpenCV's threads find them in any order
 

@@ -69,7 +69,7 @@ def _size_and_score(proposed: Detections) -> NDArray[np.float32]:
 
 
 def _patches(image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Each box and what is around it, one below the other: (N * side, side, 3)."""
+    """The boxes and what is around them, one below the other: (N * side, side, 3)."""
     sides = (boxes[:, 2:] - boxes[:, :2]) * (1 + 2 * _CONTEXT)
     corners = (boxes[:, :2] + boxes[:, 2:] - sides) / 2
     levels = np.clip(np.ceil(np.log2(sides.min(axis=1) / (_SIDE * _SHRINK))), 0, None).astype(int)
