@@ -25,9 +25,10 @@ from maskcheck import (
     PictureTimeout,
     PluginError,
     Receipt,
+    StageReceipt,
     Timings,
 )
-from maskcheck.results import StageReceipt, count_labels
+from maskcheck.results import count_labels
 
 FACE = Face(
     box=(10, 20, 50, 55),

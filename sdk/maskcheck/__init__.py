@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from maskcheck.pictures.decoding import load_image
     from maskcheck.pictures.limits import DecodingLimits
     from maskcheck.pipeline import MaskPipeline
-    from maskcheck.results import Face, FrameResult, Receipt, Timings
+    from maskcheck.results import Face, FrameResult, Receipt, StageReceipt, Timings
 
 __all__ = [
     "ClassifierNotFound",
@@ -90,6 +90,7 @@ __all__ = [
     "RuntimeNotInstalled",
     "RuntimeUnavailable",
     "SourceError",
+    "StageReceipt",
     "Timings",
     "__version__",
     "hookimpl",
@@ -109,6 +110,7 @@ _MODULES = {
     "MaskPipeline": "pipeline",
     "ModelInfo": "classifier.model",
     "Receipt": "results",
+    "StageReceipt": "results",
     "Timings": "results",
     "hookimpl": "hosting.hooks",
     "load_image": "pictures.decoding",
