@@ -45,7 +45,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from maskcheck.plugins import (
-    ClassifierSpec, Crops, Detections, DetectorSpec, SessionConfig, StageDescription, StageOption, hookimpl
+    ClassifierSpec, Detections, DetectorSpec, SessionConfig, StageDescription, StageOption, crop_face, hookimpl
 )
 
 calls = []
@@ -94,10 +94,10 @@ class Reddish:
     batch_size = 4
 
     def crop(self, image, boxes):
-        return image
+        return np.array([crop_face(image, box, size=4, margin=0) for box in boxes])
 
     def __call__(self, crops):
-        return np.array([[0.25, 0.75]], np.float32)
+        return np.tile(np.array([0.25, 0.75], np.float32), (len(crops), 1))
 
 
 @hookimpl
@@ -159,45 +159,62 @@ print(json.dumps([pipeline.min_score, [list(face.box) for face in bright], len(d
     assert result == [0.5, [[10, 0, 50, 60]], 0]
 
 
-def test_a_plugin_of_version_2_gets_the_session_takes_batches_and_describes_itself(run: Callable[[str], Any]) -> None:
+def test_a_detector_of_version_2_gets_pictures_in_batches(run: Callable[[str], Any]) -> None:
     result = run("""
 import outside_two
-from maskcheck.detectors.guard import describe_detector, run_detector_batch
-from maskcheck.hosting.creation import create_detector
-from maskcheck.hosting.registry import default_registry
-from maskcheck.runtime.config import SessionConfig
-detector = create_detector(default_registry().find("halves").spec, session=SessionConfig("cpu", threads=3))
-detections = run_detector_batch(detector, [picture] * 3, name="halves")
-described = describe_detector(detector, name="halves")
-print(json.dumps([outside_two.calls, len(detections), described.model, described.threads]))
+from maskcheck.detectors.guard import run_detector_batch
+detections = run_detector_batch(outside_two.Halves(), [picture, picture // 4, picture], name="halves")
+print(json.dumps([outside_two.calls, [each.scores.round(2).tolist() for each in detections]]))
 """)
 
-    assert result == [[2, 1], 3, "halves.onnx", 3]
+    assert result == [[2, 1], [[pytest.approx(0.8)], [pytest.approx(0.2)], [pytest.approx(0.8)]]]
 
 
-def test_a_detector_of_version_2_may_label_faces_itself(run: Callable[[str], Any]) -> None:
+def test_a_detector_of_version_2_gets_the_session_and_is_in_the_receipt(run: Callable[[str], Any]) -> None:
     result = run("""
-from maskcheck.detectors.guard import detector_labels, run_detector
-from maskcheck.hosting.creation import create_detector
-from maskcheck.hosting.registry import default_registry
-detector = create_detector(default_registry().find("labelled").spec)
-detections = run_detector(detector, picture, name="labelled")
-print(json.dumps([detector_labels(detector), detections.probabilities.round(3).tolist()]))
+from maskcheck import MaskPipeline
+stage = MaskPipeline("halves", model=model, device="cpu", threads=3).receipt.stages[0]
+print(json.dumps([stage.distribution, stage.version, stage.model, stage.providers, stage.threads]))
 """)
 
-    assert result == [["bright", "dark"], [[pytest.approx(0.8), pytest.approx(0.2)]]]
+    assert result == ["outside_two", "1", "halves.onnx", ["CPUExecutionProvider"], 3]
 
 
-def test_a_classifier_of_a_plugin_is_found_and_made_by_its_name(run: Callable[[str], Any]) -> None:
+def test_a_detector_of_version_2_labels_faces_and_no_classifier_runs(run: Callable[[str], Any]) -> None:
     result = run("""
-from maskcheck.hosting.creation import create_classifier
-from maskcheck.hosting.registry import find_classifier
-found = find_classifier("reddish")
-classifier = create_classifier(found.spec)
-print(json.dumps([found.distribution, found.version, classifier.labels]))
+from maskcheck import MaskPipeline
+pipeline = MaskPipeline("labelled", classifier=None)
+(face,) = pipeline(picture)
+print(json.dumps([face.label, face.probabilities, [stage.kind for stage in pipeline.receipt.stages]]))
 """)
 
-    assert result == ["outside_two", "1", ["red", "other"]]
+    assert result == ["bright", {"bright": pytest.approx(0.8), "dark": pytest.approx(0.2)}, ["detector"]]
+
+
+def test_a_detector_that_labels_faces_keeps_its_labels_over_tiles(run: Callable[[str], Any]) -> None:
+    result = run("""
+from maskcheck import MaskPipeline
+pipeline = MaskPipeline("labelled", classifier=None, tile=64)
+print(json.dumps([face.label for face in pipeline(picture)]))
+""")
+
+    assert set(result) == {"bright"}
+
+
+def test_a_classifier_of_a_plugin_labels_the_faces(run: Callable[[str], Any]) -> None:
+    result = run("""
+from maskcheck import MaskPipeline
+pipeline = MaskPipeline("halves", classifier="reddish")
+(face,) = pipeline(picture)
+stages = [(stage.kind, stage.name, stage.distribution) for stage in pipeline.receipt.stages]
+print(json.dumps([face.label, face.probabilities, stages]))
+""")
+
+    assert result == [
+        "other",
+        {"red": 0.25, "other": 0.75},
+        [["detector", "halves", "outside_two"], ["classifier", "reddish", "outside_two"]],
+    ]
 
 
 def test_asking_for_a_detector_imports_no_other_plugin(run: Callable[[str], Any]) -> None:
