@@ -15,19 +15,23 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator, ValidationError
 from PIL import Image
 
-from maskcheck import Face, FrameResult, ImageError
+from maskcheck import Face, FrameResult, ImageError, MaskPipeline
 from maskcheck.commands import main
 
 FACE = Face((10, 20, 50, 55), "with_mask", 0.75, {"with_mask": 0.75, "without_mask": 0.25}, 0.5)
 
 
-@pytest.fixture(scope="module")
-def schema() -> Draft202012Validator:
-    printed = CliRunner().invoke(main, ["schema"], catch_exceptions=False)
+def printed_schema(*arguments: str) -> Draft202012Validator:
+    printed = CliRunner().invoke(main, ["schema", *arguments], catch_exceptions=False)
     assert printed.exit_code == 0
     content = json.loads(printed.stdout)
     Draft202012Validator.check_schema(content)
     return Draft202012Validator(content)
+
+
+@pytest.fixture(scope="module")
+def schema() -> Draft202012Validator:
+    return printed_schema()
 
 
 @pytest.fixture
@@ -172,3 +176,19 @@ def test_the_schema_lets_keys_be_added(schema: Draft202012Validator) -> None:
     line = face(age=30)
 
     schema.validate(line | {"camera": "door", "timings_ms": line["timings_ms"] | {"track": 1.0}})
+
+
+def test_receipts_follow_their_schema(
+    detected: Callable[..., list[dict[str, Any]]], portrait: Path, toy_model: Path, tmp_path: Path
+) -> None:
+    schema = printed_schema("receipt")
+
+    detected(portrait, "--output", tmp_path / "output", "--tile", "256")
+
+    receipt = json.loads((tmp_path / "output" / "receipt.json").read_text("utf-8"))
+    schema.validate(receipt)
+    assert receipt["tile"] == 256
+    schema.validate(MaskPipeline(model=toy_model).receipt.to_dict())
+    for key in receipt:
+        with pytest.raises(ValidationError):
+            schema.validate({name: value for name, value in receipt.items() if name != key})

@@ -6,10 +6,16 @@ from pathlib import Path
 
 import click
 
-SCHEMA_FILE = Path(__file__).parents[1] / "schemas" / "maskcheck-1.schema.json"
+_FOLDER = Path(__file__).parents[1] / "schemas"
+_FILES = {"results": "maskcheck-1.schema.json", "receipt": "maskcheck-receipt-1.schema.json"}
 
 
-@click.command(short_help="Print the JSON Schema of results.")
-def schema() -> None:
-    """Print the JSON Schema (draft 2020-12) of `maskcheck/1`, the lines of JSON that `maskcheck detect` writes."""
-    click.echo(SCHEMA_FILE.read_text(encoding="utf-8"), nl=False)
+@click.command(short_help="Print the JSON Schema of results, or of their receipt.")
+@click.argument("document", type=click.Choice(list(_FILES)), default="results")
+def schema(document: str) -> None:
+    """Print the JSON Schema (draft 2020-12) of a document that `maskcheck detect` writes.
+
+    `maskcheck schema` prints that of `maskcheck/1`, the JSON lines of the results; `maskcheck schema receipt` that of
+    `maskcheck-receipt/1`, the receipt beside them.
+    """
+    click.echo((_FOLDER / _FILES[document]).read_text(encoding="utf-8"), nl=False)
