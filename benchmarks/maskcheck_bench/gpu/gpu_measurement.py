@@ -14,8 +14,8 @@ import numpy as np
 import onnx
 
 from maskcheck import MaskClassifier, __version__
+from maskcheck.classifier.drawn_crops import draw_crops
 from maskcheck.classifier.model import find_model
-from maskcheck.classifier.tuning import draw_crops
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.binding import BOUND
 from maskcheck.runtime.config import SessionConfig

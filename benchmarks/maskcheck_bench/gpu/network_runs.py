@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import MaskCheckError
+from maskcheck.classifier.drawn_crops import draw_crops
 from maskcheck.classifier.model import INPUT_NAME
-from maskcheck.classifier.tuning import draw_crops
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.binding import BoundRunner
 from maskcheck.runtime.config import SessionConfig

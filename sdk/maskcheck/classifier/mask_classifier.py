@@ -5,55 +5,50 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.classifier.execution import plan_execution
-from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, hash_model
-from maskcheck.errors import ModelError, ModelMetadataError, ModelOutputError, ModelSignatureError
+from maskcheck.classifier.model import INPUT_NAME, ModelInfo, hash_model
+from maskcheck.classifier.model_checks import check_shape, checked_probabilities, read_info
 from maskcheck.pictures.crops import Crops, crop_face
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime.binding import BOUND, BoundRunner, padded
-from maskcheck.runtime.onnx_file import metadata_not_in_utf8
+from maskcheck.runtime.config import SessionConfig
+from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import CPU, Provider
-from maskcheck.runtime.session import Precision
 from maskcheck.stages import StageDescription
-from maskcheck.texts import shortened
-
-_ROUNDING = 1e-3  # by which a row of probabilities may miss 1
 
 
 class MaskClassifier:
     """A mask classifier on ONNX Runtime. Labels, input size and crop margin come from the model file.
 
-    The session is made on first use in each process. An instance may be shared by threads and pickled.
+    The model is loaded on first use in each process. Threads may share an instance, and it can be pickled.
 
-    What is not given is taken from the choice of ``maskcheck doctor --tune``, if there is one for this model and
-    machine. A `device` other than ``auto``, `providers` or a `precision` of yours puts that choice aside.
+    If ``maskcheck doctor --tune`` saved a choice for this model on this machine, it replaces the defaults. It is not
+    used with a `device` other than ``auto``, with `providers`, or with a `precision` other than ``auto``.
 
-    A model file is data, but what it computes is its maker's: give files of strangers a `timeout` and a `max_memory`,
-    and run them in a process that may be ended, because one long operation of a model is not interrupted.
+    Give model files of strangers a `timeout` and a `max_memory`. Run them in a process that may be killed, too: a
+    single long operation of a model cannot be interrupted.
 
     Args:
-        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one. Weights in other files are
-            refused: one file is the contract.
+        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one. It must be a single file: a
+            model with weights in other files is refused.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         providers: ONNX Runtime execution providers in order of preference, instead of `device`.
         threads: Threads of the session, at most 512; by default, the CPUs that the process may use.
-        batch_size: Most faces in one run of the session, at most 1024; by default, 32. It bounds memory, which grows
-            with the largest run.
-        precision: ``stored`` runs the file as it is, ``int8`` too but refuses another file, ``float32`` computes an
-            int8 file in float. ``auto`` does that where int8 is slow, wrong or not there: on CUDA and CoreML, and on
-            CPUs without instructions for it.
-        timeout: Seconds that loading the model may take, and each run. By default, a model other than the embedded one
-            has 60 seconds to load, and 60 for its first run on up to 32 faces; later runs have no limit. A provider
-            that compiles for longer, as TensorRT may, needs more.
-        max_memory: Bytes that runs on the CPU may take: of all classifiers in this process that have this limit, which
-            is the same for each of them. Weights come on top, up to a few times the size of the file. By default, there
-            is no limit. A process that is forked after a first use cannot have one.
+        batch_size: Most faces in one run of the session, at most 1024; by default, 32. Memory grows with it.
+        precision: ``stored`` runs the file as it is. ``int8`` does, too, but refuses a file of another precision.
+            ``float32`` computes an int8 file in float32. ``auto`` does that where int8 is slow, inexact or missing: on
+            CUDA and CoreML, and on CPUs without int8 instructions.
+        timeout: Seconds that loading the model may take, and each run. By default, the embedded model has no limit.
+            Other models have 60 seconds to load and 60 for the first run on up to 32 faces, and no limit for later
+            runs. A provider that compiles for longer, as TensorRT may, needs a longer timeout.
+        max_memory: Bytes that runs on the CPU may take; by default, there is no limit. All classifiers of the process
+            that have a limit share it, so it must be the same for all. The weights come on top, up to a few times the
+            size of the file. It cannot be used in a process that was forked after a first use.
 
     Raises:
         ModelNotFound: There is no such file.
@@ -72,7 +67,7 @@ class MaskClassifier:
         timeout: float | None = None,
         max_memory: int | None = None,
     ) -> None:
-        self._asked: dict[str, Any] = {
+        self._arguments: dict[str, Any] = {
             "model": model,
             "device": device,
             "providers": providers,
@@ -82,14 +77,21 @@ class MaskClassifier:
             "timeout": timeout,
             "max_memory": max_memory,
         }
-        execution = plan_execution(**self._asked)
-        self._session = execution.session
-        self._bound = BoundRunner(execution.session)
-        self._tuned = execution.tuned
-        self.batch_size = execution.batch_size
+        plan = plan_execution(
+            model,
+            SessionConfig(device, providers, threads),
+            precision=precision,
+            batch_size=batch_size,
+            timeout=timeout,
+            max_memory=max_memory,
+        )
+        self._session = plan.session
+        self._bound = BoundRunner(plan.session)
+        self._tuned = plan.tuned
+        self.batch_size = plan.batch_size
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **self._asked), ()  # made anew: on another machine another choice may be tuned
+        return partial(type(self), **self._arguments), ()  # made anew: another machine may have another tuned choice
 
     @property
     def path(self) -> str:
@@ -98,10 +100,10 @@ class MaskClassifier:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the model file, in hexadecimal: of what was read when it was loaded. Loads the model.
+        """SHA-256 of the model file as it was loaded, in hexadecimal; loads the model.
 
         Raises:
-            ModelIntegrityError: The embedded file is not the one that was released.
+            ModelIntegrityError: The embedded file is not the released one.
             RuntimeUnavailable, ModelError: It cannot be loaded.
         """
         if self._session.trusted:
@@ -110,28 +112,24 @@ class MaskClassifier:
 
     @cached_property
     def info(self) -> ModelInfo:
-        """What the model file says of itself.
+        """What the model file says about itself; loads the model.
 
         Raises:
-            RuntimeUnavailable: No usable ONNX Runtime, or the provider asked for is not active.
-            ModelError: The file is damaged, does not describe itself, is no mask classifier, does not run in the
-                precision asked for, or takes too long to load.
+            RuntimeUnavailable: No usable ONNX Runtime, or the requested provider is not active.
+            ModelError: The file is damaged, has no description, is no mask classifier, cannot run in the requested
+                precision, or takes too long to load.
         """
         _ = self.sha256  # a changed embedded file is refused before it is loaded
-        session = self._session.session
-        info = ModelInfo.from_metadata(_metadata(session, self._session.path), path=self.path)
-        _check_signature(session, info, self.path)
-        _check_precision(info, self._session.precision, self.path)
-        return info
+        return read_info(self._session.session, self._session.path, precision=self._session.precision)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Label of each output, in order."""
+        """The label of each probability, in order; loads the model."""
         return self.info.labels
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """Execution providers that are active in the session, in order."""
+        """Execution providers that are active in the session, in order; loads the model."""
         _ = self.info  # checks the file
         return self._session.active_providers
 
@@ -145,9 +143,8 @@ class MaskClassifier:
     def chosen_by(self) -> str:
         """What decided the precision; loads the model.
 
-        ``tuned`` is the choice of ``maskcheck doctor --tune``, ``asked`` the argument `precision`, ``file`` the model
-        file, which runs in no other way; ``cpu`` are the instructions that the CPU has, and ``provider`` is the
-        execution provider.
+        ``tuned``: the choice of ``maskcheck doctor --tune``. ``asked``: the argument `precision`. ``file``: the model
+        file, which runs in one precision only. ``cpu``: the instructions of the CPU. ``provider``: the provider.
         """
         if self._tuned:
             return "tuned"
@@ -163,7 +160,7 @@ class MaskClassifier:
         return self._session.thread_count
 
     def warm_up(self) -> None:
-        """Load the model now, so that the first call does not wait and a fault shows at once.
+        """Load the model now, so that the first call does not wait and errors show at once.
 
         Raises:
             RuntimeUnavailable: No usable ONNX Runtime, or the requested provider is not active.
@@ -186,17 +183,17 @@ class MaskClassifier:
         )
 
     def __call__(self, crops: Crops) -> NDArray[np.float32]:
-        """Classify face crops, at most ``batch_size`` in one run.
+        """Classify any number of face crops, at most ``batch_size`` in one run.
 
         Args:
-            crops: uint8 (N, S, S, 3), RGB, S as in ``info.input_size``.
+            crops: uint8 (N, S, S, 3), RGB, where S is ``info.input_size``.
 
         Returns:
             float32 (N, C): probability of each of the C labels.
 
         Raises:
             ValueError: Another shape or dtype.
-            ModelOutputError: What the model gives are no probabilities.
+            ModelOutputError: The model gives something else than probabilities.
             ModelTimeout: It takes too long.
             RuntimeUnavailable, ModelError: It cannot be loaded or run.
         """
@@ -209,24 +206,17 @@ class MaskClassifier:
 
     def _run(self, batch: Crops) -> NDArray[np.float32]:
         provider = self._session.active_providers[0]
-        if provider == CPU:
-            output = self._session.run({INPUT_NAME: batch})[0]
-            rows = len(batch)
-        else:
-            filled = padded(batch, self.batch_size)
-            output = self._bound.run(filled) if provider in BOUND else self._session.run({INPUT_NAME: filled})[0]
-            rows = len(filled)
-        if output.shape != (rows, len(self.labels)):
-            expected = f"expected shape {(rows, len(self.labels))}, got {shortened(output.shape)}"
-            raise ModelOutputError(f"{self.path} gives no probabilities for each crop: {expected}", path=self.path)
-        return _probabilities(output[: len(batch)], self.path)
+        filled = batch if provider == CPU else padded(batch, self.batch_size)
+        output = self._bound.run(filled) if provider in BOUND else self._session.run({INPUT_NAME: filled})[0]
+        check_shape(output, (len(filled), len(self.labels)), self.path)
+        return checked_probabilities(output[: len(batch)], self.path)
 
     def crop(self, image: BGRImage, boxes: NDArray[np.floating]) -> Crops:
         """Cut faces out of a picture as the model was trained to see them.
 
         Args:
             image: uint8 (H, W, 3), BGR.
-            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels, half-open, each overlapping the picture.
+            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels, half-open; each must overlap the picture.
 
         Returns:
             uint8 (N, S, S, 3), RGB.
@@ -236,63 +226,3 @@ class MaskClassifier:
         for crop, box in zip(crops, boxes, strict=True):
             crop_face(image, box, size=size, margin=margin, out=crop)
         return crops
-
-
-def _probabilities(output: NDArray[np.float32], path: str) -> NDArray[np.float32]:
-    """The output, if it can be probabilities: a few microseconds, whatever the model gives."""
-    low, high, sums = float(output.min()), float(output.max()), output.sum(axis=1)
-    least, most = float(sums.min()), float(sums.max())
-    # Written so that NaN, which fails every comparison, is refused too.
-    if not (-_ROUNDING <= low <= high <= 1 + _ROUNDING and 1 - _ROUNDING <= least <= most <= 1 + _ROUNDING):
-        raise ModelOutputError(
-            f"{path} gives no probabilities: expected numbers from 0 to 1 that add up to 1 for each crop, got numbers"
-            f" from {low:g} to {high:g} that add up to {least:g} to {most:g}; softmax belongs into the model",
-            path=path,
-        )
-    return output if low >= 0 and high <= 1 else np.clip(output, 0, 1)
-
-
-def _metadata(session: Any, path: Path) -> dict[str, str]:
-    try:
-        return dict(session.get_modelmeta().custom_metadata_map)
-    except UnicodeDecodeError as error:
-        try:
-            keys = metadata_not_in_utf8(path.read_bytes())
-        except (OSError, ValueError):
-            keys = []
-        raise ModelMetadataError(
-            f"{path} has metadata that is not UTF-8: {shortened(', '.join(keys) or repr(error.object))}", path=str(path)
-        ) from error
-
-
-def _check_precision(info: ModelInfo, asked: Precision, path: str) -> None:
-    fits = {"int8": ("int8",), "float32": ("int8", "float32")}
-    if asked in fits and info.precision not in fits[asked]:
-        raise ModelError(
-            f"precision {asked} was asked for, but {path} is stored in {info.precision}:"
-            " only an int8 file can run in two ways; ask for auto or stored",
-            path=path,
-        )
-
-
-def _check_signature(session: Any, info: ModelInfo, path: str) -> None:
-    size, count = info.input_size, len(info.labels)
-    expected = f"{INPUT_NAME} tensor(uint8) (N, {size}, {size}, 3) -> {OUTPUT_NAME} tensor(float) (N, {count})"
-    try:
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        fits = (
-            [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in inputs]
-            == [(INPUT_NAME, "tensor(uint8)", [size, size, 3])]
-            and [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in outputs]
-            == [(OUTPUT_NAME, "tensor(float)", [count])]
-            and not isinstance(inputs[0].shape[0], int)
-        )
-        got = " -> ".join(", ".join(f"{t.name} {t.type} {t.shape}" for t in side[:9]) for side in (inputs, outputs))
-    except Exception as error:  # names that are not UTF-8; the runtime's exceptions have no public base class
-        fits, got = False, str(error)
-    if not fits:
-        raise ModelSignatureError(
-            f"{path} is no mask classifier: expected {expected} with N free, got {shortened(got, 500)};"
-            " make one with `maskcheck-export convert`",
-            path=path,
-        )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from maskcheck._version import __version__
-from maskcheck.classifier.execution import NO_FOLDER, config_file, find_choice
 from maskcheck.classifier.model import find_model, hash_model
+from maskcheck.classifier.tuned_choices import NO_FOLDER, choices_file, find_choice
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import lacks_opencv
 from maskcheck.commands.options import json_flag
@@ -224,7 +224,7 @@ def _check_model() -> Iterator[Finding]:
 def _check_execution() -> Iterator[Finding]:
     fast = ", ".join(int8_features())
     flags = f"int8, for which this CPU has {fast}" if fast else "float32, as this CPU has no instructions for int8"
-    if config_file() is None:
+    if choices_file() is None:
         detail, _, advice = NO_FOLDER.partition("; ")
         yield Finding("tuned choice", "note", f"none, as {detail}; on the CPU, the model runs in {flags}", advice)
         return
@@ -233,11 +233,7 @@ def _check_execution() -> Iterator[Finding]:
     except MaskCheckError:  # of the model, which has a finding of its own
         return
     if choice is not None:
-        yield Finding(
-            "tuned choice",
-            "ok",
-            f"{choice.precision}, on {choice.provider}, {choice.threads} threads, batches of {choice.batch_size}",
-        )
+        yield Finding("tuned choice", "ok", str(choice))
     elif problem:
         detail, _, advice = problem.rpartition("; ")
         yield Finding("tuned choice", "note", f"{detail}; on the CPU, the model runs in {flags}", advice)

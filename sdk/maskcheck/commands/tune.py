@@ -1,4 +1,4 @@
-"""``maskcheck doctor --tune``: find the fastest way to run the classifier here, and keep it."""
+"""``maskcheck doctor --tune``: find the fastest settings for the classifier on this machine, and save them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import IO, Any
 import click
 import numpy as np
 
-from maskcheck.classifier.execution import save_choice
+from maskcheck.classifier.drawn_crops import draw_crops
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.classifier.model import find_model
-from maskcheck.classifier.tuning import (
+from maskcheck.classifier.settings_search import (
     BATCH_SIZES,
-    Trial,
-    draw_crops,
-    find_best,
+    Measurement,
     find_faster_file,
-    list_candidates,
-    try_candidates,
+    find_fastest,
+    list_settings,
+    measure_settings,
 )
+from maskcheck.classifier.tuned_choices import save_choice
 from maskcheck.commands.console import console, is_terminal, plain
 from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.pictures.crops import Crops
@@ -37,17 +37,17 @@ _SHIFTS = [(x, y) for x in (-0.1, 0, 0.1) for y in (-0.1, 0, 0.1)]
 
 
 def tune(model: str | None, files: Sequence[Path], pictures: Sequence[str], *, as_json: bool) -> bool:
-    """Try every way of running a model, print what was found and keep the best one.
+    """Measure all settings with which a model can run, print the results and save the fastest settings.
 
     Args:
         model: An ONNX file; None is the embedded one.
-        files: Other files of the same classifier, in another precision: compared, but never chosen, as what is kept are
-            settings alone.
-        pictures: Pictures whose faces the candidates are compared on; none for drawn faces.
+        files: Other files of the same classifier, in another precision. They are compared, but never chosen, because a
+            tuned choice is settings only.
+        pictures: Pictures whose faces are classified; without any, drawn faces are.
         as_json: Print JSON instead of a table.
 
     Returns:
-        Whether there is a best one; otherwise nothing was written.
+        Whether settings were saved; False if all were refused.
     """
     if not as_json:
         return _tune(model, files, pictures, None)
@@ -59,11 +59,11 @@ def _tune(model: str | None, files: Sequence[Path], pictures: Sequence[str], str
     path = find_model(model)
     stored = MaskClassifier(path, providers=[CPU], precision="stored")
     crops = _cut_faces(path, pictures) if pictures else draw_crops(_DRAWN, stored.info.input_size)
-    candidates = list_candidates(path, [find_model(file) for file in files], quantized=stored.info.precision == "int8")
-    trials = try_candidates(path, candidates, crops, track=_track)
-    best = find_best(trial for trial in trials if trial.candidate.model == path)
-    choice = best[0].choice(best[1]) if best else None
-    faster = find_faster_file(trials, path)
+    settings = list_settings(path, [find_model(file) for file in files], quantized=stored.info.precision == "int8")
+    measurements = measure_settings(path, settings, crops, track=_track)
+    fastest = find_fastest(measurement for measurement in measurements if measurement.settings.model == path)
+    choice = fastest[0].choice(fastest[1]) if fastest else None
+    faster_file = find_faster_file(measurements, path)
     written = save_choice(path, choice) if choice else None
     if stream is not None:
         content = {
@@ -71,15 +71,15 @@ def _tune(model: str | None, files: Sequence[Path], pictures: Sequence[str], str
             "model": path.name,
             "model_sha256": stored.sha256,
             "crops": len(crops),
-            "candidates": [_describe(trial) for trial in trials],
+            "candidates": [_describe(measurement) for measurement in measurements],
             "choice": asdict(choice) if choice else None,
             "written": str(written) if written else None,
-            "faster_file": str(faster) if faster else None,
+            "faster_file": str(faster_file) if faster_file else None,
         }
         stream.write(json.dumps(content, indent=2) + "\n")
     else:
-        _print(trials, best, len(crops), written, faster)
-    return best is not None
+        _print(measurements, fastest, len(crops), written, faster_file)
+    return fastest is not None
 
 
 def _cut_faces(model: Path, pictures: Sequence[str]) -> Crops:
@@ -88,16 +88,16 @@ def _cut_faces(model: Path, pictures: Sequence[str]) -> Crops:
     for source in find_pictures(pictures):
         if source.error is not None:
             raise source.error
-        found = pipeline(source.path)
-        if len(found):
-            crops.append(_crop(pipeline, source.path, [face.pixel_box for face in found]))
+        result = pipeline(source.path)
+        if len(result):
+            crops.append(_crop(pipeline, source.path, [face.pixel_box for face in result]))
     if not crops:
-        raise click.UsageError("no face was found in the pictures; without any, drawn faces are compared")
+        raise click.UsageError("no face was found in the pictures; give others, or none to use drawn faces")
     return np.concatenate(crops)
 
 
 def _crop(pipeline: MaskPipeline, picture: Path, boxes: Sequence[tuple[int, int, int, int]]) -> Crops:
-    """Crops of each face, moved a little and mirrored: a few faces alone would say little."""
+    """Crops of each face, moved a little and mirrored, because a few faces alone would show little."""
     from maskcheck.pictures.decoding import load_image
 
     pixels = load_image(picture).pixels
@@ -120,20 +120,24 @@ def _track(rounds: range) -> Iterable[int]:
     return track(rounds, "Rounds", console=console(stderr=True), transient=True)
 
 
-def _describe(trial: Trial) -> dict[str, Any]:
+def _describe(measurement: Measurement) -> dict[str, Any]:
     return {
-        **asdict(trial.candidate),
-        "model": str(trial.candidate.model),
-        "milliseconds_a_face": {str(size): round(time, 3) for size, time in trial.milliseconds.items()},
-        "flips": trial.flips,
-        "largest_difference": trial.largest,
-        "mean_difference": trial.mean,
-        "refusal": trial.refusal or None,
+        **asdict(measurement.settings),
+        "model": str(measurement.settings.model),
+        "milliseconds_a_face": {str(size): round(time, 3) for size, time in measurement.milliseconds.items()},
+        "flips": measurement.flips,
+        "largest_difference": measurement.largest,
+        "mean_difference": measurement.mean,
+        "refusal": measurement.refusal or None,
     }
 
 
 def _print(
-    trials: Sequence[Trial], best: tuple[Trial, int] | None, crops: int, written: Path | None, faster: Path | None
+    measurements: Sequence[Measurement],
+    fastest: tuple[Measurement, int] | None,
+    crops: int,
+    written: Path | None,
+    faster_file: Path | None,
 ) -> None:
     from rich.table import Table
 
@@ -144,30 +148,33 @@ def _print(
     for name in ("threads", *(f"ms, {size}" for size in BATCH_SIZES), "flips", "largest", "mean"):
         table.add_column(name, justify="right")
     table.add_column("")
-    for trial in trials:
-        candidate = trial.candidate
+    for measurement in measurements:
+        settings, times = measurement.settings, measurement.milliseconds
         table.add_row(
-            plain(candidate.model.name),
-            candidate.provider.removesuffix("ExecutionProvider"),
-            candidate.precision,
-            str(candidate.threads),
-            *(f"{trial.milliseconds[size]:.2f}" if size in trial.milliseconds else "-" for size in BATCH_SIZES),
-            *("-" if value is None else form.format(value) for value, form in _differences(trial)),
-            plain(f"refused: {trial.refusal}", "red") if trial.refusal else _mark(trial, best),
+            plain(settings.model.name),
+            settings.provider.removesuffix("ExecutionProvider"),
+            settings.precision,
+            str(settings.threads),
+            *(f"{times[size]:.2f}" if size in times else "-" for size in BATCH_SIZES),
+            *("-" if value is None else form.format(value) for value, form in _differences(measurement)),
+            plain(f"refused: {measurement.refusal}", "red") if measurement.refusal else _mark(measurement, fastest),
         )
     console().print(table)
     console().print(
-        f"ms, N: time of a face in batches of N; flips: share of {crops} crops with another label than from the model"
+        f"ms, N: time of a face in batches of N; flips: share of {crops} crops with another label than from the model;"
+        " largest, mean: difference of the probabilities"
     )
     if written:
         console().print(plain(f"the choice is in {written}"))
-    if faster:
-        console().print(plain(f"faster yet is {faster}: to use it, pass it as --model, and tune it by that name"))
+    if faster_file:
+        console().print(
+            plain(f"{faster_file} is faster: to use it, pass it as --model, and run --tune with that --model")
+        )
 
 
-def _differences(trial: Trial) -> list[tuple[float | None, str]]:
-    return [(trial.flips, "{:.1%}"), (trial.largest, "{:.4f}"), (trial.mean, "{:.5f}")]
+def _differences(measurement: Measurement) -> list[tuple[float | None, str]]:
+    return [(measurement.flips, "{:.1%}"), (measurement.largest, "{:.4f}"), (measurement.mean, "{:.5f}")]
 
 
-def _mark(trial: Trial, best: tuple[Trial, int] | None) -> str:
-    return f"[green]chosen, batches of {best[1]}[/green]" if best and best[0] is trial else ""
+def _mark(measurement: Measurement, fastest: tuple[Measurement, int] | None) -> str:
+    return f"[green]chosen, batches of {fastest[1]}[/green]" if fastest and fastest[0] is measurement else ""

@@ -46,7 +46,7 @@ def request_providers(config: SessionConfig, available: Sequence[str], *, requir
         request = ProviderRequest(tuple(config.providers), required)
         if not required:  # asked for a provider that it lacks, the runtime would print a warning of its own
             kept = tuple(provider for provider in request.providers if provider_name(provider) in available)
-            check_active(request, [*map(provider_name, kept), CPU])
+            check_active(request, list(dict.fromkeys([*map(provider_name, kept), CPU])))
             return ProviderRequest(kept or (CPU,), required)
     elif config.device == "cpu" or (config.device == "auto" and CUDA not in available):
         request = ProviderRequest((CPU,), required=True)

@@ -12,17 +12,17 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from maskcheck import MaskClassifier
-from maskcheck.classifier.execution import Choice, config_file, save_choice
-from maskcheck.classifier.tuning import (
+from maskcheck.classifier.drawn_crops import draw_crops
+from maskcheck.classifier.settings_search import (
     BATCH_SIZES,
-    Candidate,
-    Trial,
-    draw_crops,
-    find_best,
+    Measurement,
+    RunSettings,
     find_faster_file,
-    list_candidates,
-    try_candidates,
+    find_fastest,
+    list_settings,
+    measure_settings,
 )
+from maskcheck.classifier.tuned_choices import TunedChoice, choices_file, save_choice
 from maskcheck.commands import main
 from maskcheck.runtime.providers import CPU
 
@@ -33,13 +33,13 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same candidates on every machine."""
-    monkeypatch.setattr("maskcheck.classifier.tuning.default_thread_count", lambda: 2)
+    """The same settings on every machine."""
+    monkeypatch.setattr("maskcheck.classifier.settings_search.default_thread_count", lambda: 2)
 
 
 @pytest.fixture
 def quantized(make_toy_model: Callable[..., Path]) -> Path:
-    """A model that says of itself that it is an int8 file."""
+    """A model whose metadata says that it is an int8 file."""
     return make_toy_model("int8.onnx", precision="int8")
 
 
@@ -53,7 +53,7 @@ def embedded(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def inverted(make_toy_model: Callable[..., Path]) -> Path:
-    """A model with the labels of the other ones that gives the wrong one of them."""
+    """A model that always gives the wrong label."""
     path = make_toy_model("inverted.onnx", precision="float16")
     model = onnx.load(path)
     for tensor in model.graph.initializer:
@@ -63,57 +63,57 @@ def inverted(make_toy_model: Callable[..., Path]) -> Path:
     return path
 
 
-def trial(threads: int, times: dict[int, float], model: str = "a.onnx") -> Trial:
-    return Trial(Candidate(Path(model), CPU, "stored", threads), times)
+def measured(threads: int, times: dict[int, float], model: str = "a.onnx") -> Measurement:
+    return Measurement(RunSettings(Path(model), CPU, "stored", threads), times)
 
 
 def tuned_file() -> Path:
-    file = config_file()
+    file = choices_file()
     assert file is not None
     return file
 
 
-# --- Candidates
+# --- The settings
 
 
 @pytest.mark.parametrize(("usable", "expected"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])])
 def test_threads_are_tried_up_to_those_that_may_be_used(
     monkeypatch: pytest.MonkeyPatch, usable: int, expected: list[int]
 ) -> None:
-    monkeypatch.setattr("maskcheck.classifier.tuning.default_thread_count", lambda: usable)
+    monkeypatch.setattr("maskcheck.classifier.settings_search.default_thread_count", lambda: usable)
 
-    found = [one for one in list_candidates(Path("a.onnx"), [], quantized=False) if one.provider == CPU]
+    settings = list_settings(Path("a.onnx"), [], quantized=False)
 
-    assert [one.threads for one in found] == expected
-
-
-def test_an_int8_file_is_tried_in_float_too_and_every_other_file_as_it_is() -> None:
-    def ways(quantized: bool) -> set[tuple[str, str]]:
-        found = list_candidates(Path("a.onnx"), [Path("b.onnx")], quantized=quantized)
-        return {(one.model.name, one.precision) for one in found if one.provider == CPU}
-
-    assert ways(False) == {("a.onnx", "stored"), ("b.onnx", "stored")}
-    assert ways(True) == {("a.onnx", "stored"), ("a.onnx", "float32"), ("b.onnx", "stored")}
+    assert [each.threads for each in settings if each.provider == CPU] == expected
 
 
-def test_every_candidate_is_compared_and_timed_at_every_batch_size(quantized: Path) -> None:
-    candidates = [one for one in list_candidates(quantized, [], quantized=True) if one.provider == CPU]
+def test_an_int8_file_is_also_tried_in_float32_and_every_other_file_as_it_is() -> None:
+    def precisions(quantized: bool) -> set[tuple[str, str]]:
+        settings = list_settings(Path("a.onnx"), [Path("b.onnx")], quantized=quantized)
+        return {(each.model.name, each.precision) for each in settings if each.provider == CPU}
 
-    trials = try_candidates(quantized, candidates, draw_crops(8, 16))
-
-    assert [one.candidate for one in trials] == candidates
-    for one in trials:
-        assert (one.flips, one.largest, one.mean, one.refusal) == (0, 0, 0, "")
-        assert set(one.milliseconds) == set(BATCH_SIZES)
-        assert min(one.milliseconds.values()) > 0
+    assert precisions(False) == {("a.onnx", "stored"), ("b.onnx", "stored")}
+    assert precisions(True) == {("a.onnx", "stored"), ("a.onnx", "float32"), ("b.onnx", "stored")}
 
 
-def test_a_candidate_that_gives_other_labels_is_refused_and_not_timed(quantized: Path, inverted: Path) -> None:
-    (found,) = try_candidates(quantized, [Candidate(inverted, CPU, "stored", 1)], draw_crops(8, 16))
+def test_all_settings_are_compared_and_timed_at_every_batch_size(quantized: Path) -> None:
+    settings = [each for each in list_settings(quantized, [], quantized=True) if each.provider == CPU]
 
-    assert found.flips == 1
-    assert found.refusal == "another label for 100.0% of the crops, at most 1% may differ"
-    assert found.milliseconds == {}
+    measurements = measure_settings(quantized, settings, draw_crops(8, 16))
+
+    assert [measurement.settings for measurement in measurements] == settings
+    for measurement in measurements:
+        assert (measurement.flips, measurement.largest, measurement.mean, measurement.refusal) == (0, 0, 0, "")
+        assert set(measurement.milliseconds) == set(BATCH_SIZES)
+        assert min(measurement.milliseconds.values()) > 0
+
+
+def test_settings_that_give_other_labels_are_refused_and_not_timed(quantized: Path, inverted: Path) -> None:
+    (measurement,) = measure_settings(quantized, [RunSettings(inverted, CPU, "stored", 1)], draw_crops(8, 16))
+
+    assert measurement.flips == 1
+    assert measurement.refusal == "another label for 100.0% of the crops, at most 1% may differ"
+    assert measurement.milliseconds == {}
 
 
 @pytest.mark.parametrize(
@@ -125,43 +125,47 @@ def test_another_classifier_is_refused(
 ) -> None:
     other = make_toy_model("other.onnx", **differently)
 
-    (found,) = try_candidates(quantized, [Candidate(other, CPU, "stored", 1)], draw_crops(8, 16))
+    (measurement,) = measure_settings(quantized, [RunSettings(other, CPU, "stored", 1)], draw_crops(8, 16))
 
-    assert found.refusal.startswith(f"another classifier: {problem}")
+    assert measurement.refusal.startswith(f"another classifier: {problem}")
 
 
-def test_a_candidate_that_does_not_load_is_refused_and_the_others_go_on(quantized: Path, tmp_path: Path) -> None:
+def test_settings_that_do_not_load_are_refused_and_the_others_go_on(quantized: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"broken")
-    candidates = [Candidate(broken, CPU, "stored", 1), Candidate(quantized, "NoProvider", "stored", 1)]
+    bad = [RunSettings(broken, CPU, "stored", 1), RunSettings(quantized, "NoProvider", "stored", 1)]
 
-    *refused, good = try_candidates(quantized, [*candidates, Candidate(quantized, CPU, "stored", 1)], draw_crops(4, 16))
+    *refused, good = measure_settings(quantized, [*bad, RunSettings(quantized, CPU, "stored", 1)], draw_crops(4, 16))
 
     assert "cannot load" in refused[0].refusal
     assert "NoProvider was requested" in refused[1].refusal
     assert good.refusal == ""
 
 
-# --- The best
+# --- The fastest
 
 
 @pytest.mark.parametrize(
-    ("trials", "expected"),
+    ("measurements", "expected"),
     [
-        pytest.param([trial(1, {1: 5, 8: 4}), trial(2, {1: 3, 8: 2})], (2, 8), id="the fastest of a face"),
-        pytest.param([trial(1, {1: 5, 8: 2.05}), trial(2, {1: 3, 8: 2})], (1, 8), id="fewer threads, if as fast"),
-        pytest.param([trial(2, {1: 5, 8: 2.05, 16: 2, 32: 2.04})], (2, 8), id="smaller batches, if as fast"),
+        pytest.param([measured(1, {1: 5, 8: 4}), measured(2, {1: 3, 8: 2})], (2, 8), id="the fastest of a face"),
+        pytest.param([measured(1, {1: 5, 8: 2.05}), measured(2, {1: 3, 8: 2})], (1, 8), id="fewer threads, if as fast"),
+        pytest.param([measured(2, {1: 5, 8: 2.05, 16: 2, 32: 2.04})], (2, 8), id="smaller batches, if as fast"),
     ],
 )
-def test_the_best_is_the_fastest_by_its_time_of_a_face(trials: list[Trial], expected: tuple[int, int]) -> None:
-    best = find_best(trials)
+def test_the_fastest_settings_have_the_shortest_time_of_a_face(
+    measurements: list[Measurement], expected: tuple[int, int]
+) -> None:
+    fastest = find_fastest(measurements)
 
-    assert best is not None
-    assert (best[0].candidate.threads, best[1]) == expected
+    assert fastest is not None
+    assert (fastest[0].settings.threads, fastest[1]) == expected
 
 
-def test_without_a_timed_candidate_there_is_no_best() -> None:
-    assert find_best([Trial(Candidate(Path("a.onnx"), CPU, "stored", 1), refusal="why")]) is None
+def test_if_all_settings_are_refused_none_are_the_fastest() -> None:
+    refused = Measurement(RunSettings(Path("a.onnx"), CPU, "stored", 1), refusal="why")
+
+    assert find_fastest([refused]) is None
 
 
 @pytest.mark.parametrize(
@@ -174,12 +178,12 @@ def test_without_a_timed_candidate_there_is_no_best() -> None:
     ],
 )
 def test_another_file_is_named_where_it_is_faster_than_the_model(times: dict[str, float], faster: str | None) -> None:
-    trials = [trial(2, {8: time}, model) for model, time in times.items()]
+    measurements = [measured(2, {8: time}, model) for model, time in times.items()]
 
-    assert find_faster_file(trials, Path("a.onnx")) == (Path(faster) if faster else None)
+    assert find_faster_file(measurements, Path("a.onnx")) == (Path(faster) if faster else None)
 
 
-def test_another_file_is_never_what_is_kept(embedded: Path, make_toy_model: Callable[..., Path]) -> None:
+def test_another_file_is_never_chosen(embedded: Path, make_toy_model: Callable[..., Path]) -> None:
     half = make_toy_model("half.onnx", precision="float16")
 
     result = run("doctor", "--tune", "--candidate", half)
@@ -212,7 +216,7 @@ def test_the_embedded_model_knows_the_drawn_masks() -> None:
 # --- The command
 
 
-def test_tune_prints_a_table_keeps_the_choice_and_every_result_says_so(embedded: Path) -> None:
+def test_tune_prints_a_table_and_saves_a_choice_that_is_used_from_then_on(embedded: Path) -> None:
     result = run("doctor", "--tune")
 
     assert result.exit_code == 0
@@ -230,18 +234,18 @@ def test_tune_prints_json_and_nothing_else(embedded: Path) -> None:
     assert content["model"] == embedded.name
     assert content["written"] == str(tuned_file())
     assert content["choice"]["threads"] in (1, 2)
-    assert {(one["precision"], one["threads"]) for one in content["candidates"] if one["provider"] == CPU} == {
+    assert {(entry["precision"], entry["threads"]) for entry in content["candidates"] if entry["provider"] == CPU} == {
         (precision, threads) for precision in ("stored", "float32") for threads in (1, 2)
     }
-    assert all(set(one["milliseconds_a_face"]) == {"1", "8", "16", "32", "64"} for one in content["candidates"])
+    assert all(set(entry["milliseconds_a_face"]) == {"1", "8", "16", "32", "64"} for entry in content["candidates"])
 
 
 @pytest.mark.usefixtures("embedded")
-def test_tune_says_why_it_refuses_a_candidate(inverted: Path) -> None:
+def test_tune_says_why_it_refuses_a_file(inverted: Path) -> None:
     content = json.loads(run("doctor", "--tune", "--candidate", inverted, "--json").stdout)
 
-    refused = [one for one in content["candidates"] if one["refusal"]]
-    assert {Path(one["model"]).name for one in refused} == {"inverted.onnx"}
+    refused = [entry for entry in content["candidates"] if entry["refusal"]]
+    assert {Path(entry["model"]).name for entry in refused} == {"inverted.onnx"}
     assert set(content["choice"]) == {"provider", "precision", "threads", "batch_size"}
     assert content["faster_file"] is None
     assert "refused: another label" in " ".join(run("doctor", "--tune", "--candidate", inverted).stdout.split())
@@ -275,17 +279,17 @@ def test_tune_of_another_model_leaves_the_embedded_one_alone(toy_model: Path, em
         (("--tune", "--candidate", "absent.onnx"), "no model file absent.onnx"),
     ],
 )
-def test_what_cannot_be_tuned_exits_with_2(arguments: tuple[str, ...], message: str) -> None:
+def test_arguments_that_do_not_fit_exit_with_2(arguments: tuple[str, ...], message: str) -> None:
     result = run("doctor", *arguments)
 
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
 
 
-def test_doctor_says_whether_a_tuned_choice_is_in_force(embedded: Path) -> None:
+def test_doctor_says_whether_a_tuned_choice_is_used(embedded: Path) -> None:
     def finding() -> dict[str, str]:
         findings = json.loads(run("doctor", "--json").stdout)["findings"]
-        return next(dict(one) for one in findings if one["topic"] == "tuned choice")
+        return next(dict(each) for each in findings if each["topic"] == "tuned choice")
 
     assert finding()["detail"].startswith("none; on the CPU, the model runs in ")
     run("doctor", "--tune")
@@ -297,21 +301,21 @@ def test_doctor_says_whether_a_tuned_choice_is_in_force(embedded: Path) -> None:
     assert MaskClassifier(embedded, precision="stored").chosen_by == "asked"
 
 
-def test_doctor_tells_of_the_choice_where_opencv_does_not_import(
+def test_doctor_reports_the_choice_where_opencv_does_not_import(
     embedded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_choice(embedded, Choice(CPU, "stored", threads=1, batch_size=8))
+    save_choice(embedded, TunedChoice(CPU, "stored", threads=1, batch_size=8))
     monkeypatch.setitem(sys.modules, "cv2", None)
 
     findings = json.loads(run("doctor", "--json").stdout)["findings"]
 
-    (finding,) = [one for one in findings if one["topic"] == "tuned choice"]
+    (finding,) = [each for each in findings if each["topic"] == "tuned choice"]
     assert finding["status"] == "note"
     assert "another CPU features" in finding["detail"]
 
 
 def test_info_shows_the_model_itself_whatever_was_tuned(embedded: Path) -> None:
-    save_choice(embedded, Choice(CPU, "float32", threads=1, batch_size=8))
+    save_choice(embedded, TunedChoice(CPU, "float32", threads=1, batch_size=8))
     assert MaskClassifier().precision == "float32"
 
     content = json.loads(run("info", "--json").stdout)
