@@ -14,8 +14,8 @@ import pytest
 
 from maskcheck import MaskClassifier, MaskPipeline, ModelError, ModelNotFound
 from maskcheck.classifier.tuned_choices import TunedChoice, choices_file, save_choice
+from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import CPU
-from maskcheck.runtime.session import Precision
 
 Tune = Callable[..., TunedChoice]
 

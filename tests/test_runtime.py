@@ -26,8 +26,9 @@ from maskcheck import (
 )
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.installed import import_runtime, installed_runtimes
+from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import CPU, CUDA, Provider, check_device
-from maskcheck.runtime.session import OnnxSession, Precision
+from maskcheck.runtime.session import OnnxSession
 
 TENSORRT = "TensorrtExecutionProvider"
 

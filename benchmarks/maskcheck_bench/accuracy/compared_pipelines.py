@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from maskcheck import DetectorOptionError, FrameResult, MaskCheckError, MaskPipeline
-from maskcheck.runtime.session import Precision
+from maskcheck.runtime.precision import Precision
 from maskcheck_bench.scenarios.peers.face_mask_detector import build_with_keras, build_with_opencv
 from maskcheck_bench.scenarios.peers.peer import CannotRun
 

@@ -20,8 +20,9 @@ from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.binding import BOUND
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import CPU, CUDA
-from maskcheck.runtime.session import OnnxSession, Precision
+from maskcheck.runtime.session import OnnxSession
 from maskcheck_bench.gpu.network_runs import NetworkRun, load_onnx_runs, load_torch_runs
 from maskcheck_bench.measuring.machine import describe_machine
 from maskcheck_bench.measuring.timing import time_once

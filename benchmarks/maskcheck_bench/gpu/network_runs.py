@@ -18,8 +18,9 @@ from maskcheck.classifier.model import INPUT_NAME
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.binding import BoundRunner
 from maskcheck.runtime.config import SessionConfig
+from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import CPU, CUDA, TENSORRT, Provider
-from maskcheck.runtime.session import OnnxSession, Precision
+from maskcheck.runtime.session import OnnxSession
 from maskcheck_bench.measuring.outcome import describe_missing
 
 Classify: TypeAlias = Callable[[Crops], NDArray[np.float32]]

@@ -11,7 +11,7 @@ from maskcheck.detectors.haar import haar_specs
 from maskcheck.detectors.spec import DetectorSpec
 from maskcheck.hosting.hooks import hookimpl
 from maskcheck.runtime.config import SessionConfig
-from maskcheck.runtime.session import Precision
+from maskcheck.runtime.precision import Precision
 from maskcheck.stages import StageOption
 
 if TYPE_CHECKING:
