@@ -41,7 +41,7 @@ def annotate(folder: Path, sources: Sequence[Source]) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_copy_has_the_face_drawn_in(tmp_path: Path) -> None:
+def test_the_face_is_drawn_on_the_copy(tmp_path: Path) -> None:
     source = make(tmp_path / "in" / "a.png")
 
     annotate(tmp_path / "out", [source])
@@ -76,7 +76,7 @@ def test_a_copy_keeps_its_name_and_format(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "copy"), [("a.gif", "a.gif.png"), ("a.GIF", "a.GIF.png"), ("a.jp2", "a.jp2.png"), ("photo", "photo.png")]
 )
-def test_what_cannot_be_written_becomes_png_with_the_old_ending_in_its_name(
+def test_the_copy_of_another_format_is_png_with_the_old_ending_in_its_name(
     name: str, copy: str, tmp_path: Path
 ) -> None:
     assert annotate(tmp_path / "out", [make(tmp_path / "in" / name)]) == [copy]
@@ -127,7 +127,7 @@ def test_it_refuses_to_overwrite_a_picture_that_is_read(spelling: str, tmp_path:
     assert source.path.read_bytes() == before
 
 
-def test_it_refuses_to_overwrite_a_picture_that_is_read_later(tmp_path: Path) -> None:
+def test_it_refuses_to_overwrite_a_picture_that_will_be_read_later(tmp_path: Path) -> None:
     sources = [make(tmp_path / "in" / "a.gif"), make(tmp_path / "out" / "a.gif.png", "elsewhere/b.png")]
 
     with pytest.raises(click.UsageError, match=r"would overwrite .*a\.gif\.png"):

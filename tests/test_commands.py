@@ -110,7 +110,7 @@ def test_the_table_names_pictures_faces_and_labels(
     assert table[3].startswith("2 pictures, 1 face")
 
 
-def test_bad_pictures_are_reported_in_their_place_and_never_stop_the_others(
+def test_bad_pictures_are_reported_in_order_and_do_not_stop_the_others(
     detect: Callable[..., Result], portrait: Path, huge_png: Path, tmp_path: Path
 ) -> None:
     empty, text, cut = tmp_path / "empty.jpg", tmp_path / "text.jpg", tmp_path / "cut.jpg"
@@ -203,7 +203,7 @@ def test_what_cannot_run_exits_with_2_and_says_what_to_do(
     assert result.stdout == ""
 
 
-def test_no_input_is_ever_overwritten(detect: Callable[..., Result], portrait: Path, tmp_path: Path) -> None:
+def test_no_input_is_overwritten(detect: Callable[..., Result], portrait: Path, tmp_path: Path) -> None:
     picture = tmp_path / "face.jpg"
     shutil.copy(portrait, picture)
 
@@ -225,7 +225,7 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(
     assert "cannot read or write" in result.stderr
 
 
-def test_info_shows_what_a_model_says_of_itself(toy_model: Path) -> None:
+def test_info_shows_the_metadata_of_a_model(toy_model: Path) -> None:
     result = run("info", toy_model, "--json")
 
     content = json.loads(result.stdout)
@@ -262,7 +262,7 @@ def test_classifiers_lists_the_mask_classifier_and_its_options() -> None:
     assert all(name in options for name in ("model", "batch_size", "precision"))
 
 
-def test_a_classifier_that_is_not_there_names_those_that_are() -> None:
+def test_the_error_for_an_unknown_classifier_lists_the_classifiers() -> None:
     result = run("classifiers", "glasses")
 
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""A run over a folder tells the whole truth: what was found, what cannot be read, what was left out and how much."""
+"""A run over a folder reports its pictures, what cannot be read, and what was left out."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def search(*arguments: str) -> tuple[list[str], list[str], str]:
     )
 
 
-def test_a_phone_s_folder(detect: Callable[..., Result]) -> None:
+def test_the_folder_of_a_phone(detect: Callable[..., Result]) -> None:
     picture("phone/IMG_0001.jpg")
     picture("phone/scan")
     Path("phone/IMG_0002.HEIC").write_bytes(HEIC)
@@ -79,7 +79,7 @@ def test_a_phone_s_folder(detect: Callable[..., Result]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files")
-def test_a_folder_with_everything_odd_in_it(detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_files_of_every_odd_kind(detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     picture("odd/a.jpg")
     picture("odd/esc\x1b[31m.png")
     picture("odd/z/deep/b.png")
@@ -154,7 +154,7 @@ def test_a_picture_is_found_by_its_content_whatever_its_ending(tmp_path: Path, m
         ("/dev/zero", "is a device; expected a file"),
     ],
 )
-def test_what_no_system_can_open_is_an_error_of_its_own(argument: str, message: str, tmp_path: Path) -> None:
+def test_a_name_that_no_system_can_open_is_an_error(argument: str, message: str, tmp_path: Path) -> None:
     if argument.startswith("/dev") and not Path(argument).exists():
         pytest.skip("no devices here")
     path = tmp_path / "a.png"
@@ -167,7 +167,7 @@ def test_what_no_system_can_open_is_an_error_of_its_own(argument: str, message: 
     assert len(errors[0]) < 400  # not the whole of a long name
 
 
-def test_an_error_in_the_middle_of_a_listing_keeps_what_came_before(
+def test_an_error_while_a_folder_is_listed_keeps_the_pictures_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -221,7 +221,7 @@ def test_a_leading_tilde_is_the_home_folder(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="other names of the variable")
-def test_without_a_home_folder_a_tilde_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_folder_a_tilde_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     import pwd
 
     def nobody(_uid: int) -> Any:

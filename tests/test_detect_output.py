@@ -1,4 +1,4 @@
-"""What ``maskcheck detect`` writes: never over what is not its own, whole or not at all, and what the original says."""
+"""Files that ``maskcheck detect`` writes: whole or not at all, with metadata of the original, replacing no others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def link(place: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["name", "hard link", "symbolic link", "other file", "absent picture"])
-def test_json_never_overwrites_what_is_no_results_file(detect: Callable[..., Result], kind: str) -> None:
+def test_json_overwrites_no_other_file(detect: Callable[..., Result], kind: str) -> None:
     name, other = "a.png", ["b.png"]
     if kind == "hard link":
         name, other = "r.jsonl", ["a.png"]
@@ -66,7 +66,7 @@ def test_json_never_overwrites_what_is_no_results_file(detect: Callable[..., Res
     assert not [path for path in Path().iterdir() if path.name.endswith(".part")]
 
 
-def test_json_never_overwrites_an_input_even_an_empty_one(detect: Callable[..., Result]) -> None:
+def test_json_does_not_overwrite_an_input_even_if_it_is_empty(detect: Callable[..., Result]) -> None:
     Path("empty").touch()
 
     assert detect("empty", "--json", "empty").exit_code == 2
@@ -87,7 +87,7 @@ def test_json_may_go_to_a_device(detect: Callable[..., Result]) -> None:
     assert detect("a.png", "--json", "/dev/null").exit_code == 0
 
 
-def test_a_home_folder_is_known_without_a_shell(
+def test_a_tilde_in_an_option_is_the_home_folder(
     detect: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
@@ -122,7 +122,7 @@ def test_results_in_each_form_go_to_the_folder_or_to_standard_output(
         assert printed.stdout == written
 
 
-def test_annotations_of_somebody_else_are_kept(detect: Callable[..., Result]) -> None:
+def test_coco_annotations_of_other_programs_are_kept(detect: Callable[..., Result]) -> None:
     Path("out").mkdir()
     Path("out/annotations.json").write_text('{"images": []}')
 
@@ -135,7 +135,7 @@ def test_annotations_of_somebody_else_are_kept(detect: Callable[..., Result]) ->
 # --- the output folder
 
 
-def test_pictures_of_somebody_else_in_the_output_folder_are_kept(detect: Callable[..., Result]) -> None:
+def test_pictures_in_the_output_folder_that_no_run_wrote_are_kept(detect: Callable[..., Result]) -> None:
     Path("out").mkdir()
     Path("out/a.png").write_bytes(b"mine")
 
@@ -177,7 +177,7 @@ def test_a_linked_subfolder_of_the_output_folder_is_not_followed(detect: Callabl
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch, on: str) -> None:
-    """Moving a file to a name of this ending fails, as writing does where there is no room."""
+    """Moving a file to a name that ends with `on` fails, as on a full disk."""
     replace = Path.replace
 
     def guarded(self: Path, target: Path) -> Path:
@@ -188,7 +188,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, on: str) -> None:
     monkeypatch.setattr(Path, "replace", guarded)
 
 
-def test_a_receipt_that_cannot_be_written_costs_no_results(
+def test_results_are_kept_if_their_receipt_cannot_be_written(
     detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert detect("a.png", "--json", "r.jsonl").exit_code == 0
@@ -203,7 +203,7 @@ def test_a_receipt_that_cannot_be_written_costs_no_results(
     assert Path("r.receipt.json").read_text() == earlier
 
 
-def test_on_a_full_disk_a_picture_is_not_there_rather_than_cut(
+def test_on_a_full_disk_there_is_no_truncated_picture(
     detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full_disk(monkeypatch, "a.png")
@@ -216,7 +216,7 @@ def test_on_a_full_disk_a_picture_is_not_there_rather_than_cut(
 
 
 @pytest.mark.parametrize("earlier", [False, True])
-def test_on_a_full_disk_results_end_with_a_whole_line_and_the_file_is_named(
+def test_on_a_full_disk_the_results_end_with_a_whole_line_and_the_error_names_the_file(
     detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, earlier: bool
 ) -> None:
     if earlier:
@@ -242,9 +242,7 @@ def test_on_a_full_disk_results_end_with_a_whole_line_and_the_file_is_named(
     assert sources("r.jsonl") == ["a.png"]
 
 
-def test_an_earlier_result_stays_where_a_run_has_none(
-    detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_earlier_results_stay_if_a_run_has_none(detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     assert detect("a.png", "--json", "r.jsonl").exit_code == 0
     from maskcheck.commands.detect import result_writers
 
@@ -258,7 +256,7 @@ def test_an_earlier_result_stays_where_a_run_has_none(
     assert not Path("r.jsonl.part").exists()
 
 
-def test_lines_of_a_killed_run_are_not_lost_to_the_next(detect: Callable[..., Result]) -> None:
+def test_the_next_run_keeps_the_lines_of_a_killed_run(detect: Callable[..., Result]) -> None:
     lines = '{"schema": "maskcheck/1", "source": "killed.png"}\n' * 3
     Path("r.jsonl.part").write_text(lines)
 
@@ -300,7 +298,7 @@ def test_exif_and_profile_are_kept_and_the_copy_is_upright(detect: Callable[...,
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_or_endless_exif_does_not_lose_the_copy(detect: Callable[..., Result]) -> None:
+def test_a_copy_is_written_without_exif_that_is_damaged_or_too_long(detect: Callable[..., Result]) -> None:
     Image.new("RGB", (50, 40)).save("damaged.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     exif = Image.Exif()
     exif[0x010E] = "long " * 20_000
@@ -319,7 +317,9 @@ def test_damaged_or_endless_exif_does_not_lose_the_copy(detect: Callable[..., Re
 # --- options
 
 
-def test_unsure_faces_are_counted_apart_and_the_json_stays(detect: Callable[..., Result], portrait: Path) -> None:
+def test_unsure_faces_are_counted_separately_and_the_json_is_the_same(
+    detect: Callable[..., Result], portrait: Path
+) -> None:
     result = detect(portrait, "--min-confidence", "1", "--json", "r.jsonl", "--fail-on", "dark", "--fail-on", "bright")
 
     label = json.loads(Path("r.jsonl").read_text())["faces"][0]["label"]
@@ -346,7 +346,7 @@ def test_without_a_detector_the_whole_picture_is_the_face(detect: Callable[..., 
         (("--timeout", "0"), "timeout"),
     ],
 )
-def test_options_have_bounds_that_say_why(
+def test_options_out_of_bounds_are_refused_with_a_reason(
     detect: Callable[..., Result], arguments: tuple[str, ...], message: str
 ) -> None:
     result = detect("a.png", *arguments)

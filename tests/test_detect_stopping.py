@@ -107,7 +107,7 @@ def sources(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_one_signal_ends_a_run_that_hangs_with_what_is_done(
+def test_a_signal_ends_a_run_that_hangs_and_its_results_are_kept(
     start: Callable[..., subprocess.Popen[str]], pictures: Path, tmp_path: Path, number: int, status: int
 ) -> None:
     process = start(pictures, "--output", tmp_path / "out", "--batch-size", "1")  # the three are finished, however slow
@@ -125,7 +125,7 @@ def test_one_signal_ends_a_run_that_hangs_with_what_is_done(
     ]
 
 
-def test_two_signals_end_it_cleanly_too(
+def test_two_signals_end_it_in_the_same_way(
     start: Callable[..., subprocess.Popen[str]], pictures: Path, tmp_path: Path
 ) -> None:
     for _ in range(3):
@@ -139,7 +139,7 @@ def test_two_signals_end_it_cleanly_too(
         assert "Traceback" not in stderr
 
 
-def test_results_of_an_earlier_run_stay_until_a_killed_run_has_its_own(
+def test_a_killed_run_leaves_the_results_of_the_earlier_run(
     start: Callable[..., subprocess.Popen[str]], pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -155,7 +155,7 @@ def test_results_of_an_earlier_run_stay_until_a_killed_run_has_its_own(
     assert set(sources(out / "results.jsonl.part")) <= {"a.png", "b.png", "c.png"}  # whole lines
 
 
-def test_a_second_run_into_one_folder_is_refused_and_a_killed_run_locks_nothing(
+def test_a_second_run_into_the_same_folder_is_refused_until_the_first_is_killed(
     start: Callable[..., subprocess.Popen[str]], pictures: Path, toy_model: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "maskcheck", "detect", "--model", toy_model, pictures / "a.png"]

@@ -1,4 +1,4 @@
-"""Standard streams of ``maskcheck``: closed, of another encoding, shared with plugins, or given as a picture."""
+"""Standard streams of ``maskcheck``: closed, of another encoding, with output of plugins, or read as a picture."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def lines(data: bytes) -> list[dict[str, Any]]:
 
 
 @posix
-def test_standard_output_is_json_alone_whatever_a_plugin_prints(
+def test_standard_output_is_only_json_whatever_a_plugin_prints(
     shell: Callable[..., subprocess.CompletedProcess[bytes]],
     picture: Path,
     install_plugin: Callable[[str, str], Path],
@@ -96,7 +96,7 @@ def test_json_on_a_closed_standard_output_is_wrong_usage(
 @posix
 @pytest.mark.usefixtures("picture")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_with_closed_streams_results_are_written_all_the_same(
+def test_results_are_written_if_standard_streams_are_closed(
     shell: Callable[..., subprocess.CompletedProcess[bytes]], tmp_path: Path, closed: str
 ) -> None:
     result = shell(f"$detect --json r.jsonl --output out a.png absent.png {closed}")
@@ -123,7 +123,7 @@ def test_a_name_that_standard_output_cannot_encode_is_written_with_escapes(
 
 @posix
 @pytest.mark.parametrize("arguments", ["", "--json -", "--format csv"])
-def test_a_reader_that_goes_away_ends_the_run_quietly(
+def test_the_run_ends_quietly_when_its_reader_ends(
     shell: Callable[..., subprocess.CompletedProcess[bytes]], picture: Path, arguments: str
 ) -> None:
     for number in range(5):
@@ -136,7 +136,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(
 
 
 @posix
-def test_a_reader_of_the_table_that_goes_away_does_not_end_a_run_that_writes(
+def test_a_run_that_writes_files_goes_on_when_the_reader_of_its_table_ends(
     shell: Callable[..., subprocess.CompletedProcess[bytes]], picture: Path, tmp_path: Path
 ) -> None:
     for number in range(5):
@@ -159,7 +159,7 @@ def test_a_reader_of_the_table_that_goes_away_does_not_end_a_run_that_writes(
     ],
 )
 @pytest.mark.parametrize("ending", [".png", ".jpg"])
-def test_a_picture_from_a_pipe_is_read_once_and_its_copy_written(
+def test_a_picture_from_a_pipe_is_read_once_and_annotated(
     shell: Callable[..., subprocess.CompletedProcess[bytes]],
     tmp_path: Path,
     line: str,
@@ -182,7 +182,7 @@ def test_a_picture_from_a_pipe_is_read_once_and_its_copy_written(
 
 @posix
 @pytest.mark.usefixtures("picture")
-def test_a_pipe_that_gives_more_than_the_limit_is_an_error_of_its_own(
+def test_a_pipe_that_gives_more_than_the_limit_is_an_error(
     shell: Callable[..., subprocess.CompletedProcess[bytes]],
 ) -> None:
     result = shell("$detect - a.png --json - --max-megabytes 1 </dev/zero")
@@ -197,7 +197,7 @@ def test_a_pipe_that_gives_more_than_the_limit_is_an_error_of_its_own(
 
 @posix
 @pytest.mark.usefixtures("picture")
-def test_standard_input_that_is_empty_or_closed_is_an_error_of_its_own(
+def test_standard_input_that_is_empty_or_closed_is_an_error(
     shell: Callable[..., subprocess.CompletedProcess[bytes]],
 ) -> None:
     empty = lines(shell("$detect - a.png --json - </dev/null").stdout)
@@ -207,7 +207,7 @@ def test_standard_input_that_is_empty_or_closed_is_an_error_of_its_own(
     assert [line["error"] is None for line in closed] == [False, True]
 
 
-def test_python_m_maskcheck_is_the_command() -> None:
+def test_python_m_maskcheck_runs_the_command() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "maskcheck", "--version"], capture_output=True, text=True, check=False
     )
@@ -216,7 +216,7 @@ def test_python_m_maskcheck_is_the_command() -> None:
     assert result.stdout.startswith("maskcheck, version ")
 
 
-def test_standard_streams_that_are_none_as_in_a_windowed_program(
+def test_a_windowed_program_has_no_standard_streams(
     picture: Path, toy_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from maskcheck.commands import main
@@ -233,7 +233,7 @@ def test_standard_streams_that_are_none_as_in_a_windowed_program(
     assert len((tmp_path / "r.jsonl").read_text().splitlines()) == 1
 
 
-def test_a_host_that_captures_standard_output_gets_the_json_alone(
+def test_a_host_that_captures_standard_output_gets_only_the_json(
     picture: Path, toy_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from maskcheck.commands import main

@@ -30,7 +30,7 @@ NASTY = {
 
 
 @pytest.mark.parametrize(("text", "shown"), NASTY.items())
-def test_what_a_terminal_would_obey_is_shown_as_its_escape(text: str, shown: str) -> None:
+def test_characters_that_a_terminal_obeys_become_escapes(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
@@ -86,7 +86,7 @@ def test_an_address_is_shown_as_it_was_typed(detect: Callable[..., Result]) -> N
     assert [line.split()[0] for line in result.stdout.splitlines()[1:3]] == ["http://host/a.jpg", "file:///tmp//a.jpg"]
 
 
-def test_each_picture_has_one_line_however_long_its_name_and_error(detect: Callable[..., Result]) -> None:
+def test_each_picture_has_one_line_even_if_its_name_and_error_are_long(detect: Callable[..., Result]) -> None:
     folder = Path(*["a folder with a long name"] * 8)
     folder.mkdir(parents=True)
     (folder / "text.png").write_text("no picture")

@@ -1,4 +1,4 @@
-"""Results of a run as lines of JSON, CSV and COCO."""
+"""Results of a run as JSON lines, CSV and COCO, and their receipts."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_rows_end_with_the_same_character_on_every_system() -> None:
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@"])
-def test_no_cell_is_a_formula_and_a_relative_name_still_leads_to_its_file(begin: str) -> None:
+def test_no_cell_is_a_formula_and_a_relative_name_is_still_valid(begin: str) -> None:
     name, label = f"{begin}cmd|' C'!A0.jpg", f"{begin}1+1"
     result = FrameResult(
         (Face((0, 0, 9, 9), label, 1.0, {label: 1.0}),), (9, 9), source=name, notes=(f"{begin}2+2",), error=None
@@ -275,9 +275,7 @@ def detected(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     return detect
 
 
-def test_detect_writes_whole_coco_to_standard_output(
-    detected: Callable[..., str], portrait: Path, tmp_path: Path
-) -> None:
+def test_detect_writes_coco_to_standard_output(detected: Callable[..., str], portrait: Path, tmp_path: Path) -> None:
     content = json.loads(detected(portrait, tmp_path / "missing.jpg", "--format", "coco"))
 
     assert [image["file_name"] for image in content["images"]] == [str(portrait)]

@@ -106,7 +106,7 @@ def test_a_result_follows_the_schema() -> None:
     assert json.loads(json.dumps(line)) == line
 
 
-def test_notes_are_there_only_when_there_are_some() -> None:
+def test_notes_are_in_the_json_only_if_there_are_some() -> None:
     noted = FrameResult((), (100, 60), notes=("only the first of 3 frames was read",)).to_dict()
     plain = FrameResult((), (100, 60)).to_dict()
 
@@ -132,7 +132,7 @@ def test_a_picture_that_could_not_be_read_has_the_same_keys_and_its_error() -> N
     assert json.loads(json.dumps(line)) == line
 
 
-def test_a_face_without_a_detection_score_says_null() -> None:
+def test_a_face_without_a_detection_score_has_null_in_the_json() -> None:
     line = Face((0, 0, 9, 9), "with_mask", 1.0, {"with_mask": 1.0}).to_dict()
 
     assert line["detection_score"] is None
@@ -220,7 +220,7 @@ def test_a_result_comes_back_from_its_json(result: FrameResult) -> None:
     assert again.to_dict() == line
 
 
-def test_a_result_that_json_holds_exactly_is_equal_when_it_comes_back() -> None:
+def test_a_result_with_short_numbers_is_equal_when_it_comes_back() -> None:
     face = Face((10, 20, 50, 55), "with_mask", 0.75, {"with_mask": 0.75, "without_mask": 0.25}, 0.5, ((1.5, 2.0),), 3)
     result = FrameResult((face,), (100, 60), Timings(1.5, 2.5, 3.5), "a.mp4", frame=3, time=0.1, notes=("cut",))
 
@@ -311,7 +311,7 @@ def test_json_of_another_form_is_refused_and_the_message_names_the_field(change:
 
 
 @pytest.mark.parametrize("content", [None, [], "text", 3])
-def test_what_is_no_object_is_no_result(content: Any) -> None:
+def test_json_that_is_no_object_is_refused(content: Any) -> None:
     with pytest.raises(ValueError, match="expected an object"):
         FrameResult.from_dict(content)
 
@@ -390,7 +390,7 @@ def test_a_copy_is_equal(copied: Callable[[FrameResult], FrameResult]) -> None:
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 @pytest.mark.parametrize("where", ["confidence", "detection_score", "probabilities"])
-def test_no_face_has_a_number_that_json_lacks(where: str, number: float) -> None:
+def test_no_number_of_a_face_is_infinite(where: str, number: float) -> None:
     values: dict[str, Any] = {where: {"with_mask": number} if where == "probabilities" else number}
 
     with pytest.raises(ValueError, match="expected finite numbers"):
@@ -558,6 +558,6 @@ def test_draw_shows_an_unsure_face_in_another_colour(picture: NDArray[np.uint8])
     assert (unsure[20, 10:50] != sure[20, 10:50]).any(axis=1).mean() > 0.9
 
 
-def test_draw_holds_to_limits(picture: NDArray[np.uint8]) -> None:
+def test_draw_respects_limits(picture: NDArray[np.uint8]) -> None:
     with pytest.raises(ImageTooLarge):
         FrameResult((FACE,), (100, 60)).draw(picture, limits=DecodingLimits(max_pixels=5999))

@@ -129,7 +129,9 @@ def test_the_results_file_of_a_folder_follows_the_schema(
     ],
     ids=["face", "no score", "note", "name that is not UTF-8", "error after reading", "video", "numpy's numbers"],
 )
-def test_what_a_program_gets_follows_the_schema(schema: Draft202012Validator, result: FrameResult) -> None:
+def test_every_kind_of_result_follows_the_schema_and_can_be_read_back(
+    schema: Draft202012Validator, result: FrameResult
+) -> None:
     line = json.loads(json.dumps(result.to_dict(), allow_nan=False))
 
     schema.validate(line)
@@ -167,12 +169,12 @@ def face(**values: Any) -> dict[str, Any]:
         pytest.param(changed(time=-1), id="time"),
     ],
 )
-def test_the_schema_refuses_what_no_result_is(schema: Draft202012Validator, line: dict[str, Any]) -> None:
+def test_the_schema_refuses_other_json(schema: Draft202012Validator, line: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         schema.validate(line)
 
 
-def test_the_schema_lets_keys_be_added(schema: Draft202012Validator) -> None:
+def test_the_schema_allows_additional_keys(schema: Draft202012Validator) -> None:
     line = face(age=30)
 
     schema.validate(line | {"camera": "door", "timings_ms": line["timings_ms"] | {"track": 1.0}})
