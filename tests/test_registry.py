@@ -15,7 +15,7 @@ import pytest
 
 from maskcheck import DetectorNotFound, DetectorOption, DetectorOptionError, DetectorSpec, PluginError
 from maskcheck.detectors.haar.detector import HaarDetector
-from maskcheck.hosting.creation import check_options, create_detector
+from maskcheck.hosting.creation import check_options, create_detector, default_min_score
 from maskcheck.hosting.registry import InstalledPlugins, StageRegistry
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.providers import check_device
@@ -58,7 +58,7 @@ class Site:
 
     def entry_points(self) -> list[EntryPoint]:
         importlib.invalidate_caches()
-        return [point for found in distributions(path=[str(self.folder)]) for point in found.entry_points]
+        return [point for distribution in distributions(path=[str(self.folder)]) for point in distribution.entry_points]
 
     def registry(self) -> StageRegistry[DetectorSpec]:
         return InstalledPlugins(self.entry_points).detectors
@@ -73,7 +73,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def names(registry: StageRegistry[DetectorSpec]) -> list[str]:
-    return [found.spec.name for found in registry.registered()]
+    return [stage.spec.name for stage in registry.registered()]
 
 
 def failures(registry: StageRegistry[DetectorSpec]) -> dict[str, str]:
@@ -333,7 +333,7 @@ def test_a_plugin_cannot_take_the_name_of_the_built_in_detector(site: Site) -> N
     site.install("acme-faces", good("haar"))
     registry = site.registry()
 
-    assert [found.name for found in registry.registered()] == ["haar", "haar-plain", "whole-picture", "acme-faces:haar"]
+    assert [stage.name for stage in registry.registered()] == ["haar", "haar-plain", "whole-picture", "acme-faces:haar"]
     assert "'haar' is taken by maskcheck " in failures(registry)["haar"]
     assert isinstance(create_detector(registry.find("haar").spec), HaarDetector)
 
@@ -345,8 +345,8 @@ def test_of_two_plugins_with_one_name_neither_is_preferred(site: Site, installed
     in_order = sorted(site.entry_points(), key=lambda point: installed.index(point.name))
     registry = InstalledPlugins(lambda: in_order).detectors
 
-    assert [found.name for found in registry.registered()][-2:] == ["acme-faces:same", "zebra-faces:same"]
-    assert [(one.name, one.distribution, one.advice) for one in registry.failed()] == [
+    assert [stage.name for stage in registry.registered()][-2:] == ["acme-faces:same", "zebra-faces:same"]
+    assert [(failed.name, failed.distribution, failed.advice) for failed in registry.failed()] == [
         ("same", "acme-faces", "ask for acme-faces:same"),
         ("same", "zebra-faces", "ask for zebra-faces:same"),
     ]
@@ -364,14 +364,14 @@ def test_a_plugin_whose_entry_point_bears_the_name_goes_before_one_that_has_it_b
 
     assert registry.find("zebra").distribution == "zebra-faces"
     assert "plugin_of_acme_faces" not in sys.modules
-    assert [found.name for found in registry.registered()] == [
+    assert [stage.name for stage in registry.registered()] == [
         "haar",
         "haar-plain",
         "whole-picture",
         "acme-faces:zebra",
         "zebra",
     ]
-    assert [(one.name, one.distribution) for one in registry.failed()] == [("zebra", "acme-faces")]
+    assert [(failed.name, failed.distribution) for failed in registry.failed()] == [("zebra", "acme-faces")]
 
 
 def test_a_detector_behind_a_taken_name_is_there_by_its_distribution(site: Site) -> None:
@@ -415,7 +415,7 @@ def test_plugins_are_listed_by_their_metadata_without_being_imported(site: Site)
 
     listed = site.registry().plugins()
 
-    assert [(one.name, one.distribution, one.version) for one in listed] == [
+    assert [(plugin.name, plugin.distribution, plugin.version) for plugin in listed] == [
         ("acme", "acme-faces", "1.2"),
         ("broken-faces", "broken-faces", "0.3"),
     ]
@@ -445,7 +445,7 @@ def test_the_environment_says_which_plugins_are_loaded(
     registry = site.registry()
 
     assert names(registry) == loaded
-    assert {one.name for one in registry.failed() if one.wanted} == {"acme", "zebra"} - set(loaded)
+    assert {failed.name for failed in registry.failed() if failed.wanted} == {"acme", "zebra"} - set(loaded)
     assert len([name for name in sys.modules if name.startswith("plugin_of_")]) == len(loaded) - 3
 
 
@@ -458,13 +458,13 @@ def test_asking_for_a_disabled_plugin_says_by_what_it_is_disabled(site: Site, mo
 
 
 def test_a_plugin_may_look_for_detectors_while_it_is_imported(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = "from maskcheck.hosting import registry as host\nfound = host.under_test.registered()\n"
+    look = "from maskcheck.hosting import registry as host\nregistered = host.under_test.registered()\n"
     site.install("acme-faces", look + dedent(good("acme")))
     registry = site.registry()
     monkeypatch.setattr("maskcheck.hosting.registry.under_test", registry, raising=False)
 
     assert names(registry) == ["haar", "haar-plain", "whole-picture", "acme"]
-    assert [found.name for found in sys.modules["plugin_of_acme_faces"].found] == [
+    assert [stage.name for stage in sys.modules["plugin_of_acme_faces"].registered] == [
         "haar",
         "haar-plain",
         "whole-picture",
@@ -596,8 +596,8 @@ def test_one_damaged_distribution_does_not_hide_the_plugins_of_others(
 
     site.install("acme-faces", good("acme"))
     sound = [point.dist for point in site.entry_points()]
-    monkeypatch.setattr("maskcheck.hosting.plugins.entry_points", fails)
-    monkeypatch.setattr("maskcheck.hosting.plugins.distributions", lambda: [Damaged(), *sound])
+    monkeypatch.setattr("maskcheck.hosting.plugin.entry_points", fails)
+    monkeypatch.setattr("maskcheck.hosting.plugin.distributions", lambda: [Damaged(), *sound])
 
     assert names(InstalledPlugins().detectors) == ["haar", "haar-plain", "whole-picture", "acme"]
 
@@ -770,6 +770,27 @@ def test_a_detector_that_does_not_ask_for_the_session_does_not_get_it() -> None:
 
     assert isinstance(detector, Recorder)
     assert detector.options == {}
+
+
+def test_listings_show_the_threshold_of_the_detector_or_none_where_it_cannot_be_made() -> None:
+    class Sure(Recorder):
+        default_min_score = 0.75
+
+    def needs_opencv(**_options: Any) -> Any:
+        raise ImportError("no OpenCV", name="cv2")
+
+    def spec(factory: Callable[..., Any], **fields: Any) -> DetectorSpec:
+        return DetectorSpec("mine", "Finds nothing", factory, **fields)
+
+    assert default_min_score(spec(Sure, api_version=2)) == 0.75
+    assert default_min_score(spec(Recorder, api_version=2)) == 0
+    assert default_min_score(spec(Recorder, default_min_score=0.5, api_version=1)) == 0.5
+    assert default_min_score(spec(needs_opencv, api_version=2)) is None
+
+
+def test_a_threshold_in_the_spec_is_of_version_1() -> None:
+    with pytest.raises(ValueError, match=r"write default_min_score = 0\.5 in the class of the detector"):
+        DetectorSpec("mine", "Finds nothing", Recorder, default_min_score=0.5, api_version=2)
 
 
 def test_a_factory_that_raises_is_a_fault_of_its_plugin() -> None:

@@ -8,8 +8,8 @@
     for face in pipeline("street.jpg"):
         print(face.box, face.label, face.confidence)
 
-Everything public is here. Names are loaded when they are first used, so that ``maskcheck doctor`` runs, and says what
-to do, even where OpenCV or ONNX Runtime cannot be imported.
+Everything public is here; what plugins import is in :mod:`maskcheck.plugins`. Names are loaded when they are first
+used, so that ``maskcheck doctor`` runs, and says what to do, even where OpenCV or ONNX Runtime cannot be imported.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from maskcheck.detectors.spec import DetectorSpec
 from maskcheck.errors import ClassifierNotFound, DetectorNotFound, PluginError
 from maskcheck.hosting import built_in
 from maskcheck.hosting.kinds import CLASSIFIERS, DETECTORS, SpecT, StageKind
-from maskcheck.hosting.plugins import (
+from maskcheck.hosting.plugin import (
     UNKNOWN,
     FailedPlugin,
     Plugin,

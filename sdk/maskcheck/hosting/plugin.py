@@ -1,4 +1,4 @@
-"""Installed plugins: listed from their metadata, imported one by one and only when one may be needed."""
+"""A plugin: listed from its metadata, imported only when it may be needed; if it fails, it fails alone."""
 
 from __future__ import annotations
 
