@@ -37,8 +37,11 @@ from maskcheck.results import Face, FrameResult, Receipt
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.cpu import default_thread_count
 from maskcheck.runtime.forking import renew_after_fork
+from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import Provider
-from maskcheck.runtime.session import Precision
+
+
+_ENOUGH = 8  # faces for which the classifier does not let a caller wait: larger batches gain little, and cost time
 
 
 class MaskPipeline:
@@ -427,11 +430,19 @@ class MaskPipeline:
                 preparation.own(self.limits)
             yield preparation
 
-    def _make_runner(self, workers: int, limit: int, on_change: Callable[[], object] = lambda: None) -> Runner:
+    def _make_runner(
+        self,
+        workers: int,
+        limit: int,
+        on_change: Callable[[], object] = lambda: None,
+        *,
+        enough: int | None = None,
+    ) -> Runner:
         return Runner(
             self._engine,
             workers=workers,
             batch_size=limit,
+            enough=enough,
             max_wait=self.max_wait,
             timeout=self.timeout,
             on_change=on_change,
@@ -441,7 +452,7 @@ class MaskPipeline:
         with self._starting:
             self._expect_open()
             if self._runner is None:
-                self._runner = self._make_runner(default_workers(), self.batch_size)
+                self._runner = self._make_runner(default_workers(), self.batch_size, enough=_ENOUGH)
                 weakref.finalize(self, self._runner.close, 0)
             return self._runner
 

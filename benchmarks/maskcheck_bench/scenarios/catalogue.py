@@ -17,6 +17,7 @@ from maskcheck_bench.scenarios.scaling.faces import compare_with_session, time_b
 from maskcheck_bench.scenarios.scaling.memory import measure_memory
 from maskcheck_bench.scenarios.scaling.sizes import time_sizes
 from maskcheck_bench.scenarios.scaling.stream_and_detector import compare_with_detector
+from maskcheck_bench.scenarios.scaling.submitting import compare_submit_with_stream, time_paused_source
 from maskcheck_bench.scenarios.under_load import put_classifier_under_load, put_pipeline_under_load
 
 LIMITS = "limits"
@@ -74,6 +75,8 @@ SINGLE: dict[str, Scenario] = {
     "batch": time_batches,
     "threads": time_threads,
     "streams": time_callers,
+    "submit": compare_submit_with_stream,
+    "source that pauses": time_paused_source,
     "processes": time_processes,
     "stream against its detector": compare_with_detector,
     "stream on one CPU and on all": compare_cpus,

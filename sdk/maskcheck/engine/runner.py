@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from time import monotonic
 
@@ -34,12 +35,14 @@ class Ticket:
     Attributes:
         preparation: The frame at work.
         prepared: What the first half made of it.
+        prepared_at: When that was, by ``monotonic``.
         done: Whether there is a result, or an exception in its place.
     """
 
     def __init__(self, preparation: Preparation, on_done: Callable[[Ticket], object] | None = None) -> None:
         self.preparation = preparation
         self.prepared: PreparedFrame | None = None
+        self.prepared_at = 0.0
         self.done = False
         self._on_done = on_done
         self._result: FrameResult | None = None
@@ -80,12 +83,14 @@ class Runner:
     """Works on frames that are handed in from any thread; the faces of frames that come together share batches.
 
     A batch goes to the classifier when it is full, when its first frame has waited for `max_wait`, or when nothing
-    else is on its way: every frame that was handed in is prepared, and the source gives no other one at once.
+    else is on its way: every frame that was handed in is prepared, and the source gives no other one at once. While
+    faces for another full batch wait, no frame is prepared: that bounds what waits, in memory and in time.
 
     Args:
         engine: Does the work.
         workers: Threads that prepare frames, 1 or more.
         batch_size: Most faces, and most frames, of a batch.
+        enough: Faces, or frames, for which the classifier need not wait for others; by default, a full batch.
         max_wait: Most seconds that a prepared frame waits for others.
         timeout: Seconds that a frame may take to be prepared. A thread that takes longer is left alone, and another one
             takes its place.
@@ -99,12 +104,14 @@ class Runner:
         workers: int,
         batch_size: int,
         max_wait: float,
+        enough: int | None = None,
         timeout: float | None = None,
         on_change: Callable[[], object] = lambda: None,
     ) -> None:
         self._engine = engine
         self._worker_count = workers
         self._batch_size = batch_size
+        self._enough = batch_size if enough is None else min(enough, batch_size)
         self._max_wait = max_wait
         self._timeout = timeout
         self._on_change = on_change
@@ -112,8 +119,8 @@ class Runner:
         self._group = 1 if timeout is not None else min(engine.preparer.batch_size, batch_size)
         self._handed_in: SimpleQueue[Ticket | None] = SimpleQueue()
         self._prepared: SimpleQueue[object] = SimpleQueue()
-        # Bounds the crops that wait: no frame is prepared while two batches are waiting.
-        self._room = threading.Semaphore(2 * batch_size + workers * self._group)
+        self._waiting = 0  # faces, or frames without any, that are prepared and not yet with the classifier
+        self._relief = threading.Condition()  # for the threads alone: Ctrl-C must not meet the caller in it
         self._lock = threading.Lock()
         self._on_their_way = 0
         self._workers: list[_Worker] = []
@@ -177,7 +184,6 @@ class Runner:
                 self._handed_in.get_nowait()
         for _ in self._workers:
             self._handed_in.put(None)
-            self._room.release()
         self._prepared.put(_END)
         threads = [worker.thread for worker in self._workers]
         if self._finisher is not None:
@@ -208,22 +214,19 @@ class Runner:
                         raise
 
     def take(self) -> list[Ticket]:
-        """Frames for a worker, once there are some and there is room; empty at the end."""
-        self._room.acquire()
+        """Frames for a worker, once there are some and those that wait leave room; empty at the end."""
+        with self._relief:
+            while self._waiting >= self._batch_size and not self._closed:
+                self._relief.wait(_WATCH)
         first = self._handed_in.get()
         if first is None:
             return []
         tickets = [first]
         with suppress(Empty):
-            while len(tickets) < self._group and self._room.acquire(blocking=False):
-                try:
-                    following = self._handed_in.get_nowait()
-                except Empty:
-                    self._room.release()
-                    break
+            while len(tickets) < self._group:
+                following = self._handed_in.get_nowait()
                 if following is None:
                     self._handed_in.put(None)
-                    self._room.release()
                     break
                 tickets.append(following)
         return tickets
@@ -243,12 +246,14 @@ class Runner:
                 return False
             self._on_their_way -= len(tickets)
             if not isinstance(outcome, BaseException):
+                with self._relief:
+                    self._waiting += sum(map(_size, outcome))
                 for ticket, prepared in zip(tickets, outcome, strict=True):
-                    ticket.prepared = prepared
+                    ticket.prepared, ticket.prepared_at = prepared, monotonic()
                     self._prepared.put(ticket)
         if isinstance(outcome, BaseException):
             for ticket in tickets:
-                self._done(ticket, None, outcome)
+                ticket.finish(None, outcome)
             self._prepared.put(_WAKE)
         self._on_change()
         return True
@@ -257,8 +262,6 @@ class Runner:
         """Nobody waits for these any more."""
         with self._lock:
             self._on_their_way -= len(tickets)
-        for _ in tickets:
-            self._room.release()
         self._prepared.put(_WAKE)
 
     def _finish_batches(self) -> None:
@@ -293,32 +296,37 @@ class Runner:
         return min(waits, default=None)
 
     def _is_due(self, held: Sequence[Ticket], since: float) -> bool:
-        faces = sum(ticket.prepared.unlabelled for ticket in held if ticket.prepared is not None)
-        if max(faces, len(held)) >= self._batch_size or self._hurried or monotonic() >= since + self._max_wait:
+        size = sum(_size(ticket.prepared) for ticket in held if ticket.prepared is not None)
+        if size >= self._batch_size or self._hurried or monotonic() >= since + self._max_wait:
             return True
+        if not self._prepared.empty():
+            return False
         awaited = self._source_awaited_since
         paused = awaited is not None and monotonic() >= awaited + self._pause
-        return paused and not self._on_their_way and self._prepared.empty()
+        return size >= self._enough or (paused and not self._on_their_way)
 
     def _finish(self, tickets: Sequence[Ticket]) -> None:
-        frames = [ticket.prepared for ticket in tickets if ticket.prepared is not None]
         started = monotonic()
+        frames = [
+            replace(prepared, timings=replace(prepared.timings, wait=(started - ticket.prepared_at) * 1000))
+            for ticket in tickets
+            if (prepared := ticket.prepared) is not None
+        ]
+        with self._relief:
+            self._waiting -= sum(map(_size, frames))
+            self._relief.notify_all()
         try:
             results = self._engine.finish(frames)
         except BaseException as error:  # raised where the results are asked for
             for ticket in tickets:
-                self._done(ticket, None, error)
+                ticket.finish(None, error)
         else:
             for ticket, result in zip(tickets, results, strict=True):
-                self._done(ticket, result)
+                ticket.finish(result)
         if LOGGER.isEnabledFor(logging.DEBUG):
             faces = sum(map(len, frames))
             LOGGER.debug("batch of %d frames, %d faces: %.1f ms", len(frames), faces, (monotonic() - started) * 1000)
         self._on_change()
-
-    def _done(self, ticket: Ticket, result: FrameResult | None, exception: BaseException | None = None) -> None:
-        self._room.release()
-        ticket.finish(result, exception)
 
     def _abandon_overdue(self, timeout: float) -> None:
         """Give up frames that take too long, and put other threads in the place of theirs."""
@@ -343,7 +351,7 @@ class Runner:
             )
             LOGGER.warning("%s", error)
             (result,) = self._engine.finish([preparation.failed(error)])
-            self._done(ticket, result)
+            ticket.finish(result)
             self._start()
         if overdue:
             self._on_change()
@@ -377,6 +385,11 @@ class _Worker:
             if not runner.deliver(self, outcome):
                 return
             del outcome
+
+
+def _size(frame: PreparedFrame) -> int:
+    """What a frame adds to a batch: its faces, and a frame without any as much as one face."""
+    return max(frame.unlabelled, 1)
 
 
 def start_thread(thread: threading.Thread) -> None:

@@ -38,11 +38,14 @@ class Timings:
         detect: Finding faces.
         classify: Cropping and classifying; of a batch of several pictures, the share of this picture's faces.
         total: Sum of the above.
+        wait: Between finding the faces and classifying them: for other pictures of the batch, and for the classifier.
+            It is no work: neither in the total nor in the JSON.
     """
 
     decode: float = 0.0
     detect: float = 0.0
     classify: float = 0.0
+    wait: float = field(default=0.0, compare=False)
 
     @property
     def total(self) -> float:
