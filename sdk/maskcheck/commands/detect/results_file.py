@@ -201,7 +201,7 @@ def _check_replaceable(
 ) -> None:
     """Check that a file may be written: it does not exist, is empty, or was written by an earlier run."""
     if refuse_link and is_link(path):
-        raise click.UsageError(f"{path} is a link, and links in the output folder are not followed; remove it")
+        raise click.UsageError(f"{path} is a link, and links are not followed here; remove it")
     if path.is_dir():
         raise click.UsageError(f"{path} is a folder, but {advice}")
     if not path.exists():
