@@ -150,7 +150,7 @@ def test_a_detector_that_finds_no_opencv_is_not_what_has_to_be_mended(with_detec
     finding = examine()["detector strange"]
 
     assert finding["status"] == "problem"
-    assert finding["advice"] == "mend OpenCV first, see above"
+    assert finding["advice"] == "repair OpenCV first, see above"
 
 
 def test_a_missing_system_library_is_not_taken_for_a_damaged_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_without_any_metadata_the_runtime_is_found_by_import(monkeypatch: pytest
     finding = examine()["ONNX Runtime"]
 
     assert finding["status"] == "ok"
-    assert "of no known distribution" in finding["detail"]
+    assert "distribution unknown" in finding["detail"]
 
 
 def test_what_a_distribution_does_not_tell_is_taken_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

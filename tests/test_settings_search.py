@@ -273,8 +273,8 @@ def test_tune_of_another_model_leaves_the_embedded_one_alone(toy_model: Path, em
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("picture.jpg",), "are for --tune"),
-        (("--candidate", "a.onnx"), "are for --tune"),
+        (("picture.jpg",), "need --tune"),
+        (("--candidate", "a.onnx"), "need --tune"),
         (("--tune", "--model", "absent.onnx"), "no model file absent.onnx"),
         (("--tune", "--candidate", "absent.onnx"), "no model file absent.onnx"),
     ],

@@ -1,1 +1,1 @@
-"""The mask classifier: its model file, how it is to run here, and what it makes of face crops."""
+"""The mask classifier: its model file, how it runs, and the labels that it gives to face crops."""

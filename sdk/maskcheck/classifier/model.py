@@ -1,7 +1,7 @@
-"""The classifier file: where the embedded one lies, and what every one says of itself.
+"""The model file of the mask classifier: where it is, its hash, and what its metadata says.
 
-One ONNX file is the whole contract. Input ``faces``: uint8 (N, S, S, 3) RGB. Output ``probabilities``:
-float32 (N, C). Everything else is in its ``metadata_props``, under the keys of :class:`ModelInfo`.
+One ONNX file contains everything. Its input ``faces`` is uint8 (N, S, S, 3), RGB. Its output ``probabilities`` is
+float32 (N, C). All else is in its ``metadata_props``, under the keys of :class:`ModelInfo`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ EMBEDDED_SHA256 = "898c0a6c9b695f319aa1f82ccbfd3cc2fbbfef0ee048eeca6c740d27f3826
 _PREFIX = "maskcheck."
 _SCHEMA = "1"
 
-# A file of a stranger may claim anything. These are far beyond what a classifier of faces has.
+# Limits for files of strangers, far above what a classifier of faces needs.
 _INPUT_SIZES = (8, 1024)  # pixels
 _LARGEST_MARGIN = 2.0
 _MOST_LABELS = 1000
-_LONGEST_NAME = 100  # characters of a label, or of the precision
+_LONGEST_NAME = 100  # characters of a label and of the precision
 _LONGEST_ENTRY = 1_000_000  # characters
-_DEEPEST = 20  # lists and objects inside each other, in metrics
+_DEEPEST = 20  # lists and objects inside each other, in the metrics
 
 _JOINERS = str.maketrans("", "", "\u200c\u200d")  # invisible, but parts of words in some scripts, and of emoji
 
@@ -43,17 +43,18 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a classifier file says of itself; each attribute is the metadata key ``maskcheck.<attribute>``.
+    """What the metadata of a model file says; the attribute ``labels`` is the key ``maskcheck.labels``, and so on.
 
     Attributes:
-        labels: Label of each output, in order.
+        labels: The label of each probability, in order.
         input_size: Side S of the square input, in pixels.
-        crop_margin: Added around a face box on each side, as a share of its longer side; what it was trained with.
+        crop_margin: Margin around a face box on each side, as a share of the longer side of the box. The model was
+            trained with it.
         license: Licence of the weights.
-        trained_on: The pictures it learned from.
-        metrics: What was measured on it, and on which data.
-        created_by: Tool, versions and commit that made it.
-        precision: Arithmetic of the weights: ``float32``, ``int8``, ...
+        trained_on: The training pictures.
+        metrics: Results of the model, and the data that they were measured on.
+        created_by: Tool, versions and commit that made the file.
+        precision: Arithmetic that the file is stored in: ``float32``, ``int8``, ...
 
     Raises:
         ValueError: A value that no model can have.
@@ -82,7 +83,7 @@ class ModelInfo:
         if not 0 <= self.crop_margin <= _LARGEST_MARGIN:
             raise ValueError(f"crop_margin: expected a number from 0 to {_LARGEST_MARGIN:g}, got {self.crop_margin}")
         if not isinstance(self.metrics, Mapping):
-            raise ValueError(f"metrics: expected names and values, got {shortened(self.metrics)}")
+            raise ValueError(f"metrics: expected a JSON object, got {shortened(self.metrics)}")
 
     def to_metadata(self) -> dict[str, str]:
         """The ``metadata_props`` to write into the file."""
@@ -103,7 +104,7 @@ class ModelInfo:
         """Read a file's ``metadata_props``.
 
         Raises:
-            ModelMetadataError: A key is missing or has a value of another form.
+            ModelMetadataError: A key is missing, or its value is damaged.
         """
         required = ("schema", "labels", "input_size", "crop_margin", "license", "trained_on", "created_by")
         missing = [_PREFIX + key for key in required if _PREFIX + key not in metadata]
@@ -125,9 +126,9 @@ class ModelInfo:
             try:
                 return parse(_not_too_long(values.get(key, default)))
             except (ValueError, OverflowError, RecursionError) as error:
-                why = "nested too deep" if isinstance(error, RecursionError) else shortened(str(error))
+                reason = "nested too deep" if isinstance(error, RecursionError) else shortened(str(error))
                 raise ModelMetadataError(
-                    f"{path} has metadata that does not parse: {_PREFIX}{key}: {why}", path=path
+                    f"{path} has metadata that does not parse: {_PREFIX}{key}: {reason}", path=path
                 ) from error
 
         parsed: dict[str, Any] = {
@@ -171,31 +172,34 @@ def _metrics(text: str) -> Any:
 
 
 def _finite(number: str) -> float:
-    if not math.isfinite(float(number)):  # 1e400 too; in our own JSON it would be no JSON
+    if not math.isfinite(float(number)):  # NaN, Infinity and 1e400, which JSON does not have
         raise ValueError(f"expected finite numbers, got {shortened(number)}")
     return float(number)
 
 
-def _check_depth(value: Any, left: int) -> None:
-    if left < 0:
+def _check_depth(value: Any, levels: int) -> None:
+    if levels < 0:
         raise ValueError(f"expected at most {_DEEPEST} lists and objects inside each other")
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for one in inside:
-        _check_depth(one, left - 1)
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        _check_depth(child, levels - 1)
 
 
 def find_model(model: str | os.PathLike[str] | None) -> Path:
-    """Path of a classifier file; None is the embedded one.
+    """The path of a model file.
+
+    Args:
+        model: The file; None for the embedded one.
 
     Raises:
         ModelNotFound: There is no such file.
     """
     path = EMBEDDED_MODEL if model is None else Path(model)
     try:
-        found = path.is_file()
-    except (OSError, ValueError):  # a folder that may not be entered, a dead share; a NUL in the path
-        found = False
-    if not found:
+        exists = path.is_file()
+    except (OSError, ValueError):  # a folder without permission, a lost network drive; a NUL in the path
+        exists = False
+    if not exists:
         raise ModelNotFound(
             f"no model file {shortened(str(path))}"
             + ("; the installation is damaged, install maskcheck again" if model is None else ""),
@@ -205,19 +209,19 @@ def find_model(model: str | os.PathLike[str] | None) -> Path:
 
 
 def is_embedded(path: Path) -> bool:
-    """Whether it is the file that comes with the package."""
+    """Whether a model file is the one that comes with the package."""
     return path == EMBEDDED_MODEL
 
 
 _hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
-_SETTLED = 2.0  # seconds after which a change of a file shows in its time of change on every file system
+_SETTLED = 2.0  # seconds: every file system gives a later change another time
 
 
 def hash_model(path: Path) -> str:
-    """SHA-256 of a classifier file, in hexadecimal; computed once while size, time of change and inode stay.
+    """SHA-256 of a model file, in hexadecimal; computed again only if its size, times or inode change.
 
     Raises:
-        ModelIntegrityError: It is the embedded file, but not as it was released.
+        ModelIntegrityError: It is the embedded file, but differs from the released one.
         ModelError: It cannot be read.
     """
     try:

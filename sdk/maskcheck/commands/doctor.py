@@ -1,4 +1,4 @@
-"""``maskcheck doctor``: what is installed here, what does not work, and what to do about it."""
+"""``maskcheck doctor``: what is installed, what does not work, and what to do about it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ _CPU_FEATURES = ("AVX2", "AVX512-SKX", "AVX512VNNI", "NEON", "NEON_DOTPROD", "NE
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of a check.
 
     Attributes:
-        topic: What was looked at.
-        status: ``ok``; ``note``, for what works but could surprise; ``problem``, for what does not work.
+        topic: What was checked.
+        status: ``ok``, ``problem`` (it does not work) or ``note`` (it works, but there is something to know).
         detail: What was found.
-        advice: What to do about it.
+        advice: What to do about it; may be empty.
     """
 
     topic: str
@@ -55,17 +55,17 @@ class Finding:
     advice: str = ""
 
 
-@click.command(short_help="Check this installation and say what to do; or tune it.")
+@click.command(short_help="Check this installation, or tune it.")
 @click.argument("pictures", nargs=-1)
-@click.option("--tune", is_flag=True, help="Find the fastest way to run the classifier here, and keep it.")
-@click.option("--model", type=click.Path(), help="With --tune: another classifier.  [default: the embedded one]")
+@click.option("--tune", is_flag=True, help="Find the fastest settings for the classifier here, and save them.")
+@click.option("--model", type=click.Path(), help="With --tune: the model file.  [default: the embedded one]")
 @click.option(
     "--candidate",
     "files",
     multiple=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="With --tune: the same classifier in another precision, to compare with; repeat.",
+    help="With --tune: the same classifier in another precision, to compare with; may be repeated.",
 )
 @json_flag
 @click.pass_context
@@ -76,17 +76,17 @@ def doctor(
 
     Exit status 1 if there is a problem.
 
-    With --tune, time the classifier in every precision, with every number of threads and on every provider that loads,
-    and compare its results, on the faces in PICTURES or on drawn ones. The fastest that gives the same labels is used
-    from then on, wherever no --device, --provider or --precision is given. A --candidate that is faster yet is named:
-    to use it, pass it as --model. Exit status 1 if there is none.
+    With --tune, run the classifier on the faces in PICTURES, or on drawn faces: in each precision, on each provider,
+    with different numbers of threads. The fastest settings that give the same labels are saved. From then on, they are
+    used if no --device, --provider or --precision is given. A --candidate file is never used by itself: if it is
+    faster, pass it as --model. Exit status 1 if no settings give the same labels.
     """
     if not tune and (pictures or model or files):
-        raise click.UsageError("PICTURES, --model and --candidate are for --tune")
+        raise click.UsageError("PICTURES, --model and --candidate need --tune")
     if tune:
-        from maskcheck.commands.tune import tune as find_fastest
+        from maskcheck.commands.tune import tune as tune_classifier
 
-        ctx.exit(SUCCESS if find_fastest(model, files, pictures, as_json=as_json) else SOMETHING_FAILED)
+        ctx.exit(SUCCESS if tune_classifier(model, files, pictures, as_json=as_json) else SOMETHING_FAILED)
     if as_json:
         with own_standard_output() as stream:
             findings = _examine()
@@ -103,7 +103,7 @@ def _examine() -> list[Finding]:
     for topic, check in _CHECKS.items():
         try:
             findings.extend(check())
-        except BaseException as error:  # whatever is broken, a plugin's sys.exit too: the other checks go on
+        except BaseException as error:  # also a plugin's sys.exit: the other checks go on
             if isinstance(error, KeyboardInterrupt):
                 raise
             findings.append(
@@ -119,7 +119,7 @@ def _healthy(findings: list[Finding]) -> bool:
 
 
 def _problem(topic: str, error: MaskCheckError, start: str = "", otherwise: str = "install maskcheck again") -> Finding:
-    """An error as a finding: messages say what is wrong, then, behind a semicolon, what to do; if not, `otherwise`."""
+    """The finding for an error. The advice is the part of its message after a semicolon, or else `otherwise`."""
     detail, _, advice = str(error).partition(";")
     return Finding(topic, "problem", start + detail, advice.strip() or otherwise)
 
@@ -138,51 +138,51 @@ def _check_runtime() -> Iterator[Finding]:
     except MaskCheckError as error:
         yield _problem("ONNX Runtime", error)
         return
-    yield Finding("ONNX Runtime", "ok", distributions or f"{runtime.__version__}, of no known distribution")
+    yield Finding("ONNX Runtime", "ok", distributions or f"{runtime.__version__}, distribution unknown")
     for provider in runtime.get_available_providers():
         yield _check_provider(provider)
 
 
 def _check_provider(provider: str) -> Finding:
-    # What was compiled in and what loads are two things: only a session tells.
+    # A provider that was compiled in may still not load; only a session shows that.
     try:
         active = OnnxSession(find_model(None), SessionConfig(providers=[provider]), trusted=True).active_providers
     except MaskCheckError as error:
-        return Finding(provider, "note", f"compiled in, but does not load: {error}")
-    return Finding(provider, "ok", f"loads; a session has {', '.join(active)}")
+        return Finding(provider, "note", f"available, but does not load: {error}")
+    return Finding(provider, "ok", f"loads; active in a session: {', '.join(active)}")
 
 
 def _check_opencv() -> Iterator[Finding]:
-    found = {name: number for name, number in installed_versions(*_OPENCV).items() if owns_package(name, "cv2")}
-    names = ", ".join(f"{name} {number}" for name, number in found.items())
-    again = f"pip install --force-reinstall --no-deps {_requirement(found)}"
-    if len(found) > 1:
-        again = f"pip uninstall -y {' '.join(found)}, then pip install {_requirement(found)}"
+    installed = {name: number for name, number in installed_versions(*_OPENCV).items() if owns_package(name, "cv2")}
+    names = ", ".join(f"{name} {number}" for name, number in installed.items())
+    reinstall = f"pip install --force-reinstall --no-deps {_requirement(installed)}"
+    if len(installed) > 1:
+        reinstall = f"pip uninstall -y {' '.join(installed)}, then pip install {_requirement(installed)}"
     try:
         import cv2
 
         missing = [name for name in ("__version__", "imdecode", "resize") if not hasattr(cv2, name)]
-    except Exception as error:  # OpenCV's own loader may raise anything where half of its files are gone
-        advice = again
+    except Exception as error:  # OpenCV's loader may raise anything if some of its files are missing
+        advice = reinstall
         if "lib" in str(error) and ".so" in str(error):
-            advice = "install the system library that is named (Debian, Ubuntu: apt install libgl1 libglib2.0-0)"
+            advice = "install the missing system library (Debian, Ubuntu: apt install libgl1 libglib2.0-0)"
         yield Finding("OpenCV", "problem", f"{names or 'not installed'}; import failed: {error}", advice)
         return
     if missing:  # uninstalling one of two distributions leaves such a folder
-        yield Finding("OpenCV", "problem", f"{names or 'no distribution'}; damaged: cv2 has no {missing[0]}", again)
+        yield Finding("OpenCV", "problem", f"{names or 'no distribution'}; damaged: cv2 has no {missing[0]}", reinstall)
         return
-    if len(set(found.values())) > 1:
-        detail = f"distributions of several versions overwrite each other: {names}; now {cv2.__version__} is loaded"
-        yield Finding("OpenCV", "problem", detail, again)
-    elif len(found) > 1:
+    if len(set(installed.values())) > 1:
+        detail = f"distributions of different versions overwrite each other: {names}; {cv2.__version__} is loaded"
+        yield Finding("OpenCV", "problem", detail, reinstall)
+    elif len(installed) > 1:
         yield Finding(
             "OpenCV",
             "note",
-            f"{names}: they share their files, which are of one version and work",
-            "nothing now; after one of them is uninstalled, install the other again",
+            f"{names}: they install the same files, which work",
+            "nothing now; if you uninstall one of them, install the other again",
         )
     else:
-        yield Finding("OpenCV", "ok", names or f"{cv2.__version__}, of no known distribution")
+        yield Finding("OpenCV", "ok", names or f"{cv2.__version__}, distribution unknown")
     from maskcheck.detectors.haar.cascades import check_cascades
 
     try:
@@ -191,9 +191,9 @@ def _check_opencv() -> Iterator[Finding]:
         yield _problem("Haar cascades", error)
 
 
-def _requirement(found: dict[str, str]) -> str:
-    """What to install: the distribution that is there; ours where there is none, or several."""
-    name = next(iter(found)) if len(found) == 1 else "opencv-python"
+def _requirement(installed: dict[str, str]) -> str:
+    """What to install: the installed distribution, or opencv-python if there is none or more than one."""
+    name = next(iter(installed)) if len(installed) == 1 else "opencv-python"
     return f'"{name}>=4.10,<5"'
 
 
@@ -202,15 +202,15 @@ def _check_cpu() -> Iterator[Finding]:
     yield Finding(
         "CPU",
         "ok",
-        f"{affinity()} usable, quota {'none' if quota is None else f'{quota:g}'};"
-        f" a session has {default_thread_count()} threads by default",
+        f"{affinity()} usable, quota: {'none' if quota is None else f'{quota:g}'};"
+        f" threads of a session by default: {default_thread_count()}",
     )
     try:
         present = cpu_features()
-    except (ImportError, AttributeError):  # of OpenCV, which has a finding of its own
+    except (ImportError, AttributeError):  # OpenCV has its own finding
         return
-    found = [name for name in _CPU_FEATURES if name in present]
-    yield Finding("CPU features", "ok", ", ".join(found) or "none of " + ", ".join(_CPU_FEATURES))
+    known = [name for name in _CPU_FEATURES if name in present]
+    yield Finding("CPU features", "ok", ", ".join(known) or "none of " + ", ".join(_CPU_FEATURES))
 
 
 def _check_model() -> Iterator[Finding]:
@@ -222,31 +222,32 @@ def _check_model() -> Iterator[Finding]:
 
 
 def _check_execution() -> Iterator[Finding]:
-    fast = ", ".join(int8_features())
-    flags = f"int8, for which this CPU has {fast}" if fast else "float32, as this CPU has no instructions for int8"
+    features = ", ".join(int8_features())
+    precision = f"int8, for which this CPU has {features}" if features else "float32: this CPU has no int8 instructions"
+    default = f"on the CPU, the model runs in {precision}"
     if choices_file() is None:
         detail, _, advice = NO_FOLDER.partition("; ")
-        yield Finding("tuned choice", "note", f"none, as {detail}; on the CPU, the model runs in {flags}", advice)
+        yield Finding("tuned choice", "note", f"none, because {detail}; {default}", advice)
         return
     try:
         choice, problem = find_choice(find_model(None))
-    except MaskCheckError:  # of the model, which has a finding of its own
+    except MaskCheckError:  # the model has its own finding
         return
     if choice is not None:
         yield Finding("tuned choice", "ok", str(choice))
     elif problem:
         detail, _, advice = problem.rpartition("; ")
-        yield Finding("tuned choice", "note", f"{detail}; on the CPU, the model runs in {flags}", advice)
+        yield Finding("tuned choice", "note", f"{detail}; {default}", advice)
     else:
-        yield Finding("tuned choice", "ok", f"none; on the CPU, the model runs in {flags}")
+        yield Finding("tuned choice", "ok", f"none; {default}")
 
 
 def _check_detectors() -> Iterator[Finding]:
     from maskcheck.hosting.registry import default_registry
 
     registry = default_registry()
-    for one in registry.registered():
-        yield _check_detector(one)
+    for registered in registry.registered():
+        yield _check_detector(registered)
     for failed in registry.failed():
         yield Finding(
             f"detector {failed.name}",
@@ -256,20 +257,20 @@ def _check_detectors() -> Iterator[Finding]:
         )
 
 
-def _check_detector(one: RegisteredStage[DetectorSpec]) -> Finding:
-    """Whether a detector can be made as it is by default, and loads what it needs."""
+def _check_detector(registered: RegisteredStage[DetectorSpec]) -> Finding:
+    """Whether a detector can be made with its default options, and loads what it needs."""
     from maskcheck.detectors.guard import warm_up_detector
     from maskcheck.hosting.creation import create_detector
 
-    source = f"from {one.distribution} {one.version}"
+    source = f"from {registered.distribution} {registered.version}"
     try:
-        warm_up_detector(create_detector(one.spec), name=one.name)
+        warm_up_detector(create_detector(registered.spec), name=registered.name)
     except MaskCheckError as error:
-        otherwise = f"update {one.distribution}, or report this to those who make it"
+        otherwise = f"update {registered.distribution}, or report this to its authors"
         if lacks_opencv(error.__cause__):
-            otherwise = "mend OpenCV first, see above"
-        return _problem(f"detector {one.name}", error, f"{source}: ", otherwise)
-    return Finding(f"detector {one.name}", "ok", source)
+            otherwise = "repair OpenCV first, see above"
+        return _problem(f"detector {registered.name}", error, f"{source}: ", otherwise)
+    return Finding(f"detector {registered.name}", "ok", source)
 
 
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {

@@ -1,4 +1,4 @@
-"""``maskcheck info``: what a model file says of itself."""
+"""``maskcheck info``: what the metadata of a model file says."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-# A file of a stranger may hold anything; a page that a person reads has bounds, and --json has none.
+# A stranger's file may hold anything: the page that a person reads is limited, --json is not.
 _LONGEST_TEXT = 2000  # characters
 _MOST_ROWS = 30
 _MOST_COLUMNS = 8
 
 
-@click.command(short_help="Show what a model file says of itself.")
+@click.command(short_help="Show what is known about a model file.")
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @json_flag
 def info(model: Path | None, as_json: bool) -> None:
-    """Show what the classifier MODEL says of itself; by default, the embedded one."""
+    """Show the metadata of the classifier MODEL: labels, input, licence, training data and results.
+
+    Without MODEL, the embedded classifier is shown.
+    """
     from maskcheck.classifier.mask_classifier import MaskClassifier
 
-    classifier = MaskClassifier(model, device="cpu", precision="stored")  # this very file, whatever was tuned
-    about = asdict(classifier.info)
+    classifier = MaskClassifier(model, device="cpu", precision="stored")  # not as it was tuned
     content = {
         "file": Path(classifier.path).name,
         "megabytes": round(Path(classifier.path).stat().st_size / 1e6, 1),
         "sha256": classifier.sha256,
-        **about,
+        **asdict(classifier.info),
     }
     if as_json:
         click.echo(json.dumps({"schema": "maskcheck-info/1", **content}, indent=2))
@@ -49,7 +51,7 @@ def info(model: Path | None, as_json: bool) -> None:
 
 
 def _page(content: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """Facts, then what was measured: single values as facts, values by name as tables."""
+    """The facts, then the metrics: single values as further facts, groups of values as tables."""
     size = content["input_size"]
     yield _facts(
         [
@@ -74,7 +76,7 @@ def _page(content: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield _facts(facts)
     for key, records in list(tables.items())[:_MOST_ROWS]:
         yield ""
-        yield from _measured(_words(key), records)
+        yield from _metric_table(_words(key), records)
     if len(tables) > _MOST_ROWS:
         yield _more(len(tables) - _MOST_ROWS, "tables")
 
@@ -94,7 +96,7 @@ def _facts(facts: Sequence[tuple[str, str]]) -> Table:
     return table
 
 
-def _measured(title: str, records: Mapping[str, Mapping[str, str]]) -> Iterator[RenderableType]:
+def _metric_table(title: str, records: Mapping[str, Mapping[str, str]]) -> Iterator[RenderableType]:
     from rich.table import Table
 
     from maskcheck.commands.console import plain
@@ -115,7 +117,7 @@ def _measured(title: str, records: Mapping[str, Mapping[str, str]]) -> Iterator[
 
 
 def _records(value: Any) -> dict[str, dict[str, str]]:
-    """Rows of a table: values by the path that leads to them; none where the value is no tree of them."""
+    """Rows of a table, by the names that lead to them; empty if the value is no tree."""
     children = _children(value)
     if children is None or all(_children(child) is None for child in children.values()):
         return {}
@@ -141,17 +143,17 @@ def _cells(node: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str
 
 
 def _children(value: Any) -> dict[str, Any] | None:
-    """What is inside an object or a list of objects; None for a single value and for a list of them."""
+    """The members of an object or of a list of objects; None for a single value or a list of single values."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
-        return {str(number): one for number, one in enumerate(value, 1)}
+    if isinstance(value, list) and any(isinstance(member, Mapping) for member in value):
+        return {str(number): member for number, member in enumerate(value, 1)}
     return None
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{_words(key)} {_value(one)}" for key, one in value.items())
+        return ", ".join(f"{_words(key)} {_value(member)}" for key, member in value.items())
     if isinstance(value, list):
         return ", ".join(map(_value, value))
     if isinstance(value, bool):
