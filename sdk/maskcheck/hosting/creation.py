@@ -102,17 +102,15 @@ def check_options(spec: StageSpec, options: Mapping[str, Any] | None = None) -> 
 
 
 def default_min_score(spec: DetectorSpec) -> float | None:
-    """Score from which a user sees a face of a detector; None where it cannot be made, to ask it.
+    """Score from which a user sees a face of a detector; None if it cannot be made, so that nobody knows.
 
     Args:
         spec: Which detector.
     """
-    if spec.api_version == 1 and spec.default_min_score:
-        return spec.default_min_score
     try:
         return detector_min_score(create_detector(spec), spec)
     except (MaskCheckError, ImportError):
-        return None
+        return spec.default_min_score if spec.api_version == 1 else None
 
 
 def _create(kind: str, spec: StageSpec, options: Mapping[str, Any] | None, session: SessionConfig) -> Any:
