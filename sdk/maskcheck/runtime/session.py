@@ -20,8 +20,7 @@ from maskcheck.runtime.forking import renew_after_fork
 from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.memory_limits import folding_options
 from maskcheck.runtime.model_reading import LONGEST_MESSAGE, read_model
-from maskcheck.runtime.precision import Precision as Precision
-from maskcheck.runtime.precision import check_precision, runs_in_float32
+from maskcheck.runtime.precision import Precision, check_precision, runs_in_float32
 from maskcheck.runtime.provider_request import check_active, request_providers
 from maskcheck.runtime.providers import CPU, CUDA, DIRECTML, TENSORRT, WEBGPU, Provider, provider_name
 from maskcheck.runtime.session_options import session_options
