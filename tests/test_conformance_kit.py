@@ -56,6 +56,9 @@ BAD_MEMBERS = {
         "    def detect_batch(self, images):\n"
         "        return [self.detect(image).mapped((0.9, 0.9)) for image in images]"
     ),
+    "batch of no size": (
+        "    batch_size = 0\n    def detect_batch(self, images): return [self.detect(image) for image in images]"
+    ),
     "labels without probabilities": "    labels = ('a', 'b')",
     "labels that are no tuple": "    labels = ['a', 'b']",
     "description of another kind": "    def describe(self): return {}",

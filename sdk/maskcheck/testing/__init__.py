@@ -38,7 +38,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskcheck.detectors.api import Detections, Detector
 from maskcheck.detectors.fusion import overlap
-from maskcheck.detectors.guard import describe_detector, detector_labels, detector_min_score, run_detector
+from maskcheck.detectors.guard import (
+    describe_detector,
+    detector_batch_size,
+    detector_labels,
+    detector_min_score,
+    run_detector,
+)
 from maskcheck.evaluation.coco import read_coco
 from maskcheck.evaluation.scoring import Ranking, score_rankings
 from maskcheck.pictures.decoding import load_image
@@ -262,6 +268,7 @@ class DetectorTests:
         detect_batch: Any = getattr(detector, "detect_batch", None)
         if detect_batch is None:
             pytest.skip("the detector has no detect_batch")
+        assert detector_batch_size(detector) >= 1
         corners = [(0, 0), (1, 1), (0, 1), (1, 0)]
         pictures = [_on_canvas(picture, _boxes(faces), corner)[0] for corner in corners]
         for canvas in pictures:
