@@ -1,4 +1,4 @@
-"""What can go wrong with data, recipes, runs and weights."""
+"""The errors of the export tool."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class DataError(MaskCheckError):
 
 
 class RecipeError(MaskCheckError):
-    """A recipe that cannot be followed: it does not parse, or a value is not one that it may have."""
+    """A recipe that is missing, is not TOML, or has a key or a value that is not allowed."""

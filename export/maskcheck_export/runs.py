@@ -1,4 +1,4 @@
-"""The folder of one training run: what was asked, what was learned from, what came out."""
+"""The folder of a training: its recipe, the faces that it used, and the trained model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts
 from maskcheck_export.errors import DataError
-from maskcheck_export.files import replacing
-from maskcheck_export.settings import Settings, settings_from
+from maskcheck_export.recipes.reading import settings_from
+from maskcheck_export.recipes.settings import Settings
+from maskcheck_export.writing.whole_files import replacing
 
 MODEL = "model.keras"
 RECORD = "run.json"
@@ -20,24 +21,21 @@ RECIPE = "recipe.json"
 HISTORY = "history.csv"
 PACK = "pack"
 
-PRECISIONS = ("float32", "float16", "int8")
-"""What a finished training is converted to."""
-
 
 @dataclass(frozen=True)
 class Run:
     """A finished training.
 
     Attributes:
-        folder: Where it lies.
-        settings: What it was asked.
-        parts: The faces that it learned from, was stopped by, and is measured on.
-        commit: Commit of the code that trained it.
-        trained_on: The training samples in words.
-        temperature: Of the softmax; it is in the model already. 1 if none was fitted.
-        validation_loss: Mean negative log-likelihood of the validation samples, in nats; None without any.
-        metrics: Of the Keras model on the test samples.
-        versions: Of the packages that made it.
+        folder: The folder.
+        settings: The recipe.
+        parts: The training, validation and test faces.
+        commit: Commit of the code that trained the model.
+        trained_on: Counts of the training faces, in words.
+        temperature: Temperature of the softmax, which is already in the model; 1 if none was fitted.
+        validation_loss: Mean log loss of the validation faces, in nats; None without validation faces.
+        metrics: Of the Keras model on the test faces.
+        versions: Of the packages that trained the model.
     """
 
     folder: Path
@@ -72,7 +70,7 @@ def load_run(folder: Path) -> Run:
     """Read the folder of a finished training.
 
     Raises:
-        DataError: It is not one, or the training has not finished.
+        DataError: The folder holds no training, or one that has not finished.
     """
     for name in (RECORD, MODEL):
         if not (folder / name).is_file():
@@ -91,7 +89,7 @@ def load_run(folder: Path) -> Run:
             versions=record["versions"],
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / RECORD} is not the record of a training: {error!r}") from error
+        raise DataError(f"{folder / RECORD} is not the record of a training: {error!r}; train again") from error
 
 
 def _to_json(samples: Sequence[Sample]) -> list[dict[str, Any]]:

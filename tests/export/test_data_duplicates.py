@@ -13,7 +13,7 @@ from maskcheck_export.data.duplicates import group_near_duplicates, hash_picture
 from maskcheck_export.data.gathering import gather
 from maskcheck_export.data.listing import list_samples
 from maskcheck_export.errors import DataError
-from maskcheck_export.settings import settings_from
+from maskcheck_export.recipes.reading import settings_from
 
 LABELS = ("with_mask", "without_mask")
 

@@ -12,8 +12,8 @@ from PIL import Image
 from maskcheck_export.commands import main
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts
+from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.runs import MODEL, Run
-from maskcheck_export.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("default")
 

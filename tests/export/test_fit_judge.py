@@ -18,7 +18,7 @@ from maskcheck.detectors.judge.judge import Judge
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck_export.commands import main
 from maskcheck_export.errors import DataError
-from maskcheck_export.judging import Candidates, cross_validate, fit
+from maskcheck_export.judge_fitting.fitting import Candidates, cross_validate, fit
 
 FACE = np.array([[40, 40, 60, 64]], np.float64)
 TELLING = slice(7, 57)  # the features that tell faces from others here

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from maskcheck_export.markdown import table
+from maskcheck_export.writing.markdown import table
 
 
 def test_names_from_outside_stay_one_cell_of_text() -> None:

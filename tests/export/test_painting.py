@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskcheck_export.augmentation.anatomy import find_face
 from maskcheck_export.augmentation.occlusion import occlude
 from maskcheck_export.augmentation.painting import Way, in_view, paint_mask
+from maskcheck_export.data.portraits import find_face
 
 WAYS: tuple[Way, ...] = get_args(Way)
 FACE = np.array([60, 40, 160, 160], np.float32)  # 100 x 120 pixels

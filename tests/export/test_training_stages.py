@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from maskcheck_export.errors import DataError
-from maskcheck_export.settings import Settings
+from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.training.stages import memory_to_spare
 
 

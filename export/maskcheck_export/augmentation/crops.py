@@ -14,7 +14,7 @@ from maskcheck.pictures.decoding import BGRImage
 from maskcheck_export.augmentation.occlusion import occlude
 from maskcheck_export.augmentation.painting import Way, in_view, paint_mask
 from maskcheck_export.data.pack import Region
-from maskcheck_export.settings import Augmentation, Input, PaintedMasks
+from maskcheck_export.recipes.settings import Augmentation, Input, PaintedMasks
 
 
 @dataclass(frozen=True)

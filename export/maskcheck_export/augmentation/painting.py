@@ -1,7 +1,7 @@
 """Masks painted on bare faces: over the nose, under it, or pulled to the chin; of many cuts, colours and patterns.
 
 Everything is drawn in shares of the face box: x from 0 (one ear) to 1 (the other), y from 0 (hairline) to 1 (chin).
-Of upright faces, boxed by people or by :func:`~maskcheck_export.augmentation.anatomy.find_face`, most have the eyes at
+Of upright faces, boxed by people or by :func:`~maskcheck_export.data.portraits.find_face`, most have the eyes at
 0.33 to 0.43, the tip of the nose at 0.50 to 0.62, the nostrils above 0.68, and the mouth at 0.68 to 0.82.
 """
 

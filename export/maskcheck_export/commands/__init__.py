@@ -1,4 +1,4 @@
-"""``maskcheck-export``: train a classifier, evaluate it, convert it to ONNX, verify the conversion."""
+"""``maskcheck-export``: trains a classifier, evaluates it, converts it to ONNX and verifies the ONNX files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from maskcheck_export.commands.verify import verify
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="maskcheck")
 def main() -> None:
-    """Train a mask classifier, evaluate it, convert it to ONNX and verify the conversion."""
+    """Train a mask classifier, evaluate it, convert it to ONNX and verify the ONNX files."""
 
 
 for _command in (data, split, train, tune, evaluate, convert, verify, card, fit_judge):

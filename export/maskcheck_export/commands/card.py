@@ -11,12 +11,10 @@ from maskcheck_export.commands.prepare import require_export
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), help="The Markdown file.  [default: beside the model]")
-@click.option(
-    "--append", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Markdown to put at its end."
-)
+@click.option("--output", type=click.Path(path_type=Path), help="File to write.  [default: beside the model]")
+@click.option("--append", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Markdown file to append.")
 def card(model: Path, output: Path | None, append: Path | None) -> None:
-    """Write the model card of the ONNX file MODEL, from what its metadata say."""
+    """Write the model card of the ONNX file MODEL, from its metadata."""
     require_export(backend="tensorflow")
 
     from maskcheck_export.conversion.card import write_card

@@ -9,28 +9,34 @@ from typing import Any
 
 import click
 
+from maskcheck_export.commands.log import report
 from maskcheck_export.commands.prepare import require_export
-
-PRECISIONS = ("float32", "float16", "int8")
-CALIBRATIONS = ("minmax", "entropy", "percentile")
+from maskcheck_export.conversion.choices import CALIBRATIONS, PRECISIONS
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the files.  [default: the run's own]")
-@click.option("--precision", "precisions", multiple=True, type=click.Choice(PRECISIONS), default=PRECISIONS)
-@click.option("--license", required=True, help="Licence of the weights, an SPDX name; goes into the file.")
-@click.option("--about-data", default="", help="What the training data are; goes into the file.")
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(PRECISIONS),
+    default=PRECISIONS,
+    help="Write only this precision; may be repeated.",
+)
+@click.option("--license", required=True, help="Licence of the weights, an SPDX name, for the metadata.")
+@click.option("--about-data", default="", help="Description of the training data, for the metadata.")
 @click.option(
     "--calibration",
     type=click.Choice((*CALIBRATIONS, "best")),
     default="minmax",
-    help="How int8 chooses the ranges of activations; best tries all, on the validation faces.",
+    help="How int8 chooses the ranges of activations; best compares all, on the validation faces.",
 )
 @click.option(
     "--reduce-range/--full-range",
     default=True,
-    help="7-bit or 8-bit weights in int8; 8 bits overflow on CPUs without VNNI.",
+    help="7-bit or 8-bit weights in int8; 8-bit weights overflow on CPUs without VNNI.",
 )
 def convert(
     run: Path,
@@ -40,7 +46,7 @@ def convert(
     reduce_range: bool,
     **about: Any,
 ) -> None:
-    """Make ONNX files of the finished training in the folder RUN, with a model card beside each."""
+    """Convert the finished training in the folder RUN to ONNX files, with a model card beside each."""
     require_export(backend="tensorflow")
 
     from maskcheck_export.conversion.conversion import convert
@@ -50,10 +56,6 @@ def convert(
     quantization = None if calibration == "best" else Quantization(calibration, reduce_range)
     loaded = load_run(run)
     with redirect_stdout(sys.stderr):  # the quantiser prints its progress to standard output
-        written = convert(loaded, output or run, precisions, quantization=quantization, report=_say, **about)
-    for path in written:
+        paths = convert(loaded, output or run, precisions, quantization=quantization, report=report, **about)
+    for path in paths:
         click.echo(path)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

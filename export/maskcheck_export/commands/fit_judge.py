@@ -51,8 +51,8 @@ def fit_judge(
     from maskcheck.evaluation.coco import read_coco
     from maskcheck.pictures.formats import SUFFIXES
     from maskcheck_export.data.duplicates import hash_pictures
-    from maskcheck_export.judging import LARGER, collect, collect_portraits, cross_validate, fit, group
-    from maskcheck_export.provenance import code_commit
+    from maskcheck_export.judge_fitting.fitting import LARGER, collect, collect_portraits, cross_validate, fit, group
+    from maskcheck_export.writing.provenance import code_commit
 
     def say(line: str) -> None:
         click.echo(line, err=True)

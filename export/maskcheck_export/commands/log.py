@@ -1,4 +1,4 @@
-"""What a command says while it works: on standard error, and in the log of its folder."""
+"""Reports the progress of a command: on standard error, and in a log file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from pathlib import Path
 import click
 
 
-class FolderLog:
-    """Called with a line, prints it and writes it with the time to a file in a folder.
+def report(line: str) -> None:
+    """Print a line to standard error."""
+    click.echo(line, err=True)
 
-    The folder may come later: until it is there, lines wait.
+
+class LogFile:
+    """Called with a line, prints it and appends it with the time to a file.
+
+    Lines wait until the folder of the file exists: a training makes it when nothing can refuse to start any more.
     """
 
     def __init__(self, path: Path) -> None:
@@ -19,8 +24,8 @@ class FolderLog:
         self._waiting: list[str] = []
 
     def __call__(self, line: str) -> None:
-        """Say a line."""
-        click.echo(line, err=True)
+        """Print and write a line."""
+        report(line)
         self._waiting.append(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {line}\n")
         if self._path.parent.is_dir():
             with self._path.open("a", encoding="utf-8") as file:

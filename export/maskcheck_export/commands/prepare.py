@@ -1,4 +1,4 @@
-"""What the commands do before they import the packages of the `export` extra."""
+"""Prepares the import of the packages of the `export` extra."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PACKAGES = (
 
 
 def require_export(*, backend: str | None = None) -> None:
-    """Check that the extra is installed, and choose Keras's backend before it is imported.
+    """Check that the extra is installed, and choose the backend of Keras before Keras is imported.
 
     Args:
-        backend: The one that is needed; by default, the user's (``KERAS_BACKEND``), or TensorFlow.
+        backend: The backend that the command needs; by default, ``KERAS_BACKEND`` of the environment, or TensorFlow.
 
     Raises:
         MaskCheckError: A package is missing; the message says what to install.
@@ -35,4 +35,4 @@ def require_export(*, backend: str | None = None) -> None:
         os.environ["KERAS_BACKEND"] = backend
     chosen = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     require_extra("export", *_PACKAGES, chosen)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of TensorFlow's own log, show only errors
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # show only the errors in the log of TensorFlow

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import click
 
-from maskcheck_export.commands.log import FolderLog
+from maskcheck_export.commands.log import LogFile
 from maskcheck_export.commands.prepare import require_export
-from maskcheck_export.commands.recipe_options import HELP_RECIPES, chosen_settings, recipe_options
+from maskcheck_export.commands.recipe_options import HELP_RECIPES, read_settings, training_options
 
 
 @click.command(epilog=HELP_RECIPES)
-@recipe_options
-@click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder to write the run to.")
-@click.option("--resume", is_flag=True, help="Go on after the last finished epoch of a training that was stopped.")
+@training_options
+@click.option("--run", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the run.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was stopped, after its last finished epoch.")
 def train(
     recipe: str,
     folder: Path,
@@ -26,20 +26,20 @@ def train(
     resume: bool,
     pack_folder: Path | None,
 ) -> None:
-    """Train InceptionV3 by a RECIPE.
+    """Train a classifier by a RECIPE.
 
-    A data set's folder holds either annotations.json (COCO boxes) beside images/, or a folder of pictures for each
-    label. The run's folder gets model.keras, run.json, history.csv, training.log and a checkpoint of each epoch.
+    The folder of a data set holds either annotations.json (COCO boxes) beside images/, or a folder of pictures for
+    each label. The folder of the run gets model.keras, run.json, history.csv, training.log and a checkpoint.
     """
     require_export()
-    settings = chosen_settings(recipe, weights, changes)
+    settings = read_settings(recipe, weights, changes)
 
     from maskcheck_export.data.gathering import gather
     from maskcheck_export.evaluation.metrics import as_lines
     from maskcheck_export.training.training import train
 
-    say = FolderLog(folder / "training.log")
-    samples = gather(settings, data_root, report=say)
+    report = LogFile(folder / "training.log")
+    samples = gather(settings, data_root, report=report)
     with redirect_stdout(sys.stderr):  # Keras prints its progress bar to standard output
         run = train(
             samples,
@@ -47,8 +47,8 @@ def train(
             folder,
             resume=resume,
             pack_folder=pack_folder,
-            report=say,
+            report=report,
             verbose="auto" if sys.stderr.isatty() else 0,
         )
-    click.echo(f"trained from {run.commit} into {folder}; on {len(run.parts.test)} faces kept out:")
+    click.echo(f"trained from {run.commit} into {folder}; on {len(run.parts.test)} test faces:")
     click.echo("\n".join(as_lines(dict(run.metrics))))

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import click
 
-from maskcheck_export.commands.log import FolderLog
+from maskcheck_export.commands.log import LogFile
 from maskcheck_export.commands.prepare import require_export
-from maskcheck_export.commands.recipe_options import HELP_RECIPES, chosen_settings, recipe_options
+from maskcheck_export.commands.recipe_options import HELP_RECIPES, read_settings, training_options
 
 
 @click.command(epilog=HELP_RECIPES)
-@recipe_options
+@training_options
 @click.option("--study", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the search.")
 @click.option("--space", default="recipes/space.toml", help="TOML file of the keys and values to search.")
-@click.option("--trials", type=click.IntRange(1), help="Most trials in all, those of earlier calls counted in.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Start no trial after so many minutes.")
+@click.option("--trials", type=click.IntRange(1), help="Stop after this many trials, with those of earlier calls.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Start no trial after this many minutes.")
 def tune(
     recipe: str,
     folder: Path,
@@ -30,25 +30,25 @@ def tune(
     changes: tuple[str, ...],
     pack_folder: Path | None,
 ) -> None:
-    """Search for better settings of a RECIPE, by the loss on its validation faces.
+    """Search for better settings of a RECIPE, by the loss on the validation faces.
 
     Call it again with the same folder to go on. The folder gets report.md, report.json, plots and best.toml.
     """
     if trials is None and minutes is None:
-        raise click.UsageError("say when to stop: --trials, --minutes or both")
+        raise click.UsageError("expected a limit: --trials, --minutes or both")
     require_export()
     from maskcheck_export.data.gathering import gather
+    from maskcheck_export.search.search_report import write_report
+    from maskcheck_export.search.space import read_space
+    from maskcheck_export.search.study import search
     from maskcheck_export.training.training import train
-    from maskcheck_export.tuning.report import write_report
-    from maskcheck_export.tuning.search import search
-    from maskcheck_export.tuning.space import read_space
 
-    settings = chosen_settings(recipe, weights, changes)
+    settings = read_settings(recipe, weights, changes)
     searched = read_space(space, settings)
-    say = FolderLog(folder / "tuning.log")
+    report = LogFile(folder / "tuning.log")
     with redirect_stdout(sys.stderr):  # Keras prints its progress bar to standard output
         study = search(
-            gather(settings, data_root, report=say),
+            gather(settings, data_root, report=report),
             settings,
             searched,
             folder,
@@ -56,7 +56,7 @@ def tune(
             trials=trials,
             minutes=minutes,
             pack_folder=pack_folder,
-            report=say,
+            report=report,
             verbose="auto" if sys.stderr.isatty() else 0,
         )
     page = write_report(study, settings, searched, folder)

@@ -1,1 +1,1 @@
-"""From a trained Keras classifier to verified ONNX files with a model card."""
+"""Converts a trained model to ONNX files, checks them against the original, and writes model cards."""

@@ -1,4 +1,4 @@
-"""The model card: what a classifier file says of itself, for people (Mitchell et al. 2019, arXiv:1810.03993)."""
+"""The model card: the facts in a classifier file, as a page (Mitchell et al. 2019, arXiv:1810.03993)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import onnx
 
 from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, find_model, hash_model
 from maskcheck_export.conversion.graph import graph_facts
-from maskcheck_export.files import replacing
-from maskcheck_export.markdown import table
+from maskcheck_export.writing.markdown import table
+from maskcheck_export.writing.whole_files import replacing
 
 
 def write_card(model: Path, output: Path | None = None, *, more: str = "") -> Path:
@@ -20,13 +20,13 @@ def write_card(model: Path, output: Path | None = None, *, more: str = "") -> Pa
     Args:
         model: The file.
         output: The Markdown file; by default, beside the model, with its name.
-        more: Markdown to put at the end.
+        more: Markdown for the end of the page.
 
     Returns:
         The Markdown file.
 
     Raises:
-        ModelError: There is no such file, or it does not describe itself.
+        ModelError: There is no such file, or its metadata are missing.
     """
     path = find_model(model)
     output = output or path.with_suffix(".md")
@@ -38,13 +38,14 @@ def write_card(model: Path, output: Path | None = None, *, more: str = "") -> Pa
 def model_card(path: Path) -> str:
     """The model card of an ONNX file, as Markdown."""
     proto = onnx.load(path)
-    info = ModelInfo.from_metadata({one.key: one.value for one in proto.metadata_props}, path=str(path))
+    info = ModelInfo.from_metadata({entry.key: entry.value for entry in proto.metadata_props}, path=str(path))
     graph, size = graph_facts(proto), info.input_size
     metrics = info.metrics
     facts = {
         "Input": f"`{INPUT_NAME}`: uint8 (N, {size}, {size}, 3), RGB; the square around a face box, with"
         f" {info.crop_margin:g} of its longer side added on each side",
-        "Output": f"`{OUTPUT_NAME}`: float32 (N, {len(info.labels)}): " + ", ".join(f"`{one}`" for one in info.labels),
+        "Output": f"`{OUTPUT_NAME}`: float32 (N, {len(info.labels)}): "
+        + ", ".join(f"`{label}`" for label in info.labels),
         "Precision": info.precision,
         "File": f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 `{hash_model(path)}`",
         "Graph": f"opset {graph.opset}, IR version {graph.ir_version}, {graph.nodes} nodes, of which"
@@ -96,14 +97,14 @@ def _quantization(metrics: Mapping[str, Any]) -> list[str]:
         return [text]
     rows = [
         (
-            one["calibration"],
-            "7" if one["reduce_range"] else "8",
-            f"{one['flips']} of {one['faces']}",
-            f"{one['accuracy']:.4f}",
-            f"{one['mean_difference']:.4f}",
-            f"{one['calibration_error']:.4f}",
+            entry["calibration"],
+            "7" if entry["reduce_range"] else "8",
+            f"{entry['flips']} of {entry['faces']}",
+            f"{entry['accuracy']:.4f}",
+            f"{entry['mean_difference']:.4f}",
+            f"{entry['calibration_error']:.4f}",
         )
-        for one in metrics["quantizations"]
+        for entry in metrics["quantizations"]
     ]
     headings = ("ranges by", "bits of weights", "labels changed", "accuracy", "mean difference", "calibration error")
     return [f"{text} Chosen among these, on the validation faces, against float32:", table(headings, rows)]

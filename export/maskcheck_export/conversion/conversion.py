@@ -1,4 +1,4 @@
-"""From a trained Keras model to the ONNX files that the SDK reads."""
+"""Converts a trained Keras model to the ONNX files that the SDK reads."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from maskcheck.classifier.model import ModelInfo
 from maskcheck.runtime.distributions import installed_versions
 from maskcheck_export.conversion.card import write_card
 from maskcheck_export.conversion.graph import graph_facts, to_onnx
-from maskcheck_export.conversion.precision import CANDIDATES, Quantization, quantize, to_float16
+from maskcheck_export.conversion.precision import QUANTIZATIONS, Quantization, quantize, to_float16
 from maskcheck_export.conversion.verification import Agreement
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
 from maskcheck_export.evaluation.metrics import columns, summarise
 from maskcheck_export.evaluation.prediction import predict
-from maskcheck_export.files import replacing
-from maskcheck_export.provenance import code_commit
-from maskcheck_export.runs import MODEL, PRECISIONS, Run
+from maskcheck_export.runs import MODEL, Run
+from maskcheck_export.writing.provenance import code_commit
+from maskcheck_export.writing.whole_files import replacing
 
 
 def convert(
     run: Run,
     folder: Path,
-    precisions: Sequence[str] = PRECISIONS,
+    precisions: Sequence[str],
     *,
     license: str,  # noqa: A002
-    about_data: str = "",
-    quantization: Quantization | None = None,
-    report: Callable[[str], None] = print,
+    about_data: str,
+    quantization: Quantization | None,
+    report: Callable[[str], None],
 ) -> list[Path]:
-    """Write the ONNX files of a finished training, each with its own metrics in its metadata, and a model card.
+    """Write the ONNX files of a finished training, each with its metrics in its metadata, and a model card beside it.
 
     Args:
         run: The training.
         folder: Where to write ``float32.onnx``, ``float16.onnx``, ``int8.onnx``, and an ``.md`` beside each.
-        precisions: Which of them.
+        precisions: Which of these files, by their names.
         license: Licence of the weights, for the metadata.
-        about_data: What the training data are, for the metadata.
-        quantization: How int8 is made; None tries every way and takes the one that agrees best with float32 on the
-            validation faces.
+        about_data: Description of the training data, for the metadata; may be empty.
+        quantization: How int8 is made; None tries all of ``QUANTIZATIONS`` and takes the one that agrees best with
+            float32 on the validation faces.
         report: Called with a line of progress.
 
     Returns:
         The ONNX files, in the order of `precisions`.
 
     Raises:
-        DataError: A choice of quantisation is asked for, but the training kept no validation faces.
+        DataError: `quantization` is None, but the training kept no validation faces.
     """
     settings = run.settings
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,35 +96,40 @@ def convert(
 def _choose(
     floating: onnx.ModelProto, run: Run, info: ModelInfo, report: Callable[[str], None]
 ) -> tuple[Quantization, list[dict[str, Any]]]:
-    """The quantisation that changes fewest labels of validation faces, the closest among equals; and all of them."""
+    """The quantisation that changes the fewest labels of validation faces, and the agreement of each quantisation.
+
+    Among quantisations that change as many labels, the one with the smallest mean difference is best.
+    """
     faces = run.parts.validation
     if not faces:
-        raise DataError(f"{run.folder} kept no validation faces to choose a quantisation by; name a calibration")
+        raise DataError(
+            f"{run.folder} kept no validation faces to compare quantisations on; choose one by --calibration"
+        )
     reference = _probabilities(floating, info, faces, run)
     true = columns(faces, run.settings.labels)
     compared = []
-    for candidate in CANDIDATES:
-        proto = quantize(floating, candidate, run.parts.training, run.settings.input)
+    for quantization in QUANTIZATIONS:
+        proto = quantize(floating, quantization, run.parts.training, run.settings.input)
         agreement = Agreement.measure(_probabilities(proto, info, faces, run), reference, true)
         report(
-            f"int8 by {candidate}: labels changed {agreement.flips} of {agreement.faces}, accuracy"
+            f"int8 by {quantization}: labels changed {agreement.flips} of {agreement.faces}, accuracy"
             f" {agreement.accuracy:.4f}, mean difference {agreement.mean_difference:.2e}"
         )
-        compared.append((candidate, agreement))
-    best, _ = min(compared, key=lambda one: (one[1].flips, one[1].mean_difference))
-    return best, [asdict(candidate) | asdict(agreement) for candidate, agreement in compared]
+        compared.append((quantization, agreement))
+    best, _ = min(compared, key=lambda pair: (pair[1].flips, pair[1].mean_difference))
+    return best, [asdict(quantization) | asdict(agreement) for quantization, agreement in compared]
 
 
 def _measure(proto: onnx.ModelProto, info: ModelInfo, run: Run) -> dict[str, Any]:
-    """Metrics of a graph on the test samples of its training, through the SDK's own classifier."""
-    faces, labels, kept = run.parts.test, run.settings.labels, run.settings.split
+    """Metrics of a graph on the test faces of its training, with the classifier of the SDK."""
+    faces, labels, split = run.parts.test, run.settings.labels, run.settings.split
     about = {"temperature": round(run.temperature, 4), "graph": asdict(graph_facts(proto))}
     if not faces:
         return about
     probabilities = _probabilities(proto, info, faces, run)
-    unit = "groups of near-duplicate pictures" if kept.by == "groups" else "faces, near-duplicates parted"
+    unit = "groups of near-duplicate pictures" if split.by == "groups" else "faces, near-duplicates parted"
     return {
-        "measured_on": f"faces kept out of training: a share of {kept.test:g}, split by {unit}, seed"
+        "measured_on": f"faces kept out of training: a share of {split.test:g}, split by {unit}, seed"
         f" {run.settings.seed}; nothing was chosen by them",
         "datasets": summarise(faces, probabilities, labels),
         "calibration_error": round(Reliability.measure(probabilities, columns(faces, labels)).error, 4),

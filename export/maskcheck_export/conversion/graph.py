@@ -1,4 +1,4 @@
-"""The ONNX graph: made from a Keras network, and what can be counted in it."""
+"""Converts a Keras network to an ONNX graph, counts its parts and checks it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from maskcheck_export.errors import DataError
 
 OPSET = 17
 IR_VERSION = 8
-"""Of opset 17. The oldest ONNX Runtime that the SDK supports, 1.20, reads opsets to 21 and IR versions to 10."""
+"""Belongs to opset 17. ONNX Runtime 1.20, the oldest that the SDK supports, reads opset 21 and IR version 10."""
 
 
 @dataclass(frozen=True)
 class GraphFacts:
-    """What a file asks of a runtime.
+    """Facts of a graph.
 
     Attributes:
         opset: Version of the standard operators.
         ir_version: Version of the file format.
         nodes: Number of operators.
-        transposes: How many of them only move data: Keras lays pictures out otherwise than ONNX.
+        transposes: Number of operators that only move data, because Keras and ONNX order the axes differently.
     """
 
     opset: int
@@ -36,9 +36,9 @@ class GraphFacts:
 
 
 def graph_facts(proto: onnx.ModelProto) -> GraphFacts:
-    """Count a graph."""
+    """Read the versions of a graph, and count its operators."""
     kinds = Counter(node.op_type for node in proto.graph.node)
-    opset = next(one.version for one in proto.opset_import if one.domain in ("", "ai.onnx"))
+    opset = next(imported.version for imported in proto.opset_import if imported.domain in ("", "ai.onnx"))
     return GraphFacts(opset, proto.ir_version, kinds.total(), kinds["Transpose"])
 
 
@@ -46,7 +46,7 @@ def to_onnx(network: keras.Model, size: int) -> onnx.ModelProto:
     """Convert a Keras classifier: ``faces`` uint8 (N, size, size, 3) RGB to ``probabilities`` float32 (N, C).
 
     Raises:
-        DataError: The graph came out with another opset or file format than asked for.
+        DataError: The graph has a newer opset or file format than was requested.
     """
     signature = [tf.TensorSpec((None, size, size, 3), tf.uint8, name=INPUT_NAME)]
 
@@ -63,10 +63,10 @@ def to_onnx(network: keras.Model, size: int) -> onnx.ModelProto:
 
 
 def check(proto: onnx.ModelProto) -> None:
-    """Check a graph against the standard, and that the oldest supported runtime can read it.
+    """Check a graph against the ONNX standard, and that the oldest supported runtime can read it.
 
     Raises:
-        DataError: It has another opset or file format.
+        DataError: It has a newer opset or file format.
     """
     onnx.checker.check_model(proto, full_check=True)
     facts = graph_facts(proto)

@@ -14,10 +14,11 @@ from onnxruntime import quantization
 
 from maskcheck.classifier.model import INPUT_NAME
 from maskcheck.pictures.crops import Crops
+from maskcheck_export.conversion.choices import CALIBRATIONS
 from maskcheck_export.conversion.graph import check
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_crops
-from maskcheck_export.settings import Input
+from maskcheck_export.recipes.settings import Input
 
 CALIBRATION_BATCH = 32
 # The histograms of entropy and percentile keep every activation of all batches in memory at once.
@@ -28,17 +29,15 @@ _METHODS = {
     "entropy": quantization.CalibrationMethod.Entropy,
     "percentile": quantization.CalibrationMethod.Percentile,
 }
-CALIBRATIONS = tuple(_METHODS)
-"""Ways of choosing the range of an activation from training crops."""
 
 
 @dataclass(frozen=True)
 class Quantization:
-    """How a network is quantised.
+    """How int8 is made.
 
     Attributes:
         calibration: ``minmax``, ``entropy`` (least KL divergence) or ``percentile`` (99.999 %).
-        reduce_range: 7-bit weights: without VNNI, a CPU adds products of 8 bits in 16, which overflows.
+        reduce_range: Use 7-bit weights: a CPU without VNNI adds products of 8-bit numbers in 16 bits, which overflow.
     """
 
     calibration: str = "minmax"
@@ -48,18 +47,18 @@ class Quantization:
         return f"{self.calibration}, {7 if self.reduce_range else 8}-bit weights"
 
 
-CANDIDATES = tuple(Quantization(*choice) for choice in product(CALIBRATIONS, (True, False)))
-"""All that can be compared."""
+QUANTIZATIONS = tuple(Quantization(*choice) for choice in product(CALIBRATIONS, (True, False)))
+"""All ways to make int8."""
 
 
 def to_float16(floating: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights and activations in float16; input, scaling of the input and probabilities stay as they are."""
+    """The graph with weights and activations in float16; the input, its scaling and the probabilities do not change."""
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     half = onnx.ModelProto()
     half.CopyFrom(floating)
-    # Softmax in float32: probabilities in float16 would be coarse, and not add up to 1.
+    # Softmax in float32: probabilities in float16 would be coarse, and would not add up to 1.
     half = convert_float_to_float16(half, keep_io_types=True, op_block_list=["Softmax"])
     OnnxModel(half).topological_sort()  # the converter puts its casts at the end
     check(half)
@@ -67,25 +66,25 @@ def to_float16(floating: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sample], shape: Input) -> onnx.ModelProto:
-    """Quantise the body to int8 (QDQ, weights per channel).
+    """The graph with its body in int8 (QDQ, weights per channel).
 
     Args:
         floating: The float32 graph.
-        how: Calibration, and bits of the weights.
-        training: Faces that it was trained on; the ranges are taken from some of them.
+        how: Calibration and bits of the weights.
+        training: Training faces; the ranges of the activations are measured on some of them.
         shape: Input size and margin.
     """
     with tempfile.TemporaryDirectory() as temporary:
         plain, prepared, quantized = (Path(temporary) / f"{name}.onnx" for name in ("plain", "prepared", "quantized"))
         onnx.save(floating, plain)
-        # Folds batch normalisation and infers shapes; no shape here is symbolic but the batch's.
+        # Folds batch normalisation and infers shapes; only the batch has a symbolic size.
         quantization.quant_pre_process(plain, prepared, skip_symbolic_shape=True)
         quantization.quantize_static(
             prepared,
             quantized,
             _CalibrationCrops(training, shape, CALIBRATION_BATCHES[how.calibration]),
             quant_format=quantization.QuantFormat.QDQ,
-            # Not the head: probabilities in 256 steps would be coarse, and not add up to 1.
+            # Without the head: probabilities in 256 steps would be coarse, and would not add up to 1.
             op_types_to_quantize=["Conv", "Relu", "MaxPool", "AveragePool", "Concat"],
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
@@ -99,7 +98,7 @@ def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sa
 
 
 class _CalibrationCrops(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """Training crops, chosen evenly over the samples, in batches of equal size: percentiles fail on a smaller last."""
+    """Crops of training faces, evenly spread, in batches of one size: percentiles fail on a smaller last batch."""
 
     def __init__(self, training: Sequence[Sample], shape: Input, batches: int) -> None:
         wanted = min(len(training), CALIBRATION_BATCH * batches)

@@ -1,4 +1,4 @@
-"""Is an ONNX file still the model that Keras trained? Compared on real pictures, with limits."""
+"""Compares ONNX files with the Keras model that they were made of, on labelled faces, and checks limits."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from maskcheck_export.runs import MODEL, Run
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted of a file, against its reference.
+    """How far a file may differ from its reference.
 
     Attributes:
-        difference: Largest absolute difference of any probability; None where only labels count.
+        difference: Largest absolute difference of a probability; None for any.
         flips: Largest share of faces that get another label, in [0, 1].
         accuracy_loss: Largest loss of accuracy, in [0, 1].
-        calibration_loss: Largest growth of the expected calibration error, in [0, 1].
+        calibration_loss: Largest increase of the expected calibration error, in [0, 1].
     """
 
     difference: float | None
@@ -47,17 +47,17 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Agreement:
-    """How probabilities of N faces agree with those of a reference.
+    """How the probabilities of N faces agree with the probabilities of a reference.
 
     Attributes:
         faces: N.
-        difference: Largest absolute difference of any probability.
+        difference: Largest absolute difference of a probability.
         mean_difference: Mean absolute difference.
         flips: Number of faces that get another label.
         accuracy: Share of faces that get their true label, in [0, 1].
-        accuracy_loss: Accuracy of the reference less that one.
+        accuracy_loss: Accuracy of the reference minus `accuracy`.
         calibration_error: Expected calibration error, in [0, 1].
-        calibration_loss: That one less the reference's.
+        calibration_loss: `calibration_error` minus that of the reference.
     """
 
     faces: int
@@ -90,30 +90,32 @@ class Agreement:
         )
 
     def failures(self, limits: Limits) -> list[str]:
-        """The limits that are not kept, in words."""
-        found = []
+        """The limits that are exceeded, in words."""
+        failures = []
         if limits.difference is not None and self.difference > limits.difference:
-            found.append(f"largest difference {self.difference:.2e} is above {limits.difference:g}")
+            failures.append(f"largest difference {self.difference:.2e} is above {limits.difference:g}")
         if self.flips > limits.flips * self.faces:
-            found.append(f"labels changed {self.flips / self.faces:.2%} is above {limits.flips:.1%}")
+            failures.append(f"labels changed {self.flips / self.faces:.2%} is above {limits.flips:.1%}")
         if self.accuracy_loss > limits.accuracy_loss + 1e-9:
-            found.append(f"accuracy loss {self.accuracy_loss:.4f} is above {limits.accuracy_loss:g}")
+            failures.append(f"accuracy loss {self.accuracy_loss:.4f} is above {limits.accuracy_loss:g}")
         if self.calibration_loss > limits.calibration_loss:
-            found.append(f"calibration error grows by {self.calibration_loss:.4f}, above {limits.calibration_loss:g}")
-        return found
+            failures.append(
+                f"calibration error increases by {self.calibration_loss:.4f}, more than {limits.calibration_loss:g}"
+            )
+        return failures
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One ONNX file against its reference.
+class Verification:
+    """The comparison of an ONNX file with its reference.
 
     Attributes:
-        name: Of the file.
-        reference: What it was compared with.
-        agreement: Of the two.
-        limits: What is accepted.
-        graph: What the file asks of a runtime.
-        metrics: Of the file on these faces.
+        name: The file.
+        reference: ``Keras``, or the file that it was compared with.
+        agreement: How far the two agree.
+        limits: How far they may differ.
+        graph: Facts of the graph of the file.
+        metrics: Of the file on the same faces.
     """
 
     name: str
@@ -125,7 +127,7 @@ class Comparison:
 
     @property
     def failures(self) -> list[str]:
-        """The limits that are not kept, in words."""
+        """The limits that are exceeded, in words."""
         return self.agreement.failures(self.limits)
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,28 +135,28 @@ class Comparison:
         return asdict(self) | {"passed": not self.failures, "failures": self.failures}
 
 
-def verify(run: Run, models: Sequence[Path]) -> list[Comparison]:
-    """Compare ONNX files with the Keras model of a training, on the faces that were kept out of it.
+def verify(run: Run, models: Sequence[Path]) -> list[Verification]:
+    """Compare ONNX files with the Keras model of a training, on its test faces (or validation faces, if it has none).
 
-    A file of fewer bits is compared with the first float32 file among `models`, if there is one, else with Keras.
+    A float16 or int8 file is compared with the first float32 file among `models`, or with Keras if there is none.
 
     Raises:
-        DataError: A file has other labels or another input size than the training, or is of a newer format than
-            the oldest supported runtime reads; or the training kept no face out.
-        ModelError: A file is no mask classifier.
+        DataError: A file has other labels or another input size than the training, or a newer format than the oldest
+            supported runtime reads; or the training kept no faces.
+        ModelError: A file is not a mask classifier.
     """
     settings = run.settings
     faces = run.parts.test or run.parts.validation
     if not faces:
-        raise DataError(f"{run.folder} kept no faces out of training to compare on; train with split.test above 0")
+        raise DataError(f"{run.folder} kept no faces to compare on; train with split.test above 0")
     shape = settings.input
     true = columns(faces, settings.labels)
     network = keras.models.load_model(run.folder / MODEL, compile=False)
     original = predict(network.predict_on_batch, faces, size=shape.size, margin=shape.margin)
-    floating = ("Keras", original)  # until a float32 file takes its place
-    comparisons = []
+    floating = ("Keras", original)  # the first float32 file replaces it
+    verifications = []
     classifiers = [MaskClassifier(path, device="cpu", precision="stored") for path in models]
-    for classifier in sorted(classifiers, key=lambda one: one.info.precision != "float32"):
+    for classifier in sorted(classifiers, key=lambda classifier: classifier.info.precision != "float32"):
         info = classifier.info
         if (info.labels, info.input_size, info.crop_margin) != (settings.labels, shape.size, shape.margin):
             raise DataError(
@@ -166,8 +168,8 @@ def verify(run: Run, models: Sequence[Path]) -> list[Comparison]:
         probabilities = predict(classifier, faces, size=shape.size, margin=shape.margin)
         exact = info.precision == "float32"
         name, reference = ("Keras", original) if exact else floating
-        comparisons.append(
-            Comparison(
+        verifications.append(
+            Verification(
                 name=classifier.path,
                 reference=name,
                 agreement=Agreement.measure(probabilities, reference, true),
@@ -178,4 +180,4 @@ def verify(run: Run, models: Sequence[Path]) -> list[Comparison]:
         )
         if exact and floating[0] == "Keras":
             floating = (classifier.path, probabilities)
-    return comparisons
+    return verifications

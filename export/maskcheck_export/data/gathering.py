@@ -9,7 +9,7 @@ from maskcheck_export.data.duplicates import group_near_duplicates, hash_picture
 from maskcheck_export.data.listing import list_samples
 from maskcheck_export.data.samples import Sample, describe
 from maskcheck_export.errors import DataError
-from maskcheck_export.settings import Settings
+from maskcheck_export.recipes.settings import Settings
 
 
 def gather(settings: Settings, root: Path, *, report: Callable[[str], None]) -> list[Sample]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from maskcheck.pictures.decoding import BGRImage, load_image
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
-from maskcheck_export.files import replacing
+from maskcheck_export.writing.whole_files import replacing
 
 FACES_A_SHARD = 512
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
-from maskcheck_export.settings import Settings
+from maskcheck_export.recipes.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from maskcheck.pictures.crops import Crops
 from maskcheck_export.augmentation.crops import random_crop
 from maskcheck_export.data.pack import Pack
 from maskcheck_export.data.samples import Sample
-from maskcheck_export.settings import Settings
+from maskcheck_export.recipes.settings import Settings
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]

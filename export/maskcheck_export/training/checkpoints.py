@@ -13,8 +13,8 @@ from typing import Any
 import keras
 
 from maskcheck_export.errors import DataError
-from maskcheck_export.files import replacing
 from maskcheck_export.runs import HISTORY
+from maskcheck_export.writing.whole_files import replacing
 
 STATE = "checkpoint.json"
 WEIGHTS = "checkpoint-{epoch}.weights.h5"

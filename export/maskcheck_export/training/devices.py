@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import keras
 
 from maskcheck_export.errors import RecipeError
-from maskcheck_export.settings import Training
+from maskcheck_export.recipes.settings import Training
 
 
 @contextmanager

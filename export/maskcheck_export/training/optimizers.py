@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from maskcheck_export.settings import Stage
+from maskcheck_export.recipes.settings import Stage
 
 
 def build_optimizer(stage: Stage, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:

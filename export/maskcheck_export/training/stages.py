@@ -15,7 +15,7 @@ from maskcheck_export.data.pack import Pack
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts
 from maskcheck_export.errors import DataError
-from maskcheck_export.settings import Settings, Stage
+from maskcheck_export.recipes.settings import Settings, Stage
 from maskcheck_export.training.batches import TrainingBatches
 from maskcheck_export.training.checkpoints import (
     BEST,

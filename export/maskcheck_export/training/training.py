@@ -11,22 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.runtime.distributions import installed_versions
-from maskcheck_export.augmentation.anatomy import find_face
 from maskcheck_export.data.pack import pack_faces
+from maskcheck_export.data.portraits import find_face
 from maskcheck_export.data.samples import Sample, describe
 from maskcheck_export.data.split import split_by_recipe
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import apply_temperature, fit_temperature, mean_log_loss
 from maskcheck_export.evaluation.metrics import columns, summarise
 from maskcheck_export.evaluation.prediction import predict
-from maskcheck_export.files import replacing
-from maskcheck_export.provenance import code_commit
+from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.runs import MODEL, PACK, RECIPE, RECORD, Run
-from maskcheck_export.settings import Settings
 from maskcheck_export.training.devices import training_devices
 from maskcheck_export.training.network import build_network, divide_logits
 from maskcheck_export.training.repeatability import make_repeatable
 from maskcheck_export.training.stages import Stages
+from maskcheck_export.writing.provenance import code_commit
+from maskcheck_export.writing.whole_files import replacing
 
 
 def train(

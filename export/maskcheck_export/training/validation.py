@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskcheck.pictures.crops import Crops
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_crops
-from maskcheck_export.settings import Settings
+from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.training.batches import one_hot
 
 BATCH_SIZE = 64

@@ -1,4 +1,4 @@
-"""The search: trials, one after the other, in a study that survives a kill."""
+"""A study: trials, each a training with other settings, one after the other; a killed search can go on."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from maskcheck.errors import MaskCheckError
 from maskcheck_export.data.samples import Sample, describe
 from maskcheck_export.data.split import split_by_recipe
 from maskcheck_export.errors import DataError, RecipeError
-from maskcheck_export.runs import RECORD, Run, load_run
-from maskcheck_export.settings import Settings
-from maskcheck_export.tuning.space import Space, change, show
+from maskcheck_export.recipes.reading import change_settings
+from maskcheck_export.recipes.settings import Settings
+from maskcheck_export.runs import PACK, RECORD, Run, load_run
+from maskcheck_export.search.space import Space, show
 
 STUDY = "study.db"
 VALIDATION = "set of validation faces"
-"""Attribute of a study: the faces that its losses are of, in words."""
+"""Attribute of a study: counts of the faces that its losses are measured on, in words."""
 
 _NAME = "maskcheck"
 _ATTEMPTS = 3
-"""Times that a trial is begun; without a bound, one that gets the process killed would be tried for ever."""
+"""Most times that a trial starts: a trial that always gets the process killed must not run for ever."""
 
 
 class Train(Protocol):
-    """A trainer, as :func:`maskcheck_export.training.training.train`."""
+    """The call of :func:`maskcheck_export.training.training.train`."""
 
     def __call__(
         self,
@@ -62,28 +63,28 @@ def search(
     verbose: str | int = 0,
     clock: Callable[[], float] = time.monotonic,
 ) -> optuna.Study:
-    """Search the settings that make the validation faces likeliest, with Optuna's tree of Parzen estimators.
+    """Search the settings with the lowest loss, with Optuna's tree of Parzen estimators.
 
-    What is minimised is the trained model's mean log loss on the validation faces, after its temperature: it does
-    not change its meaning with label smoothing or weights, which may be searched. The trainer is not given the test
-    faces, so that nothing is measured on them.
+    The loss is the mean log loss of the trained model on the validation faces, after its temperature: label smoothing
+    and label weights, which may be searched, do not change its meaning. The trainer does not get the test faces, so
+    nothing is measured on them.
 
-    Trials go on until one of the budgets is spent. A study in the folder is gone on with: its finished trials count,
-    and one that was killed goes on after its last finished epoch.
+    Trials run until a budget is spent. If the folder holds a study, the search goes on with it: its finished trials
+    count, and a killed trial goes on after its last finished epoch.
 
     Args:
-        samples: All labelled faces; every trial splits them alike.
-        settings: The recipe that is varied.
-        space: What may vary.
-        folder: Of the study; gets a folder for each trial. Only the best trial's keeps its model. No other search
-            may use it at the same time.
+        samples: All labelled faces; all trials split them alike.
+        settings: The recipe whose values are changed.
+        space: Which keys may change, and to which values.
+        folder: Of the study; gets a folder for each trial. Only the best trial keeps its model. No other search may
+            use the folder at the same time.
         train: The trainer.
         trials: Most finished trials in all.
-        minutes: Start no trial after so many minutes of this call.
+        minutes: Start no trial after this many minutes.
         pack_folder: Packed faces that the trials share; by default, in `folder`.
         report: Called with a line of progress.
         verbose: As in ``keras.Model.fit``.
-        clock: Seconds that pass.
+        clock: Seconds, from any start.
 
     Returns:
         The study, in memory.
@@ -91,33 +92,33 @@ def search(
     Raises:
         RecipeError: The folder holds a study of another recipe, space or faces, or the recipe keeps no validation
             faces.
-        DataError: Every trial failed, there are too few faces to split, or the study's file is damaged.
+        DataError: Every trial failed, there are too few faces to split, or the file of the study is damaged.
     """
     if not settings.split.validation:
         raise RecipeError("a search needs validation faces: split.validation is 0")
     parts = split_by_recipe(samples, settings)
-    untested = change(settings, {"split.test": 0.0}, name="the recipe without test faces")
+    untested = change_settings(settings, {"split.test": 0.0}, name="the recipe without test faces")
     folder.mkdir(parents=True, exist_ok=True)
     with _storage(folder / STUDY) as storage:
         study = _open(storage, settings, space, describe(parts.validation), folder)
         end = None if minutes is None else clock() + 60 * minutes
         while (trials is None or len(settled(study)) < trials) and (end is None or clock() < end):
             trial = study.ask()
-            values = {key: one.suggest(trial, key) for key, one in space.items()}
+            values = {key: allowed.suggest(trial, key) for key, allowed in space.items()}
             report(f"trial {trial.number}: " + ", ".join(f"{key} {show(value)}" for key, value in values.items()))
-            attempt, place = _attempt(trial), place_of(folder, trial)
+            attempt, trial_folder = _attempt(trial), folder_of(trial, folder)
             try:
                 if attempt > _ATTEMPTS:
-                    raise DataError(f"stopped {_ATTEMPTS} times before it finished, perhaps for want of memory")
-                if attempt > 1 and (place / RECORD).exists():
-                    run = load_run(place)
+                    raise DataError(f"stopped {_ATTEMPTS} times before it finished, perhaps because memory ran out")
+                if attempt > 1 and (trial_folder / RECORD).exists():
+                    run = load_run(trial_folder)
                 else:
                     run = train(
                         (*parts.training, *parts.validation),
-                        change(untested, values, name=f"trial {trial.number}"),
-                        place,
+                        change_settings(untested, values, name=f"trial {trial.number}"),
+                        trial_folder,
                         resume=attempt > 1,
-                        pack_folder=pack_folder or folder / "pack",
+                        pack_folder=pack_folder or folder / PACK,
                         report=report,
                         verbose=verbose,
                     )
@@ -133,15 +134,15 @@ def search(
                 study.tell(trial, loss)
                 report(f"trial {trial.number}: validation loss {loss:.4f}; best {study.best_value:.4f}")
             _keep_best(study, folder)
-        found = _in_memory(storage)
-    if not finished(found):
-        reasons = sorted({trial.user_attrs["reason"] for trial in settled(found)})
+        study = _in_memory(storage)
+    if not finished(study):
+        reasons = sorted({trial.user_attrs["reason"] for trial in settled(study)})
         raise DataError(f"no trial has finished: {'; '.join(reasons) or 'the budget allowed none'}")
-    return found
+    return study
 
 
 def settled(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials with a loss, or a reason why not; one that was killed has neither."""
+    """Trials that finished or failed, with a loss or a reason; a killed trial has neither."""
     return [trial for trial in study.trials if trial.state == TrialState.COMPLETE or "reason" in trial.user_attrs]
 
 
@@ -152,7 +153,7 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
 
 @contextmanager
 def _storage(path: Path) -> Iterator[RDBStorage]:
-    """SQLite: what a kill leaves half written is undone when it is opened again."""
+    """The SQLite file of a study; SQLite undoes what a kill left half written."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         with closing(sqlite3.connect(path)) as connection:
@@ -168,32 +169,32 @@ def _storage(path: Path) -> Iterator[RDBStorage]:
 
 def _open(storage: RDBStorage, settings: Settings, space: Space, validation: str, folder: Path) -> optuna.Study:
     study = optuna.create_study(storage=storage, study_name=_NAME, direction="minimize", load_if_exists=True)
-    asked = {
+    request = {
         "recipe": settings.model_dump(mode="json"),
         "space": {key: values.model_dump(mode="json") for key, values in space.items()},
         VALIDATION: validation,
     }
-    for name, now in asked.items():
-        begun = study.user_attrs.get(name, now)
-        if begun != now:
+    for name, now in request.items():
+        before = study.user_attrs.get(name, now)
+        if before != now:
             raise RecipeError(
-                f"{folder} holds a study of another {name}: {_differences(begun, now)}; go on with that one, or choose"
-                " another folder"
+                f"{folder} holds a study of another {name}: {_differences(before, now)}; go on with that {name}, or"
+                " choose another folder"
             )
         study.set_user_attr(name, now)
-    # Not the same beginnings again after a stop.
+    # After a stop, the sampler must not draw its first values again.
     study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
     for trial in study.trials:
         if trial.state == TrialState.RUNNING:
             study.tell(trial.number, state=TrialState.FAIL)
             if "reason" not in trial.user_attrs:
-                again = {"folder": place_of(folder, trial).name, "attempt": _attempt(trial) + 1}
+                again = {"folder": folder_of(trial, folder).name, "attempt": _attempt(trial) + 1}
                 study.enqueue_trial(trial.params, user_attrs=again)
     return study
 
 
 def _differences(begun: Any, now: Any) -> str:
-    before, after = dict(_leaves(begun)), dict(_leaves(now))
+    before, after = dict(_flat(begun)), dict(_flat(now))
     return "; ".join(
         f"{key} was {before.get(key, 'absent')} and is {after.get(key, 'absent')}"
         for key in before | after
@@ -201,33 +202,33 @@ def _differences(begun: Any, now: Any) -> str:
     )
 
 
-def _leaves(value: Any, key: str = "it") -> Iterator[tuple[str, Any]]:
+def _flat(value: Any, key: str = "it") -> Iterator[tuple[str, Any]]:
     """Values in nested tables, with dotted keys."""
     if not isinstance(value, Mapping):
         yield key, value
         return
     for name, inner in value.items():
-        yield from _leaves(inner, name if key == "it" else f"{key}.{name}")
+        yield from _flat(inner, name if key == "it" else f"{key}.{name}")
 
 
 def _attempt(trial: optuna.Trial | FrozenTrial) -> int:
     return int(trial.user_attrs.get("attempt", 1))
 
 
-def place_of(folder: Path, trial: optuna.Trial | FrozenTrial) -> Path:
-    """The folder of a trial in that of the study; one that goes on after a kill has the old one's."""
+def folder_of(trial: optuna.Trial | FrozenTrial, study_folder: Path) -> Path:
+    """The folder of a trial; a trial that goes on after a kill keeps its folder."""
     name: str = trial.user_attrs.get("folder", f"{trial.number:04}")
-    return folder / "trials" / name
+    return study_folder / "trials" / name
 
 
 def _keep_best(study: optuna.Study, folder: Path) -> None:
-    """Models and checkpoints are large: of the others, only the records stay."""
-    kept = {place_of(folder, trial) for trial in study.trials if trial.state == TrialState.WAITING}
+    """Remove models and checkpoints, which are large, but for those of the best trial and of a trial to go on."""
+    kept = {folder_of(trial, folder) for trial in study.trials if trial.state == TrialState.WAITING}
     if finished(study):
-        kept.add(place_of(folder, study.best_trial))
-    for place in {place_of(folder, trial) for trial in study.trials} - kept:
+        kept.add(folder_of(study.best_trial, folder))
+    for trial_folder in {folder_of(trial, folder) for trial in study.trials} - kept:
         for pattern in ("*.keras", "*.h5"):
-            for file in place.glob(pattern):
+            for file in trial_folder.glob(pattern):
                 file.unlink()
 
 

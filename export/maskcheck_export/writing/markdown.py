@@ -1,4 +1,4 @@
-"""Markdown that reports and model cards share."""
+"""Markdown tables of reports and model cards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table. Cells may hold names from outside: a bar, a line break or a tag in one stays text."""
+    """A table. A bar, a line break or a tag in a cell, of a file name say, stays text."""
     lines = (head, ["---"] * len(head), *rows)
     return "\n".join("| " + " | ".join(map(_cell, cells)) + " |" for cells in lines)
 

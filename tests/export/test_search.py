@@ -17,11 +17,12 @@ from maskcheck_export.commands import main
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts, split
 from maskcheck_export.errors import DataError, RecipeError
+from maskcheck_export.recipes.reading import read_recipe
+from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.runs import MODEL, RECORD, Run
-from maskcheck_export.settings import Settings, read_recipe
-from maskcheck_export.tuning.report import write_report
-from maskcheck_export.tuning.search import STUDY, search
-from maskcheck_export.tuning.space import Space, read_space
+from maskcheck_export.search.search_report import write_report
+from maskcheck_export.search.space import Space, read_space
+from maskcheck_export.search.study import STUDY, search
 
 SETTINGS = read_recipe("default")
 CHECKPOINT = "checkpoint-1.weights.h5"
@@ -142,7 +143,7 @@ def test_a_search_finds_what_matters_and_writes_the_best_recipe(tmp_path: Path, 
 def test_a_report_of_few_trials_says_so(tmp_path: Path, space: Space) -> None:
     page = write_report(look(tmp_path, space, FakeTrainer(), trials=1), SETTINGS, space, tmp_path)
 
-    assert "2 keys ask for 8 finished trials or more" in page.read_text()
+    assert "2 keys need 8 finished trials or more" in page.read_text()
     assert "importances.png" not in page.read_text()
 
 
@@ -315,7 +316,7 @@ def test_a_damaged_study_is_an_error(tmp_path: Path, space: Space) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('"network.depth" = { low = 1, high = 2 }', "no such key in a recipe: network.depth"),
+        ('"network.depth" = { low = 1, high = 2 }', "network.depth: no such key"),
         ('"network.dropout" = { low = 0.5, high = 0.1 }', "low below high"),
         ('"network.dropout" = { low = 0.5, high = 1.5 }', "network.dropout = 1.5"),
         ('"training.batch_size" = { choices = [16] }', "choices"),

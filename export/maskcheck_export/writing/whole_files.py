@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Writes files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from maskcheck_export.errors import DataError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` when it is complete: a kill leaves the old file whole."""
-    # The end of the name stays, because Keras tells formats by it.
+    """A path to write to, which replaces `path` when it is complete; if the process is killed, the old file stays.
+
+    Raises:
+        DataError: The file cannot be written; the old file stays.
+    """
+    # The suffix stays, because Keras recognises formats by it.
     unfinished = path.with_name(f"unfinished-{path.name}")
     try:
         yield unfinished

@@ -24,8 +24,8 @@ from maskcheck_export.evaluation.plots import (
     plot_training,
 )
 from maskcheck_export.evaluation.slices import BLUR, BLUR_SIZE, BRIGHTNESS, MASKED, cut_slices
-from maskcheck_export.markdown import table
 from maskcheck_export.runs import HISTORY
+from maskcheck_export.writing.markdown import table
 
 SCHEMA = "maskcheck-evaluation/1"
 PAGE = "report.md"

@@ -16,8 +16,8 @@ from maskcheck_export.commands import main
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts
 from maskcheck_export.evaluation.plots import plot_training
+from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.runs import HISTORY, MODEL, Run
-from maskcheck_export.settings import Settings
 
 LABELS = ("with_mask", "without_mask")
 PAGE_PLOTS = {"confusion", "precision_recall", "reliability", "slices", "mistakes"}
@@ -154,7 +154,7 @@ def test_only_faces_of_chosen_labels_are_measured(model: Path, faces: Path, repo
     assert json.loads((report / "report.json").read_text())["data"]["faces"] == 8
     refused = run(model, faces, "--label", "hat", "--output", report)
     assert refused.exit_code == 2
-    assert "knows the labels with_mask, without_mask, not hat" in refused.stderr
+    assert "has the labels with_mask, without_mask, not hat" in refused.stderr
 
 
 @pytest.mark.parametrize(

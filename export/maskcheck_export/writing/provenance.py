@@ -1,4 +1,4 @@
-"""Where a model comes from: the commit of the code that trained or converted it."""
+"""The commit of the code that trained or converted a model."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from maskcheck import __version__
 
 
 def code_commit() -> str:
-    """Commit of the working tree that this code runs from, with ``-dirty`` if it was changed since.
+    """The commit of the working tree that this code runs from, with ``-dirty`` if the tree has changes.
 
-    An installed copy has no working tree; it is named by its version.
+    An installed copy has no working tree: its version is returned.
     """
     here = Path(__file__).resolve()
     try:
-        # A copy inside somebody else's repository (a virtual environment, say) is not tracked there.
+        # If another repository holds this copy, in a virtual environment say, it does not track this file.
         _git(here.parent, "ls-files", "--error-unmatch", here.name)
         return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):

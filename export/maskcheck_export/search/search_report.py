@@ -1,4 +1,4 @@
-"""What a search found, and what mattered: a page, plots, figures, and the best recipe."""
+"""The report of a search: a page, plots, figures as JSON, and the best recipe."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
 from maskcheck_export.evaluation.plots import BLUE, GREY, RED, figure_of, tidy
-from maskcheck_export.files import replacing
-from maskcheck_export.markdown import table
-from maskcheck_export.settings import Settings
-from maskcheck_export.tuning.search import VALIDATION, finished, place_of, settled
-from maskcheck_export.tuning.space import Choices, Space, change, show, value_of
+from maskcheck_export.recipes.reading import change_settings, value_of
+from maskcheck_export.recipes.settings import Settings
+from maskcheck_export.search.space import Choices, Space, show
+from maskcheck_export.search.study import VALIDATION, finished, folder_of, settled
+from maskcheck_export.writing.markdown import table
+from maskcheck_export.writing.whole_files import replacing
 
 BEST = "best.toml"
-_FEW = 4
-"""Trials a searched key below which importances say little."""
-_FAR = 5
-"""How far above the lowest loss a plot reaches, as a multiple of the median's distance."""
+_TRIALS_PER_KEY = 4
+"""Importances of fewer finished trials say little."""
+_REACH = 5
+"""Top of a plot, above the lowest loss: a multiple of the distance from there to the median."""
 
 
 def write_report(study: optuna.Study, settings: Settings, space: Space, folder: Path) -> Path:
-    """Write ``report.md``, ``report.json``, plots and ``best.toml`` of a study with a finished trial.
+    """Write ``report.md``, ``report.json``, plots and ``best.toml`` of a study that has a finished trial.
 
     Returns:
         The page.
     """
     done = finished(study)
-    best = change(settings, study.best_params, name="the best trial")
+    best = change_settings(settings, study.best_params, name="the best trial")
     with replacing(folder / BEST) as path:
         path.write_text(tomli_w.dumps(best.model_dump(mode="json")), encoding="utf-8")
     importances = _importances(study)
@@ -66,7 +67,7 @@ def write_report(study: optuna.Study, settings: Settings, space: Space, folder: 
 
 
 def _importances(study: optuna.Study) -> dict[str, float]:
-    """Share of the loss's variance that each key explains (fANOVA, Hutter et al. 2014); empty if all are alike."""
+    """Share of the variance of the loss that each key explains (fANOVA, Hutter et al. 2014); none if all are equal."""
     if len({trial.value for trial in finished(study)}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
@@ -76,7 +77,7 @@ def _importances(study: optuna.Study) -> dict[str, float]:
 def _trial(trial: FrozenTrial, folder: Path) -> dict[str, Any]:
     return {
         "trial": trial.number,
-        "folder": place_of(folder, trial).relative_to(folder).as_posix(),
+        "folder": folder_of(trial, folder).relative_to(folder).as_posix(),
         "state": trial.state.name.lower(),
         "validation_loss": trial.value,
         "values": trial.params,
@@ -86,18 +87,18 @@ def _trial(trial: FrozenTrial, folder: Path) -> dict[str, Any]:
 
 def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, float], space: Space) -> list[str]:
     done = finished(study)
-    enough = _FEW * len(space)
+    enough = _TRIALS_PER_KEY * len(space)
     parts = [
         "# Search",
-        f"Trials finished: {len(done)}; failed: {len(settled(study)) - len(done)}. What was minimised is the mean log"
-        " loss of the validation faces (nats), after temperature; test faces had no part in it.",
+        f"Trials finished: {len(done)}; failed: {len(settled(study)) - len(done)}. The loss is the mean log loss of the"
+        " validation faces (nats), after temperature; test faces are not used.",
         f"Validation faces: {study.user_attrs[VALIDATION]}.",
-        f"The best is trial {study.best_trial.number}, with {study.best_value:.4f}. Its recipe is [{BEST}]({BEST});"
-        " train with it by `maskcheck-export train`. The lowest of many trials is a little lucky: measure it on the"
-        " test faces, once.",
+        f"The best is trial {study.best_trial.number}, with a loss of {study.best_value:.4f}. Its recipe is"
+        f" [{BEST}]({BEST}); train with it by `maskcheck-export train`. The lowest loss of many trials is partly luck:"
+        " measure the trained model on the test faces, once.",
         "## What mattered",
         table(
-            ("key", "the recipe's", "the best", "share"),
+            ("key", "in the recipe", "in the best trial", "share"),
             [
                 (
                     f"`{key}`",
@@ -108,40 +109,35 @@ def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, flo
                 for key in sorted(space, key=lambda key: -importances.get(key, 0))
             ],
         ),
-        "The share is that of the variation of the loss among the trials which the key explains (fANOVA).",
+        "Share: how much of the variation of the loss between trials the key explains (fANOVA).",
     ]
     if len(done) < enough:
         parts.append(
-            f"Read the shares with care: {len(space)} keys ask for {enough} finished trials or more; until then, expect"
-            " them to change."
+            f"Read the shares with care: {len(space)} keys need {enough} finished trials or more; with fewer, the"
+            " shares still change."
         )
     if importances:
         parts += ["![share of each key](plots/importances.png)", "Share of each key."]
     parts += [
         "![loss of each trial](plots/history.png)",
-        "Loss of each trial, and the lowest so far. Triangles at the top edge stand for losses far above.",
+        "Loss of each trial, and the lowest loss so far. Triangles at the top edge are losses far above it.",
         "![loss against each value](plots/values.png)",
-        "Loss against the value of each key; darker dots are later trials, the star is the best. A key that matters"
-        " shows a slope or valley.",
+        "Loss against the value of each key; darker dots are later trials, the star is the best trial. A key that"
+        " matters shows a slope or a valley.",
         "## Trials",
         table(
             ("trial", "loss", *(f"`{key}`" for key in space)),
             [
                 (
                     str(trial.number),
-                    _cell(trial.user_attrs["reason"]) if trial.value is None else f"{trial.value:.4f}",
+                    trial.user_attrs["reason"] if trial.value is None else f"{trial.value:.4f}",
                     *(show(trial.params[key]) for key in space),
                 )
-                for trial in sorted(settled(study), key=lambda one: np.inf if one.value is None else one.value)
+                for trial in sorted(settled(study), key=lambda trial: np.inf if trial.value is None else trial.value)
             ],
         ),
     ]
     return parts
-
-
-def _cell(text: str) -> str:
-    """A text that a table can hold."""
-    return " ".join(text.split())
 
 
 def _plot_history(study: optuna.Study, path: Path) -> None:
@@ -205,14 +201,14 @@ def _losses(done: Sequence[FrozenTrial]) -> tuple[list[int], NDArray[np.float64]
 
 
 def _dots(axes: Axes, x: Sequence[float], losses: NDArray[np.float64], shades: NDArray[np.float64]) -> None:
-    """Losses; those far above the rest, of trainings that nearly diverged, as triangles at the top edge."""
+    """Plot losses; those far above the others, of trainings that nearly diverged, as triangles at the top edge."""
     heights = _within_reach(losses)
-    for marker, those in (("o", heights == losses), ("^", heights < losses)):
-        if those.any():
-            colours = [to_rgba(BLUE, shade) for shade in shades[those]]
-            axes.scatter(np.array(x)[those], heights[those], color=colours, marker=marker, s=22)
+    for marker, members in (("o", heights == losses), ("^", heights < losses)):
+        if members.any():
+            colours = [to_rgba(BLUE, shade) for shade in shades[members]]
+            axes.scatter(np.array(x)[members], heights[members], color=colours, marker=marker, s=22)
 
 
 def _within_reach(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     lowest, middle = losses.min(), np.median(losses)
-    return np.minimum(losses, lowest + _FAR * (middle - lowest)) if middle > lowest else losses
+    return np.minimum(losses, lowest + _REACH * (middle - lowest)) if middle > lowest else losses

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from maskcheck_export.errors import RecipeError
-from maskcheck_export.settings import read_recipe
+from maskcheck_export.recipes.reading import read_recipe
 
 
 def test_the_recipe_of_the_seed_is_what_its_tutorial_says() -> None:
@@ -40,9 +40,9 @@ def test_changes_replace_values_of_any_table() -> None:
         ("labels=['with_mask']", "two different names"),
         ("split.validation=0", "need split.validation"),
         ("labels=['with_mask', 'without_mask']", "label_weights: expected with_mask, without_mask, got"),
-        ("augmentation.masks.incorrect_label=hat", "paints hat, which is not one of labels"),
+        ("augmentation.masks.incorrect_label=hat", "paints hat, which is not in labels"),
         ("augmentation.masks.worn=0.9", "worn \\+ incorrect of 1 at most"),
-        ("augmentation.far_size=[64, 8]", "smallest and largest"),
+        ("augmentation.far_size=[64, 8]", "the smallest side, then the largest"),
         ("stages", "expected key=value"),
         ("seed.x=1", "seed is not a table"),
     ],

@@ -1,0 +1,253 @@
+"""The keys of a recipe: what a training is asked to do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MIN_INPUT_SIZE = 75  # the strides of InceptionV3 leave nothing of a smaller picture
+
+Share = Annotated[float, Field(ge=0, le=1)]
+HalfAtMost = Annotated[float, Field(ge=0, le=0.5)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataSource(_Table):
+    """A folder of labelled faces.
+
+    Attributes:
+        path: The folder; relative to ``--data-root``.
+        weight: How many times each of its faces is drawn in an epoch: 1 once, 0.5 every second epoch, 3 three times.
+    """
+
+    path: str
+    weight: Positive = 1.0
+
+
+class Split(_Table):
+    """Which faces are kept out of training.
+
+    Attributes:
+        by: ``groups`` keeps near-duplicates, and the faces of one picture, on one side; ``faces`` draws each face by
+            itself, stratified by label, as many tutorials do: a training may then see copies of test pictures.
+        test: Share of the faces that measure the finished model; nothing is chosen by them.
+        validation: Share of the other faces that may stop a training and that the temperature is fitted on.
+        near_duplicates: Pictures are near-duplicates if their 256-bit perceptual hashes differ in at most this many
+            bits; -1 looks for none.
+    """
+
+    by: Literal["groups", "faces"] = "groups"
+    test: HalfAtMost = 0.2
+    validation: HalfAtMost = 0.1
+    near_duplicates: Annotated[int, Field(ge=-1, le=64)] = 20
+
+
+class Input(_Table):
+    """What the classifier sees.
+
+    Attributes:
+        size: Side of the square input, in pixels.
+        margin: Added around a face box on each side, as a share of its longer side.
+    """
+
+    size: Annotated[int, Field(ge=MIN_INPUT_SIZE, le=1024)] = 128
+    margin: HalfAtMost = 0.2
+
+
+class Network(_Table):
+    """The classifier.
+
+    Attributes:
+        weights: The first weights of the body: ``imagenet`` (Keras downloads them), ``none`` (random), a weights file
+            of InceptionV3 without its top, or the ``model.keras`` of an earlier run, whose body is used.
+        dropout: Share of the pooled features that training drops.
+    """
+
+    weights: str = "imagenet"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+
+
+class Stage(_Table):
+    """A part of the training, with one optimizer.
+
+    Attributes:
+        epochs: Number of epochs; 0 leaves the stage out.
+        optimizer: ``adam`` or ``sgd``.
+        learning_rate: The highest learning rate of the stage.
+        momentum: Of SGD.
+        nesterov: Use Nesterov's form of the momentum; SGD only.
+        weight_decay: Decoupled weight decay of each step, as a share of the learning rate.
+        schedule: ``constant``; ``cosine`` (falls to 0 at the end of the stage); ``step`` (multiplied by `step_factor`
+            every `step_epochs`); ``inverse_time`` (divided by ``1 + decay * steps``, the ``decay`` of Keras 2).
+        warmup_epochs: Epochs in which the learning rate first rises from 0; ``cosine`` only.
+        step_epochs: See `schedule`.
+        step_factor: See `schedule`.
+        decay: See `schedule`.
+    """
+
+    epochs: Annotated[int, Field(ge=0)]
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = True
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "cosine", "step", "inverse_time"] = "constant"
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    step_epochs: Annotated[int, Field(ge=1)] = 5
+    step_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Stages(_Table):
+    """The two stages of fine-tuning.
+
+    Attributes:
+        head: Trains the new head alone; the body, with its batch normalisation, does not change.
+        all: Trains everything.
+    """
+
+    head: Stage = Stage(epochs=1)
+    all: Stage = Stage(epochs=8, learning_rate=2e-4, schedule="cosine", warmup_epochs=0.5)
+
+
+class Training(_Table):
+    """How every stage trains.
+
+    Attributes:
+        batch_size: Faces in a step.
+        label_smoothing: Share of the target that is spread over all labels.
+        label_weights: ``balanced`` makes rare labels count as much as frequent labels, ``none`` counts all faces
+            alike; or a table with a weight for each label.
+        early_stopping: Stop a stage after this many epochs without a lower validation loss; 0 never stops.
+        keep: The epoch whose weights are the result: the ``last``, or the ``best`` by validation loss.
+        temperature: Fit the temperature of the softmax on the validation faces, and put it into the model.
+        precision: Arithmetic of the training; the mixed precisions need a GPU, or a CPU with bfloat16.
+        devices: ``one``, or ``all`` to share each batch among all GPUs.
+    """
+
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    label_smoothing: HalfAtMost = 0.05
+    label_weights: Literal["balanced", "none"] | dict[str, Positive] = "balanced"
+    early_stopping: Annotated[int, Field(ge=0)] = 0
+    keep: Literal["last", "best"] = "last"
+    temperature: bool = True
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    devices: Literal["one", "all"] = "one"
+
+
+class PaintedMasks(_Table):
+    """Masks painted on bare faces, which changes the label of the face.
+
+    Attributes:
+        worn: Share of the bare faces that get a mask over mouth and nose: ``with_mask``.
+        incorrect: Share that get a mask under the nose or on the chin: ``mask_worn_incorrectly``, if that is a label.
+        worn_label: Label of a face with a mask over mouth and nose.
+        incorrect_label: Label of a face with a mask under the nose or on the chin.
+        bare_label: Label of the faces that masks are painted on.
+    """
+
+    worn: Share = 0.0
+    incorrect: Share = 0.0
+    worn_label: str = "with_mask"
+    incorrect_label: str = "mask_worn_incorrectly"
+    bare_label: str = "without_mask"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.worn + self.incorrect > 1:
+            raise ValueError(f"expected worn + incorrect of 1 at most, got {self.worn + self.incorrect:g}")
+        return self
+
+
+class Augmentation(_Table):
+    """Random changes of each face, different in each epoch.
+
+    Attributes:
+        flip: Probability of a left-right mirror image.
+        rotation: Largest angle in degrees, in both directions.
+        shift: Largest shift, as a share of the sides of the box.
+        zoom: Largest change of the sides of the box: 0.2 multiplies each side by 0.8 to 1.2.
+        shear: Largest shear: horizontal shift for a unit of height.
+        tight: Probability that a whole picture is resized to the input without margin, as an application does that
+            cuts faces out itself.
+        light: Probability of a change of light: brightness, contrast and colour.
+        brightness: Largest change of the brightness, as a share of white.
+        contrast: Largest change of the contrast, as a share.
+        colour: Largest change of the gain of each channel (white balance), as a share.
+        far: Probability that the face is shrunk to few pixels and enlarged again.
+        far_size: Smallest and largest side that it is shrunk to, in pixels.
+        blur: Probability of a Gaussian blur.
+        jpeg: Probability of JPEG artefacts.
+        occlusion: Probability that an object hides part of the face.
+        masks: Painted masks.
+    """
+
+    flip: Share = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    shift: HalfAtMost = 0.0
+    zoom: HalfAtMost = 0.0
+    shear: HalfAtMost = 0.0
+    tight: Share = 0.0
+    light: Share = 0.0
+    brightness: Share = 0.15
+    contrast: Share = 0.35
+    colour: Share = 0.07
+    far: Share = 0.0
+    far_size: tuple[Annotated[int, Field(ge=4)], Annotated[int, Field(ge=4)]] = (10, 64)
+    blur: Share = 0.0
+    jpeg: Share = 0.0
+    occlusion: Share = 0.0
+    masks: PaintedMasks = PaintedMasks()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.far_size[0] > self.far_size[1]:
+            raise ValueError(f"far_size: expected the smallest side, then the largest, got {self.far_size}")
+        return self
+
+
+class Settings(_Table):
+    """A recipe.
+
+    Attributes:
+        labels: Labels, in the order of the outputs of the model.
+        data: The data sets.
+        seed: Of split, order, augmentation and first weights.
+        split: Which faces are kept out of training.
+        input: What the classifier sees.
+        network: The classifier.
+        training: How every stage trains.
+        stages: The two stages.
+        augmentation: Random changes of the training faces.
+    """
+
+    labels: tuple[str, ...] = ("with_mask", "without_mask")
+    data: tuple[DataSource, ...] = ()
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    split: Split = Split()
+    input: Input = Input()
+    network: Network = Network()
+    training: Training = Training()
+    stages: Stages = Stages()
+    augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels: expected two different names or more, got {', '.join(self.labels) or 'none'}")
+        weights = self.training.label_weights
+        if isinstance(weights, dict) and set(weights) != set(self.labels):
+            raise ValueError(f"training.label_weights: expected {', '.join(self.labels)}, got {', '.join(weights)}")
+        masks = self.augmentation.masks
+        for share, label in ((masks.worn, masks.worn_label), (masks.incorrect, masks.incorrect_label)):
+            if share and label not in self.labels:
+                raise ValueError(f"augmentation.masks paints {label}, which is not in labels; set its share to 0")
+        chooses = self.training.early_stopping or self.training.keep == "best" or self.training.temperature
+        if chooses and not self.split.validation:
+            raise ValueError("training.early_stopping, keep = best and temperature need split.validation above 0")
+        return self

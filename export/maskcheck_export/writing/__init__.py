@@ -1,0 +1,1 @@
+"""What files are written with: whole files, Markdown tables, and the commit of the code that made them."""
