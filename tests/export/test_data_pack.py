@@ -9,34 +9,30 @@ import pytest
 from PIL import Image
 
 from maskcheck.pictures.crops import crop_face
-from maskcheck.pictures.decoding import BGRImage, load_image
+from maskcheck.pictures.decoding import load_image
 from maskcheck_export.data import pack as module
 from maskcheck_export.data.pack import Pack, pack_faces
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 
 
-def no_face(_: BGRImage) -> None:
-    return None
-
-
 def pack(samples: list[Sample], folder: Path, lines: list[str] | None = None) -> Pack:
     report = print if lines is None else lines.append
-    return pack_faces(samples, folder, find_face=no_face, bare_label="without_mask", report=report)
+    return pack_faces(samples, folder, bare_label="without_mask", report=report)
 
 
 @pytest.fixture
 def samples(tmp_path: Path) -> list[Sample]:
     """Ten small faces in five pictures of noise."""
     rng = np.random.default_rng(0)
-    found = []
+    faces = []
     for number in range(5):
         path = tmp_path / f"{number}.png"
         Image.fromarray(rng.integers(0, 256, (90, 120, 3), dtype=np.uint8)).save(path)
         for x in (13, 61):
             box = (float(x), 21.0, float(x + 20 + number), 47.0)
-            found.append(Sample(path, box, "with_mask", "street", path.name, whole=False))
-    return found
+            faces.append(Sample(path, box, "with_mask", "street", path.name, whole=False))
+    return faces
 
 
 @pytest.fixture(autouse=True)
@@ -55,15 +51,16 @@ def test_a_packed_face_gives_the_crop_of_its_picture(samples: list[Sample], tmp_
         assert np.array_equal(crop_face(region.pixels, region.box, size=64, margin=0.2), expected)
 
 
-def test_the_face_of_a_bare_whole_picture_is_looked_for(tmp_path: Path) -> None:
+def test_the_face_of_a_bare_whole_picture_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (50, 60)).save(path)
     whole = [
         Sample(path, (0.0, 0.0, 50.0, 60.0), label, "set", "a", whole=True) for label in ("without_mask", "with_mask")
     ]
     face = np.array([1, 2, 3, 4], np.float32)
+    monkeypatch.setattr(module, "find_face", lambda _: face)
 
-    packed = pack_faces(whole, tmp_path / "pack", find_face=lambda _: face, bare_label="without_mask", report=print)
+    packed = pack(whole, tmp_path / "pack")
 
     bare, masked = packed.read([0, 1])
     assert bare.face is not None
@@ -85,7 +82,7 @@ def test_packing_goes_on_where_it_was_stopped(samples: list[Sample], tmp_path: P
     assert len(packed.read(range(10))) == 10
 
 
-def test_a_shard_that_is_cut_off_is_said_and_packed_anew(samples: list[Sample], tmp_path: Path) -> None:
+def test_a_shard_that_is_cut_off_is_reported_and_packed_again(samples: list[Sample], tmp_path: Path) -> None:
     folder = tmp_path / "pack"
     pack(samples, folder)
     shard = folder / "00001.h5"
@@ -98,7 +95,7 @@ def test_a_shard_that_is_cut_off_is_said_and_packed_anew(samples: list[Sample], 
     assert len(packed.read([4, 5, 6, 7])) == 4
 
 
-def test_a_picture_that_changed_is_packed_anew(samples: list[Sample], tmp_path: Path) -> None:
+def test_a_picture_that_changed_is_packed_again(samples: list[Sample], tmp_path: Path) -> None:
     folder = tmp_path / "pack"
     pack(samples, folder)
     Image.new("RGB", (120, 90), "red").save(samples[0].path)
@@ -106,7 +103,7 @@ def test_a_picture_that_changed_is_packed_anew(samples: list[Sample], tmp_path: 
 
     packed = pack(samples, folder, lines)
 
-    assert lines[0].endswith("holds other faces, packing them anew")
+    assert lines[0].endswith("holds other faces, packing again")
     assert packed.read([0])[0].pixels[0, 0].tolist() == [0, 0, 255]
 
 

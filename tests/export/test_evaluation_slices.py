@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from maskcheck_export.data.samples import Sample
-from maskcheck_export.evaluation.slices import Slice, Traits, cut_slices, size_name
+from maskcheck_export.evaluation.slices import Slice, Traits, cut_slices
 
 SKIN, HAIR = (130, 170, 220), (30, 40, 60)  # BGR
 
@@ -31,10 +31,17 @@ def names(slices: list[Slice], kind: str) -> dict[str, int]:
 
 @pytest.mark.parametrize(
     ("side", "name"),
-    [(7.9, "< 8 px"), (8, "8-12 px"), (12, "12-24 px"), (47.5, "24-48 px"), (48, "48-96 px"), (96, ">= 96 px")],
+    [
+        (7.9, "< 8 px"),
+        (8, "8 to 12 px"),
+        (12, "12 to 24 px"),
+        (47.5, "24 to 48 px"),
+        (48, "48 to 96 px"),
+        (96, ">= 96 px"),
+    ],
 )
-def test_a_face_is_in_the_slice_that_begins_at_or_below_its_shorter_side(side: float, name: str) -> None:
-    assert size_name(side) == name
+def test_a_face_is_in_the_slice_of_its_shorter_side(side: float, name: str) -> None:
+    assert names(cut_slices([sample(side)], [Traits(None, 50, "unclear")]), "face size") == {name: 1}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +56,7 @@ def test_a_face_is_in_the_slice_that_begins_at_or_below_its_shorter_side(side: f
         ((125, 125, 125), "other"),
     ],
 )
-def test_the_colour_of_a_mask_is_told(cloth: tuple[int, int, int], colour: str) -> None:
+def test_the_colour_of_a_mask_is_recognised(cloth: tuple[int, int, int], colour: str) -> None:
     assert Traits.measure(face(cloth), sample()).mask_colour == colour
 
 
@@ -80,7 +87,7 @@ def test_blur_does_not_depend_on_how_large_a_sharp_face_is() -> None:
     assert small == pytest.approx(large, rel=0.1)
 
 
-def test_blur_is_not_told_of_a_face_that_would_have_to_be_enlarged() -> None:
+def test_blur_is_not_measured_on_a_face_that_is_too_small() -> None:
     assert Traits.measure(face(side=40), sample(40)).blur is None
 
 
@@ -93,8 +100,8 @@ def test_slices_hold_the_faces_that_their_names_say() -> None:
     assert names(slices, "data set") == {"crowd": 2, "portraits": 1}
     assert names(slices, "data set, 24 px or more") == {"crowd": 1, "portraits": 1}
     assert names(slices, "label") == {"with_mask": 2, "without_mask": 1}
-    assert names(slices, "face size") == {"8-12 px": 1, "24-48 px": 2}
-    assert names(slices, "blur") == {"sharp": 1, "not told (< 48 px)": 2}
+    assert names(slices, "face size") == {"8 to 12 px": 1, "24 to 48 px": 2}
+    assert names(slices, "blur") == {"sharp": 1, "unknown (< 48 px)": 2}
     assert names(slices, "brightness") == {"dark": 1, "medium": 1, "bright": 1}
-    # A bare face has no mask whose colour could be told.
+    # A bare face has no mask.
     assert names(slices, "mask colour") == {"blue": 1, "unclear": 1}

@@ -18,31 +18,33 @@ from maskcheck.detectors.judge.judge import Judge
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck_export.commands import main
 from maskcheck_export.errors import DataError
-from maskcheck_export.judge_fitting.fitting import Candidates, cross_validate, fit
+from maskcheck_export.judge_fitting.cross_validation import cross_validate
+from maskcheck_export.judge_fitting.fitting import fit
+from maskcheck_export.judge_fitting.proposals import Proposals
 
 FACE = np.array([[40, 40, 60, 64]], np.float64)
-TELLING = slice(7, 57)  # the features that tell faces from others here
+DIFFERENT = slice(7, 57)  # the features that differ between faces and others here
 
 
-def candidates(seed: int, *, faces: bool = True) -> Candidates:
-    """Candidates a fifth of a face too high, and others far away; some features tell which is which."""
+def proposals(seed: int, *, faces: bool = True) -> Proposals:
+    """Boxes a fifth of a face too high, and others far away; some features differ between the two."""
     random = np.random.default_rng(seed)
     near = FACE + random.normal(0, 0.5, (100, 4)) - [0, 4.8, 0, 4.8]
     far = random.uniform(80, 150, (300, 2))
     boxes = np.concatenate([near, np.concatenate([far, far + 20], axis=1)]).astype(np.float32)
     features = random.normal(0, 1, (400, FEATURES)).astype(np.float32)
-    features[:100, TELLING] += 2
+    features[:100, DIFFERENT] += 2
     proposed = Detections(boxes, np.full(400, 0.5, np.float32))
-    return Candidates(seed, (200, 200), proposed, features, FACE if faces else FACE[:0])
+    return Proposals(seed, (200, 200), proposed, features, FACE if faces else FACE[:0])
 
 
 def pictures(count: int) -> list[AnnotatedPicture]:
     return [AnnotatedPicture(Path(f"{number}.png"), FACE, ("face",), (200, 200)) for number in range(count)]
 
 
-def test_a_fitted_judge_tells_faces_from_others_and_moves_boxes_to_them() -> None:
-    judge = fit([candidates(seed) for seed in range(20)], about="drawn")
-    unseen = candidates(99)
+def test_a_fitted_judge_separates_faces_from_others_and_moves_boxes_to_them() -> None:
+    judge = fit([proposals(seed) for seed in range(20)], about="drawn")
+    unseen = proposals(99)
 
     judged = judge.judge(unseen.proposed, unseen.features)
 
@@ -53,40 +55,40 @@ def test_a_fitted_judge_tells_faces_from_others_and_moves_boxes_to_them() -> Non
 
 
 def test_a_cross_validation_judges_every_picture_by_a_judge_that_did_not_see_it() -> None:
-    found = [candidates(seed) for seed in range(8)]
-    odd = candidates(8)
-    odd.features[:, TELLING] *= -1  # what is learned from the others is wrong for this one
+    of_pictures = [proposals(seed) for seed in range(8)]
+    odd = proposals(8)
+    odd.features[:, DIFFERENT] *= -1  # what is learned from the others is wrong for this one
     lines: list[str] = []
 
-    spoilt = [*found[:7], replace(odd, picture=7)]
-    scores = cross_validate(pictures(8), list("abcdefgh"), {"mine": found}, [], folds=4, progress=lines.append)
-    spoiled = cross_validate(
+    spoilt = [*of_pictures[:7], replace(odd, picture=7)]
+    scores = cross_validate(pictures(8), list("abcdefgh"), {"mine": of_pictures}, [], folds=4, report=lines.append)
+    spoilt_scores = cross_validate(
         pictures(8),
         list("abcdefgh"),
         {"mine": spoilt},
         [],
         folds=4,
-        progress=lines.append,
+        report=lines.append,
     )
 
     assert scores["mine"]["all"].ap50 == pytest.approx(1)
-    assert spoiled["mine"]["all"].ap50 < 0.95
+    assert spoilt_scores["mine"]["all"].ap50 < 0.95
     assert len(lines) == 8
 
 
 def test_pictures_of_one_group_are_never_divided_by_a_fold() -> None:
     with pytest.raises(DataError, match="2 pictures that differ are too few for 4 folds"):
-        cross_validate(pictures(4), list("aabb"), {"mine": [candidates(0)] * 4}, [], folds=4, progress=print)
+        cross_validate(pictures(4), list("aabb"), {"mine": [proposals(0)] * 4}, [], folds=4, report=print)
 
 
 @pytest.mark.parametrize("faces", [True, False])
-def test_pictures_without_faces_among_the_candidates_are_refused(faces: bool) -> None:
-    one = candidates(0, faces=False)
+def test_pictures_without_faces_among_the_proposals_are_refused(faces: bool) -> None:
+    far = proposals(0, faces=False)
     if faces:
-        one = Candidates(0, one.size, one.proposed[100:], one.features[100:], FACE)
+        far = Proposals(0, far.size, far.proposed[100:], far.features[100:], FACE)
 
-    with pytest.raises(DataError, match="no candidate is near an annotated face"):
-        fit([one], about="")
+    with pytest.raises(DataError, match="no proposal is near an annotated face"):
+        fit([far], about="")
 
 
 def test_the_command_reports_each_preset_and_writes_a_judge(portrait: Path, tmp_path: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from maskcheck_export.commands.log import report
 from maskcheck_export.commands.prepare import require_export
-
-if TYPE_CHECKING:
-    from maskcheck.detectors.judge.judge import Proposer
 
 
 @click.command("fit-judge")
@@ -20,17 +18,22 @@ if TYPE_CHECKING:
     "--portraits",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of pictures of one face each, not marked.",
+    help="Folder of pictures of one face each, without boxes; may be repeated.",
 )
 @click.option(
     "--leave-out",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Fit without the pictures whose file names are in this file, one a line: those that a benchmark is run on.",
+    help="Leave out the pictures whose file names are in this file, a name on each line: those of a benchmark.",
 )
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
-@click.option("--folds", default=4, type=click.IntRange(2, 20), help="Parts of the cross-validation.")
-@click.option("--near-duplicates", default=20, type=click.IntRange(0, 256), help="Bits in which hashes may differ.")
-@click.option("--about-data", default=None, help="What the pictures are, in words, for the file.")
+@click.option("--folds", default=4, type=click.IntRange(2, 20), help="Number of parts of the cross-validation.")
+@click.option(
+    "--near-duplicates",
+    default=20,
+    type=click.IntRange(0, 256),
+    help="Most bits in which the 256-bit hashes of near-duplicates differ.",
+)
+@click.option("--about-data", default=None, help="Description of the pictures, for the file.")
 def fit_judge(
     detector: str,
     data: Path,
@@ -43,69 +46,54 @@ def fit_judge(
 ) -> None:
     """Fit the judge of DETECTOR on DATA, a folder of annotated pictures in COCO form.
 
-    The judge scores what the detector proposes by how it looks. Each preset is scored by cross-validation first,
-    near-duplicates kept together; the file that is written is then fitted on all pictures. It belongs into the package
-    of the detector, as judge.npz.
+    The judge scores what the detector proposes by how it looks. First, each preset is scored by cross-validation, with
+    near-duplicates in one part; then the judge is fitted on all pictures and written. The package of the detector holds
+    it as judge.npz.
     """
     require_export()
     from maskcheck.evaluation.coco import read_coco
+    from maskcheck.evaluation.face_sizes import ALL, LARGE
     from maskcheck.pictures.formats import SUFFIXES
     from maskcheck_export.data.duplicates import hash_pictures
-    from maskcheck_export.judge_fitting.fitting import LARGER, collect, collect_portraits, cross_validate, fit, group
+    from maskcheck_export.judge_fitting.cross_validation import cross_validate, group
+    from maskcheck_export.judge_fitting.fitting import fit
+    from maskcheck_export.judge_fitting.proposals import ENLARGED, collect, collect_portraits, proposers
     from maskcheck_export.writing.provenance import code_commit
+    from maskcheck_export.writing.whole_files import replacing
 
-    def say(line: str) -> None:
-        click.echo(line, err=True)
-
-    presets, default = _proposers(detector)
+    presets, default = proposers(detector)
     annotated = read_coco(data)
     hashes = hash_pictures([picture.path for picture in annotated.pictures])
     for line in annotated.skipped + tuple(hashes.unreadable.values()):
-        say(f"skipped: {line}")
+        report(f"skipped: {line}")
     left_out = set(leave_out.read_text(encoding="utf-8").split("\n")) if leave_out else set()
-    pictures = [one for one in annotated.pictures if one.path in hashes.of and one.path.name not in left_out]
-    candidates = {}
+    pictures = [
+        picture for picture in annotated.pictures if picture.path in hashes.of and picture.path.name not in left_out
+    ]
+    proposals = {}
     for preset, proposer in presets.items():
-        say(f"{preset}: looking at {len(pictures)} pictures")
-        candidates[preset] = collect(pictures, proposer)
-    say(f"{default}: looking at them enlarged by {LARGER:g}")
-    others = collect(pictures, presets[default], enlarge=LARGER)
+        report(f"{preset}: collecting proposals in {len(pictures)} pictures")
+        proposals[preset] = collect(pictures, proposer)
+    report(f"{default}: collecting proposals in the pictures enlarged by {ENLARGED:g}")
+    others = collect(pictures, presets[default], enlarge=ENLARGED)
     paths = [path for folder in portraits for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
-    found = collect_portraits(paths, presets[default])
-    say(f"{default}: looked at {len(paths)} portraits; {len(found)} show one face, by OpenCV's own detector")
-    others += found
+    of_portraits = collect_portraits(paths, presets[default])
+    report(f"{default}: OpenCV's cascade finds a face in {len(of_portraits)} of {len(paths)} portraits")
+    others += of_portraits
     groups = group(pictures, hashes, distance=near_duplicates)
-    for preset, scores in cross_validate(pictures, groups, candidates, others, folds=folds, progress=say).items():
-        every, large = scores["all"], scores[">= 24 px"]
+    for preset, scores in cross_validate(pictures, groups, proposals, others, folds=folds, report=report).items():
+        every, large = scores[ALL], scores[LARGE]
         click.echo(
             f"{preset}: AP50 {every.ap50:.3f}, recall {every.recall:.3f}"
             f" (faces of 24 px or more: {large.ap50:.3f}, {large.recall:.3f}),"
-            f" best F1 from a score of {every.best_min_score:.2f} on; {folds}-fold"
+            f" best F1 at scores of {every.best_min_score:.2f} or more; {folds}-fold"
         )
     faces = sum(len(picture.boxes) for picture in pictures)
     about = (
         f"{len(pictures)} pictures with {faces} faces and {len(paths)} portraits: {about_data or data.name};"
         f" fitted by {code_commit()}"
     )
-    judge = fit([one for ones in (*candidates.values(), others) for one in ones], about=about)
-    output.write_bytes(judge.to_bytes())
+    judge = fit([*chain(*proposals.values(), others)], about=about)
+    with replacing(output) as unfinished:
+        unfinished.write_bytes(judge.to_bytes())
     click.echo(f"wrote {output}")
-
-
-def _proposers(name: str) -> tuple[dict[str, Proposer], str]:
-    """The detector with each of its presets, and the preset that it has by default."""
-    from maskcheck.detectors.judge.judge import Proposer
-    from maskcheck.hosting.creation import create_detector
-    from maskcheck.hosting.registry import default_registry
-
-    spec = default_registry().find(name).spec
-    preset = next((option for option in spec.options if option.name == "preset" and option.choices), None)
-    if preset is None:
-        raise click.UsageError(f"detector {name} has no presets to fit a judge for")
-    presets: dict[str, Proposer] = {}
-    for choice in map(str, preset.choices or ()):
-        made = create_detector(spec, {"preset": choice})
-        if not isinstance(made, Proposer):
-            raise click.UsageError(f"detector {name} has no judge: it has no method propose")
-        presets[choice] = made
-    return presets, str(preset.default)

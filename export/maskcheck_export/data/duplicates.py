@@ -1,4 +1,4 @@
-"""Near-duplicates: pictures that look alike, found by perceptual hash and kept in one group."""
+"""Finds near-duplicates, pictures that look alike, by perceptual hash, and puts them into one group."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from maskcheck.errors import ImageError
 from maskcheck.pictures.decoding import load_image
 from maskcheck_export.data.samples import Sample
 
-HASH_SIDE = 16
-"""A difference hash of 16 x 16 = 256 bits."""
-
-_BLOCK = 1024  # hashes compared at once with all others: bounds memory
+_HASH_SIDE = 16  # a difference hash of 16 x 16 = 256 bits
+_BLOCK = 1024  # hashes that are compared with all others at once; bounds memory
 
 
 @dataclass(frozen=True)
@@ -25,9 +23,9 @@ class Hashes:
     """Perceptual hashes of pictures.
 
     Attributes:
-        of: uint64 (4,) for each picture that can be read: 256 bits.
-        longer_sides: Of each of these, in pixels.
-        unreadable: The reason for each that cannot.
+        of: uint64 (4,), 256 bits, for each picture that can be read.
+        longer_sides: Longer side of each of these pictures, in pixels.
+        unreadable: The reason for each picture that cannot be read.
     """
 
     of: Mapping[Path, NDArray[np.uint64]]
@@ -36,9 +34,9 @@ class Hashes:
 
 
 def hash_pictures(paths: Sequence[Path]) -> Hashes:
-    """Difference hash of each picture: which of two neighbouring pixels is the brighter, in a 17 x 16 miniature.
+    """Difference hash of each picture: which of two neighbouring pixels is brighter, in a 17 x 16 miniature.
 
-    Each picture is decoded in full, so that one that is cut off is found here and not in the middle of a training.
+    Each picture is decoded in full: a picture that is cut off is found now, and not in the middle of a training.
     """
     import imagehash
 
@@ -51,7 +49,7 @@ def hash_pictures(paths: Sequence[Path]) -> Hashes:
         except ImageError as error:
             unreadable[path] = str(error)
             continue
-        bits = imagehash.dhash(picture, hash_size=HASH_SIDE).hash
+        bits = imagehash.dhash(picture, hash_size=_HASH_SIDE).hash
         of[path] = np.packbits(bits).view(np.uint64)
         longer_sides[path] = max(picture.size)
     return Hashes(of, longer_sides, unreadable)
@@ -70,19 +68,19 @@ def near_pairs(hashes: NDArray[np.uint64], distance: int) -> Iterator[tuple[int,
 
 
 def group_near_duplicates(samples: Sequence[Sample], hashes: Hashes, *, distance: int) -> list[Sample]:
-    """Give samples of near-duplicate pictures one group, together with the groups that they had.
+    """Put samples of near-duplicate pictures into one group; groups that share a near-duplicate are joined.
 
     Args:
         samples: Samples whose pictures were hashed.
-        hashes: Of their pictures.
-        distance: Most bits in which near-duplicates differ, of 256.
+        hashes: The hashes of their pictures.
+        distance: Most bits, of 256, in which near-duplicates differ.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     paths = list(dict.fromkeys(sample.path for sample in samples))
     groups = list(dict.fromkeys(sample.group for sample in samples))
-    # Pictures and groups are nodes of one graph: what hangs together is one group, however long the chain.
+    # Pictures and groups are nodes of one graph; each connected part is a group, however long the chain.
     picture, group = ({name: i for i, name in enumerate(names)} for names in (paths, groups))
     edges = [(picture[sample.path], len(paths) + group[sample.group]) for sample in samples]
     edges += near_pairs(np.stack([hashes.of[path] for path in paths]), distance)

@@ -1,4 +1,4 @@
-"""All labelled faces of a recipe, ready to be split."""
+"""Gathers the labelled faces of the data sets of a recipe."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def gather(settings: Settings, root: Path, *, report: Callable[[str], None]) -> 
 
     Args:
         settings: The recipe.
-        root: What the recipe's paths are relative to.
-        report: Called with a line for each file or box that is left out, and for what was found.
+        root: Folder that the paths of the recipe are relative to.
+        report: Called with a line for each file or box that is left out, and with the counts.
 
     Raises:
         DataError: A folder is missing or holds no usable face, two data sets have one name, or the recipe names none.

@@ -1,4 +1,4 @@
-"""What a list of labelled faces holds: counts, sizes, what cannot be read, near-duplicates."""
+"""Counts labelled faces by label and size, and finds unreadable pictures and near-duplicates."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from typing import Any
 
 import numpy as np
 
+from maskcheck.evaluation.face_sizes import EDGES
 from maskcheck_export.data.duplicates import group_near_duplicates, hash_pictures, near_pairs
 from maskcheck_export.data.listing import Listing
-from maskcheck_export.data.samples import FACE_SIZES, Sample
+from maskcheck_export.data.samples import Sample
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 @dataclass(frozen=True)
 class DataSetInventory:
-    """One data set.
+    """The counts of a data set.
 
     Attributes:
-        name: Of its folder.
+        name: Name of its folder.
         pictures: Number of readable pictures.
         faces: Number of faces by label.
-        face_sizes: Number of faces by shorter side, between the edges 8, 12, 24, 48 and 96 px: six numbers.
-        face_quantiles: Shorter side of a face in pixels, at 5, 25, 50, 75 and 95 %.
-        picture_quantiles: Longer side of a picture in pixels, at the same.
-        groups: Number of groups that a split keeps whole.
-        largest_group: Faces in the largest.
+        face_sizes: Number of faces in each of ``maskcheck.evaluation.face_sizes.CLASSES``.
+        face_quantiles: Shorter side of a face in pixels, at each of ``QUANTILES``.
+        picture_quantiles: Longer side of a picture in pixels, at each of ``QUANTILES``.
+        groups: Number of groups that a split keeps together.
+        largest_group: Number of faces in the largest group.
     """
 
     name: str
@@ -44,14 +45,14 @@ class DataSetInventory:
 
 @dataclass(frozen=True)
 class Inventory:
-    """Several data sets together.
+    """The counts of several data sets.
 
     Attributes:
-        datasets: Each of them.
+        datasets: The counts of each data set.
         skipped: A line for each file, box or label that is left out, with the reason.
-        near_duplicates: Number of pairs of near-duplicate pictures by the data sets that they lie in.
-        disagreeing: Pairs of near-duplicate pictures of one face each that have different labels. One of the two may
-            be labelled wrongly; or a mask was pasted on a copy.
+        near_duplicates: Number of pairs of near-duplicate pictures, by the data sets of the two.
+        disagreeing: Pairs of near-duplicate pictures, with one face in each, that have different labels: a label may be
+            wrong, or a mask was pasted on a copy.
     """
 
     datasets: tuple[DataSetInventory, ...]
@@ -60,12 +61,12 @@ class Inventory:
     disagreeing: tuple[tuple[str, str], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """The counts, ready for JSON."""
         return asdict(self)
 
 
 def take_inventory(listings: Sequence[Listing], *, distance: int) -> Inventory:
-    """Look at every picture of some data sets.
+    """Decode every picture of some data sets, and count.
 
     Args:
         listings: The data sets.
@@ -85,7 +86,7 @@ def take_inventory(listings: Sequence[Listing], *, distance: int) -> Inventory:
         (of_picture[paths[i]], of_picture[paths[j]])
         for i, j in near_pairs(np.stack([hashes.of[path] for path in paths]), distance)
     ]
-    between = Counter(" and ".join(sorted((one[0].dataset, other[0].dataset))) for one, other in pairs)
+    between = Counter(" and ".join(sorted((first[0].dataset, second[0].dataset))) for first, second in pairs)
     grouped = group_near_duplicates(samples, hashes, distance=distance)
     return Inventory(
         datasets=tuple(
@@ -95,9 +96,9 @@ def take_inventory(listings: Sequence[Listing], *, distance: int) -> Inventory:
         skipped=tuple(skipped),
         near_duplicates=dict(between.most_common()),
         disagreeing=tuple(
-            (str(one[0].path), str(other[0].path))
-            for one, other in pairs
-            if len(one) == len(other) == 1 and one[0].label != other[0].label
+            (str(first[0].path), str(second[0].path))
+            for first, second in pairs
+            if len(first) == len(second) == 1 and first[0].label != second[0].label
         ),
     )
 
@@ -110,7 +111,7 @@ def _describe(name: str, samples: Sequence[Sample], longer_sides: Mapping[Path, 
         name=name,
         pictures=len(paths),
         faces=dict(sorted(Counter(sample.label for sample in samples).items())),
-        face_sizes=tuple(np.bincount(np.digitize(sides, FACE_SIZES), minlength=len(FACE_SIZES) + 1).tolist()),
+        face_sizes=tuple(np.bincount(np.digitize(sides, EDGES), minlength=len(EDGES) + 1).tolist()),
         face_quantiles=tuple(np.quantile(sides, QUANTILES).round(1).tolist()),
         picture_quantiles=tuple(np.quantile([longer_sides[path] for path in paths], QUANTILES).round(1).tolist()),
         groups=len(groups),

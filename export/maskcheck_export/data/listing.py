@@ -1,4 +1,4 @@
-"""What lies in a folder of labelled faces, as a list."""
+"""Lists the labelled faces of a folder."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ GROUPS = "groups.csv"
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found in a folder.
+    """The labelled faces of a folder.
 
     Attributes:
         samples: The faces that can be used.
-        skipped: A line for each file or box that cannot, with the reason.
+        skipped: A line for each file, box or label that is left out, with the reason.
     """
 
     samples: tuple[Sample, ...]
@@ -36,11 +36,11 @@ def list_samples(folder: Path, labels: Sequence[str]) -> Listing:
     """List the labelled faces of a folder.
 
     The folder holds either ``annotations.json`` in COCO form with the pictures in ``images/``, or a
-    folder of pictures for each label; there, an optional ``groups.csv`` (columns ``path, group``) names
-    near-duplicates. Faces of a label that is not in `labels` are skipped and said so.
+    folder of pictures for each label; beside these, an optional ``groups.csv`` (columns ``path,group``) names
+    near-duplicates. Faces of a label that is not in `labels` are skipped, with a line.
 
     Raises:
-        DataError: The folder is neither, or a label has no face in it.
+        DataError: There is no such folder, it has neither form, or it holds no usable face of the labels.
     """
     if not folder.is_dir():
         raise DataError(f"no such folder: {folder}")
@@ -63,7 +63,7 @@ def _list_class_folders(folder: Path, labels: Sequence[str]) -> Listing:
     skipped: list[str] = []
     for label in labels:
         if not (folder / label).is_dir():
-            skipped.append(f"{folder / label}: no such folder, so no example of {label}")
+            skipped.append(f"{folder / label}: no such folder, so there are no faces of {label}")
             continue
         for path in sorted((folder / label).iterdir()):
             if path.suffix.lower() not in SUFFIXES:

@@ -1,7 +1,7 @@
-"""Packed faces: every training face with its surroundings in a few HDF5 files, so that no picture is decoded twice.
+"""Packs the training faces with their surroundings into HDF5 files, so that no picture is decoded twice.
 
-Memory does not grow with the data: faces are written and read one by one. A pack is written in shards, each of which
-counts only when it is complete, so packing goes on where it was stopped.
+Faces are written and read one by one, so memory does not grow with the data. Each file, a shard, counts only when it is
+complete: packing that was stopped goes on with the first missing shard.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.pictures.decoding import BGRImage, load_image
+from maskcheck_export.data.portraits import find_face
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.writing.whole_files import replacing
@@ -31,12 +32,9 @@ REACH = 0.75
 """Surroundings that are kept on each side of a box, as a share of its longer side."""
 
 LARGEST = 256
-"""Longer side, in pixels, that larger boxes are reduced to."""
+"""Longest side of a packed box, in pixels; larger faces are shrunk."""
 
 _FORMAT = "maskcheck-pack/1"
-
-FindFace = Callable[[BGRImage], "NDArray[np.float32] | None"]
-"""From a picture to the box of the face in it, or None."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Region:
     Attributes:
         pixels: uint8 (H, W, 3), BGR.
         box: float32 (4,), the labelled box, ``x1, y1, x2, y2`` in pixels of `pixels`.
-        face: float32 (4,), where a mask can be painted, forehead to chin; None where that is not known.
+        face: float32 (4,), the face from forehead to chin, for painting a mask; None where it is unknown.
     """
 
     pixels: BGRImage
@@ -55,30 +53,31 @@ class Region:
 
 
 def cut_region(picture: BGRImage, sample: Sample) -> Region:
-    """Cut a sample out of its picture; crops up to the reach are the same as from the picture, but for reduction."""
+    """Cut a sample out of its picture.
+
+    A crop of the region is the same as a crop of the picture, up to a margin of ``REACH``, unless the face is shrunk.
+    """
     height, width = picture.shape[:2]
     box = np.array(sample.box, np.float32)
     reach = REACH * max(box[2] - box[0], box[3] - box[1])
-    # An even offset: crops round halves to even, and must do so alike here.
+    # An even offset: crops round halves to even numbers, and must round alike here.
     left, top = np.floor(np.maximum(box[:2] - reach, 0) / 2).astype(int) * 2
     right, bottom = np.ceil(np.minimum(box[2:] + reach, [width, height])).astype(int)
     pixels, box = picture[top:bottom, left:right], box - np.array([left, top, left, top], np.float32)
     scale = LARGEST / max(box[2] - box[0], box[3] - box[1])
     if scale < 1:
-        reduced = [max(round(side * scale), 1) for side in (right - left, bottom - top)]
-        pixels = np.asarray(cv2.resize(pixels, reduced, interpolation=cv2.INTER_AREA), np.uint8)
+        shrunk = [max(round(side * scale), 1) for side in (right - left, bottom - top)]
+        pixels = np.asarray(cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
         box = box * np.float32(scale)
     return Region(np.ascontiguousarray(pixels), box, None if sample.whole else box)
 
 
 class Pack:
-    """The packed faces of a list of samples.
-
-    Threads may share it.
+    """The packed faces of a list of samples; safe to share between threads.
 
     Args:
         shards: The files, in order.
-        count: Number of faces in all.
+        count: Number of faces in all shards.
     """
 
     def __init__(self, shards: Sequence[Path], count: int) -> None:
@@ -93,8 +92,12 @@ class Pack:
         return [h5py.File(path) for path in self._shards]
 
     def read(self, indices: Sequence[int]) -> list[Region]:
-        """Faces by their place in the list of samples."""
-        with self._lock:  # HDF5 reads one at a time; decoding does not wait
+        """Read faces by their index in the list of samples.
+
+        Raises:
+            DataError: A shard is damaged.
+        """
+        with self._lock:  # HDF5 allows one reader at a time; decoding is outside
             stored = [self._read(*divmod(index, FACES_A_SHARD)) for index in indices]
         return [
             Region(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8), box, None if np.isnan(face[0]) else face)
@@ -106,31 +109,29 @@ class Pack:
         try:
             return file["pixels"][row], file["box"][row], file["face"][row]
         except OSError as error:
-            raise DataError(f"{file.filename} cannot be read: {error}; remove it, and it is packed again") from error
+            raise DataError(f"{file.filename} cannot be read: {error}; remove the file and train again") from error
 
 
 def pack_faces(
     samples: Sequence[Sample],
     folder: Path,
     *,
-    find_face: FindFace,
     bare_label: str,
     report: Callable[[str], None],
 ) -> Pack:
-    """Pack samples into a folder, or find them packed there.
+    """Pack samples into a folder.
 
-    Complete shards of the same samples are kept; others, cut off or of other samples, are written anew.
+    Complete shards of the same samples are kept; shards that are damaged or hold other samples are written again.
 
     Args:
-        samples: The faces; consecutive ones of one picture cost one decoding.
-        folder: Where to write; made if missing.
-        find_face: Looks for the face in whole pictures of `bare_label`.
-        bare_label: Label of the faces on which masks may be painted.
+        samples: The faces; consecutive faces of one picture need one decoding.
+        folder: Folder of the shards; created if missing.
+        bare_label: Label of the faces that masks may be painted on; in whole pictures of it, the face is found now.
         report: Called with a line of progress.
 
     Raises:
         ImageError: A picture cannot be read.
-        DataError: A shard cannot be written, as when the disk is full; finished ones stay.
+        DataError: A shard cannot be written, as when the disk is full; finished shards stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = []
@@ -141,13 +142,13 @@ def pack_faces(
         if not _is_complete(path, fingerprint, report):
             report(f"packing faces {first + 1} to {first + len(members)} of {len(samples)}")
             with replacing(path) as unfinished:
-                _write(unfinished, members, fingerprint, find_face, bare_label)
+                _write(unfinished, members, fingerprint, bare_label)
         shards.append(path)
     return Pack(shards, len(samples))
 
 
 def _fingerprint(samples: Sequence[Sample], bare_label: str) -> str:
-    """Of everything that a shard depends on; a picture counts as changed with its size or time."""
+    """A hash of everything that a shard depends on; of a picture, its path, size and time of change."""
     described = [
         [str(sample.path), *(sample.path.stat().st_size, sample.path.stat().st_mtime_ns), sample.box, sample.label]
         for sample in samples
@@ -163,13 +164,13 @@ def _is_complete(path: Path, fingerprint: str, report: Callable[[str], None]) ->
         with h5py.File(path) as file:
             if file.attrs.get("fingerprint") == fingerprint:
                 return True
-        report(f"{path} holds other faces, packing them anew")
+        report(f"{path} holds other faces, packing again")
     except OSError as error:
-        report(f"{path} is damaged, packing it anew: {error}")
+        report(f"{path} is damaged, packing again: {error}")
     return False
 
 
-def _write(path: Path, samples: Sequence[Sample], fingerprint: str, find_face: FindFace, bare_label: str) -> None:
+def _write(path: Path, samples: Sequence[Sample], fingerprint: str, bare_label: str) -> None:
     with h5py.File(path, "w") as file:
         pixels = file.create_dataset("pixels", len(samples), h5py.vlen_dtype(np.uint8))
         box = file.create_dataset("box", (len(samples), 4), np.float32)
@@ -179,11 +180,11 @@ def _write(path: Path, samples: Sequence[Sample], fingerprint: str, find_face: F
             picture = load_image(picture_path).pixels
             for sample in members:
                 region = cut_region(picture, sample)
-                found = region.face
-                if found is None and sample.label == bare_label:
-                    found = find_face(region.pixels)
-                # Lossless; a low level of compression, because the training waits for the decoding.
+                face_box = region.face
+                if face_box is None and sample.label == bare_label:
+                    face_box = find_face(region.pixels)
+                # Lossless, with little compression, because the training waits for the decoding.
                 pixels[row] = cv2.imencode(".png", region.pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].ravel()
-                box[row], face[row] = region.box, np.nan if found is None else found
+                box[row], face[row] = region.box, np.nan if face_box is None else face_box
                 row += 1
         file.attrs["fingerprint"] = fingerprint

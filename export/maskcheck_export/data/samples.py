@@ -7,9 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-FACE_SIZES = (8, 12, 24, 48, 96)
-"""Edges between small and large faces in reports: shorter side of the box, in pixels."""
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -19,8 +16,8 @@ class Sample:
         path: The picture.
         box: The face, ``x1, y1, x2, y2`` in pixels of the upright picture.
         label: Its label.
-        dataset: Name of the folder that it comes from.
-        group: Samples of one group (one picture, or near-duplicates) are never split.
+        dataset: Name of the folder of its data set.
+        group: Samples of one group (of one picture, or of near-duplicates) stay on one side of a split.
         whole: The label was given to the whole picture, not to a box.
     """
 
@@ -33,7 +30,7 @@ class Sample:
 
     @property
     def shorter_side(self) -> float:
-        """Shorter side of the face's box, in pixels: how far away the face is."""
+        """Shorter side of the box, in pixels."""
         x1, y1, x2, y2 = self.box
         return min(x2 - x1, y2 - y1)
 

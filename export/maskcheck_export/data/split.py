@@ -1,4 +1,4 @@
-"""Which faces are trained on, which stop a training, and which measure it."""
+"""Splits labelled faces into training, validation and test faces."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Parts:
     """A split.
 
     Attributes:
-        training: Faces to learn from.
-        validation: Faces by which a training may be stopped and its temperature is fitted.
-        test: Faces kept for the final measurement.
+        training: Faces that the model is trained on.
+        validation: Faces that may stop a training and that the temperature is fitted on.
+        test: Faces that measure the finished model.
     """
 
     training: tuple[Sample, ...]
@@ -30,10 +30,10 @@ class Parts:
 
 
 def split_by_recipe(samples: Sequence[Sample], settings: Settings) -> Parts:
-    """The parts of a recipe's samples, as its table ``split`` and its seed say.
+    """Split the samples of a recipe, by its table ``split`` and its seed.
 
     Raises:
-        DataError: Too few groups, or faces of a label, for those shares.
+        DataError: There are too few groups, or too few faces of a label, for these shares.
     """
     return split(
         samples,
@@ -51,21 +51,21 @@ def split(
 
     Args:
         samples: All samples, in any order.
-        by: ``groups`` keeps groups whole, and each data set's labels in proportion; shares are rounded to one part
-            in a whole number (0.2 is one in five). ``faces`` draws each face by itself, as scikit-learn's
-            ``train_test_split`` does with `seed` as its ``random_state``.
-        test: Share kept for the final measurement; 0 keeps none.
-        validation: Share of the rest kept for validation; 0 keeps none.
+        by: ``groups`` keeps each group in one part, and the labels of each data set in proportion; shares are rounded
+            to one part in a whole number (0.2 is one in five). ``faces`` draws each face by itself, with
+            scikit-learn's ``train_test_split`` and `seed` as its ``random_state``.
+        test: Share of the test faces; 0 for none.
+        validation: Share of the validation faces in the others; 0 for none.
         seed: Equal seeds give equal splits.
 
     Raises:
-        DataError: Too few groups, or faces of a label, for those shares.
+        DataError: There are too few groups, or too few faces of a label, for these shares.
     """
     ordered = sorted(samples, key=lambda sample: (sample.dataset, sample.path.as_posix(), sample.box))
-    part = _by_groups if by == "groups" else _by_faces
-    rest, tested = part(ordered, test, seed)
-    training, validated = part(rest, validation, seed)
-    return Parts(tuple(training), tuple(validated), tuple(tested))
+    divide = _by_groups if by == "groups" else _by_faces
+    others, test_faces = divide(ordered, test, seed)
+    training_faces, validation_faces = divide(others, validation, seed)
+    return Parts(tuple(training_faces), tuple(validation_faces), tuple(test_faces))
 
 
 def _by_groups(samples: list[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
@@ -76,11 +76,11 @@ def _by_groups(samples: list[Sample], share: float, seed: int) -> tuple[list[Sam
     folds = round(1 / share)
     groups = [sample.group for sample in samples]
     if len(set(groups)) < 2 * folds:
-        raise DataError(f"{len(set(groups))} groups of pictures are too few to keep one in {folds} out of training")
+        raise DataError(f"{len(set(groups))} groups of pictures are too few to keep one in {folds} out; add pictures")
     strata = [f"{sample.dataset}/{sample.label}" for sample in samples]
     counts = Counter(strata)
     frequent = counts.most_common(1)[0][0]
-    # Too few to be in every fold: they are divided with the most frequent, not by themselves.
+    # A stratum too rare to be in every fold is divided together with the most frequent stratum.
     strata = [stratum if counts[stratum] >= folds else frequent for stratum in strata]
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     kept, taken = next(splitter.split(np.zeros(len(samples)), strata, groups))

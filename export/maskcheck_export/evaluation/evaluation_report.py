@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from maskcheck import __version__
+from maskcheck.evaluation.face_sizes import LARGE_FROM
 from maskcheck_export.data.samples import describe
 from maskcheck_export.evaluation.calibration import BINS, Reliability, fit_temperature
 from maskcheck_export.evaluation.contact_sheet import Entry, draw_contact_sheet
 from maskcheck_export.evaluation.examination import Examination
-from maskcheck_export.evaluation.metrics import NEAR_FACE, classification_report, score
+from maskcheck_export.evaluation.metrics import classification_report, score
 from maskcheck_export.evaluation.plots import (
     plot_confusion,
     plot_precision_recall,
@@ -290,7 +291,7 @@ _KINDS = {
     " enlarging them would blur them.",
     "brightness": f"Mean luma of the box: dark below {BRIGHTNESS['medium']:.0f}, bright from {BRIGHTNESS['bright']:.0f}"
     " of 255.",
-    "mask colour": f"Of `{MASKED}` faces: median colour of the lower middle of the box. Unclear: below {NEAR_FACE} px,"
+    "mask colour": f"Of `{MASKED}` faces: median colour of the lower middle of the box. Unclear: below {LARGE_FROM} px,"
     " or no one colour. A guess; where a label was given to a whole picture, it may be the clothes'.",
 }
 

@@ -1,4 +1,4 @@
-"""How well predicted labels agree with the true ones."""
+"""Scores of predicted labels against the true labels."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.evaluation.face_sizes import LARGE_FROM
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.calibration import Reliability
 
-NEAR_FACE = 24
-"""Faces whose shorter side is at least this many pixels are reported apart: smaller ones are barely visible."""
-
 
 def columns(samples: Sequence[Sample], labels: Sequence[str]) -> NDArray[np.intp]:
-    """Column of each sample's label: intp (N,)."""
+    """The column of the label of each sample: intp (N,)."""
     return np.array([labels.index(sample.label) for sample in samples], np.intp)
 
 
 def summarise(samples: Sequence[Sample], probabilities: NDArray[np.float32], labels: Sequence[str]) -> dict[str, Any]:
-    """Accuracy and recall of each label, for each data set: all faces, and those of 24 pixels or more.
+    """Accuracy and recall of each label, for each data set: of all faces, and of faces of 24 pixels or more.
 
     Args:
         samples: N labelled faces.
@@ -30,14 +28,14 @@ def summarise(samples: Sequence[Sample], probabilities: NDArray[np.float32], lab
         labels: Names of the columns.
 
     Returns:
-        ``{dataset: {slice: {"faces": int, "accuracy": float, "recall": {label: float}}}}``, JSON-ready.
+        ``{dataset: {slice: {"faces": int, "accuracy": float, "recall": {label: float}}}}``, ready for JSON.
     """
     true, predicted = columns(samples, labels), probabilities.argmax(axis=1)
-    near = np.array([sample.shorter_side >= NEAR_FACE for sample in samples])
+    large = np.array([sample.shorter_side >= LARGE_FROM for sample in samples])
     report: dict[str, Any] = {}
     for dataset in sorted({sample.dataset for sample in samples}):
         member = np.array([sample.dataset == dataset for sample in samples])
-        slices = {"all": member, f">={NEAR_FACE}px": member & near}
+        slices = {"all": member, f">={LARGE_FROM}px": member & large}
         report[dataset] = {
             name: _summary(true[chosen], predicted[chosen], labels) for name, chosen in slices.items() if chosen.any()
         }
@@ -54,7 +52,7 @@ def _summary(true: NDArray[np.intp], predicted: NDArray[np.intp], labels: Sequen
 
 
 def as_lines(report: dict[str, Any]) -> list[str]:
-    """The result of :func:`summarise` as lines of text for a terminal."""
+    """The result of :func:`summarise` as lines of text."""
     return [
         f"{dataset:>10} {name:<7} {scores['faces']:5d} faces   accuracy {scores['accuracy']:.4f}   recall "
         + ", ".join(f"{label} {value:.4f}" for label, value in scores["recall"].items())
@@ -72,13 +70,13 @@ def classification_report(true: NDArray[np.intp], predicted: NDArray[np.intp], l
 
 
 def score(true: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Sequence[str]) -> dict[str, Any]:
-    """Everything that is reported of a list of faces, JSON-ready.
+    """All scores of a list of faces, ready for JSON.
 
-    A number that does not exist is None: the recall of a label that no face has, the average precision of one that
-    all have.
+    A score that does not exist is None: the recall of a label that no face has, or the average precision of a label
+    that all faces have.
 
     Args:
-        true: (N,), column of each face's label; N is 1 or more.
+        true: (N,), column of the label of each face; N is 1 or more.
         probabilities: (N, C), columns in the order of `labels`.
         labels: Names of the columns.
 
@@ -121,16 +119,17 @@ def score(true: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Se
 
 
 def interval(correct: int, faces: int) -> tuple[float, float] | None:
-    """95% confidence interval of a share (Wilson 1927), which holds for few faces too; None without a face.
+    """The 95% confidence interval of a share (Wilson 1927), which suits few faces too; None without a face.
 
-    It takes the faces as independent. Faces of one picture are not quite, so the truth is a little less certain.
+    It treats faces as independent. Faces of one picture are not quite independent, so the true interval is a little
+    wider.
     """
     from scipy.stats import binomtest
 
     if not faces:
         return None
-    found = binomtest(correct, faces).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
+    bounds = binomtest(correct, faces).proportion_ci(method="wilson")
+    return float(bounds.low), float(bounds.high)
 
 
 def _number(value: float) -> float | None:

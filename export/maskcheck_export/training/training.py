@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from maskcheck.runtime.distributions import installed_versions
 from maskcheck_export.data.pack import pack_faces
-from maskcheck_export.data.portraits import find_face
 from maskcheck_export.data.samples import Sample, describe
 from maskcheck_export.data.split import split_by_recipe
 from maskcheck_export.errors import DataError
@@ -77,7 +76,6 @@ def train(
         pack = pack_faces(
             parts.training,
             pack_folder or folder / PACK,
-            find_face=find_face,
             bare_label=settings.augmentation.masks.bare_label,
             report=report,
         )
