@@ -285,6 +285,21 @@ def test_the_error_of_a_frame_is_that_of_its_result(toy_model: Path) -> None:
         pipeline(Frame(None, error=error))
 
 
+def test_a_source_may_go_on_after_an_error_that_it_gives_as_a_frame(toy_model: Path) -> None:
+    def camera() -> Iterator[Frame | NDArray[np.uint8]]:
+        for number in range(4):
+            try:
+                if number == 1:
+                    raise SourceError("no picture", source="cam")
+                yield picture(number)
+            except SourceError as error:
+                yield Frame(None, source="cam", index=number, error=error)
+
+    results = list(MaskPipeline(Numbered(), model=toy_model).stream(camera()))
+
+    assert [result.error is None for result in results] == [True, False, True, True]
+
+
 def test_results_hold_the_decoded_pictures_if_that_is_asked_for(toy_model: Path, portrait: Path) -> None:
     pipeline = MaskPipeline(Numbered(), model=toy_model)
 

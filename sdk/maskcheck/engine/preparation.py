@@ -79,6 +79,11 @@ class Preparation:
         self.timings = Timings(decode=milliseconds_since(started))
         return pixels
 
+    def reading_error(self, error: Exception) -> MaskCheckError:
+        """The error of the frame, which has no pixels. What the caller gave stays as it is: it may be still in use."""
+        given = self.frame.error
+        return given if error is given else as_frame_error(error, self.frame.source, "cannot be read")
+
     def failed(self, error: MaskCheckError) -> PreparedFrame:
         """The frame without faces, and why."""
         timings = self.timings
@@ -153,7 +158,7 @@ class Preparer:
             except Exception as error:
                 if of_signal_handler(error):
                     raise
-                prepared[place] = preparation.failed(as_frame_error(error, preparation.frame.source, "cannot be read"))
+                prepared[place] = preparation.failed(preparation.reading_error(error))
         for _, group in groupby(decoded, key=lambda entry: entry[2].shape):
             entries = list(group)
             outcomes = self._detect([(preparation, pixels) for _, preparation, pixels in entries])
