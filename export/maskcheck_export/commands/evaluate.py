@@ -38,7 +38,7 @@ def evaluate(model: Path, data: tuple[Path, ...], labels: tuple[str, ...], restr
     from maskcheck_export.data.samples import describe
     from maskcheck_export.errors import DataError
     from maskcheck_export.evaluation.evaluation_report import write_report
-    from maskcheck_export.evaluation.examination import examine, find_faces
+    from maskcheck_export.evaluation.examination import examine, list_test_faces
     from maskcheck_export.evaluation.metrics import classification_report
     from maskcheck_export.evaluation.prediction import load_classifier
     from maskcheck_export.evaluation.prediction import restrict as restrict_to
@@ -49,7 +49,7 @@ def evaluate(model: Path, data: tuple[Path, ...], labels: tuple[str, ...], restr
         raise DataError(f"{model} has the labels {', '.join(classifier.labels)}, not {', '.join(unknown)}")
     if restrict:
         classifier = restrict_to(classifier, labels)
-    listings = [find_faces(folder, labels or classifier.labels) for folder in data]
+    listings = [list_test_faces(folder, labels or classifier.labels) for folder in data]
     samples = [sample for listing in listings for sample in listing.samples]
     skipped = [line for listing in listings for line in listing.skipped]
     report(f"{len(samples)} faces; {describe(samples)}")

@@ -1,1 +1,1 @@
-"""How well a classifier does on labelled faces: metrics, calibration, slices, plots, report."""
+"""Measures a classifier on labelled faces, and writes the report with its plots."""

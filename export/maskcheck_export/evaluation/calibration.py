@@ -1,4 +1,4 @@
-"""Does confidence mean what it says? Its error on labelled faces, and the temperature that mends it.
+"""Measures how well confidence agrees with accuracy, and fits the temperature that corrects it.
 
 Guo et al., On Calibration of Modern Neural Networks, 2017, https://arxiv.org/abs/1706.04599.
 """
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from maskcheck_export.errors import DataError
 
 BINS = 15
-"""Bins of equal width on confidence, as in the paper."""
+"""Number of bins of equal width, as in the paper."""
 
 TEMPERATURES = (0.05, 20.0)
-"""Bounds of a fitted temperature: a classifier right about every face asks for 0, a guessing one for infinity."""
+"""Bounds of a fitted temperature: if every label is right, the best temperature is 0; if all are guesses, infinity."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Reliability:
 
     Attributes:
         faces: int (15,): number of faces in each bin.
-        correct: int (15,): how many of them got their true label.
-        confidence: float64 (15,): mean confidence in each bin, in [0, 1]; nan in an empty one.
+        correct: int (15,): number of these that got their true label.
+        confidence: float64 (15,): mean confidence in each bin, in [0, 1]; nan in an empty bin.
     """
 
     faces: NDArray[np.intp]
@@ -35,15 +35,15 @@ class Reliability:
 
     @classmethod
     def measure(cls, probabilities: NDArray[np.floating], true: NDArray[np.intp]) -> Reliability:
-        """Sort N faces into the bins.
+        """Count N faces in the bins.
 
         Args:
             probabilities: (N, C).
-            true: (N,), column of each face's label.
+            true: (N,), column of the label of each face.
         """
         confidence = probabilities.max(axis=1).astype(np.float64)
         correct = probabilities.argmax(axis=1) == true
-        # A bin holds its upper edge, as in the paper: confidence 1 is in the last one.
+        # The upper edge belongs to a bin, as in the paper: confidence 1 is in the last bin.
         bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
         faces = np.bincount(bins, minlength=BINS)
         sums = np.bincount(bins, weights=confidence, minlength=BINS)
@@ -59,13 +59,13 @@ class Reliability:
 
 
 def fit_temperature(probabilities: NDArray[np.floating], true: NDArray[np.intp]) -> float:
-    """The temperature T by which :func:`apply_temperature` makes the true labels likeliest.
+    """The temperature, from 0.05 to 20, with which :func:`apply_temperature` gives the lowest mean log loss.
 
-    Minimises their mean negative log-likelihood over T in 0.05 to 20. Above 1, the classifier was too sure.
+    Above 1, the confidence of the classifier is too high.
 
     Args:
         probabilities: (N, C), of faces that were not trained on.
-        true: (N,), column of each face's label.
+        true: (N,), column of the label of each face.
 
     Raises:
         DataError: There is no face.
@@ -74,7 +74,7 @@ def fit_temperature(probabilities: NDArray[np.floating], true: NDArray[np.intp])
     from scipy.special import log_softmax
 
     if not len(true):
-        raise DataError("a temperature is fitted on labelled faces, and there is none; keep some for validation")
+        raise DataError("no face to fit a temperature on; keep validation faces by split.validation")
     logarithms = _logarithms(probabilities)
     rows = np.arange(len(true))
 
@@ -86,17 +86,17 @@ def fit_temperature(probabilities: NDArray[np.floating], true: NDArray[np.intp])
 
 
 def apply_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
-    """Probabilities (N, C) after dividing the logits by a temperature: softmax(log p / T). No label changes."""
+    """Probabilities (N, C) with the logits divided by a temperature: softmax(log p / T). No label changes."""
     from scipy.special import softmax
 
     return np.asarray(softmax(_logarithms(probabilities) / temperature, axis=1), np.float32)
 
 
 def mean_log_loss(probabilities: NDArray[np.floating], true: NDArray[np.intp]) -> float:
-    """Mean negative log-likelihood of the true labels, in nats: probabilities (N, C), columns `true` (N,)."""
+    """Mean log loss in nats, of probabilities (N, C) whose true labels are the columns `true` (N,)."""
     return float(-_logarithms(probabilities)[np.arange(len(true)), true].mean())
 
 
 def _logarithms(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    # A softmax in float32 rounds an unlikely label to 0, whose logarithm is no number to compute with.
+    # A softmax in float32 rounds the probability of an unlikely label to 0, whose logarithm is infinite.
     return np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))

@@ -1,4 +1,4 @@
-"""The report of an evaluation: a Markdown page with its plots, and the same figures as JSON."""
+"""The report of an evaluation: a Markdown page with plots, and the same figures as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from maskcheck import __version__
 from maskcheck.evaluation.face_sizes import LARGE_FROM
 from maskcheck_export.data.samples import describe
 from maskcheck_export.evaluation.calibration import BINS, Reliability, fit_temperature
-from maskcheck_export.evaluation.contact_sheet import Entry, draw_contact_sheet
+from maskcheck_export.evaluation.contact_sheet import plot_contact_sheet
 from maskcheck_export.evaluation.examination import Examination
 from maskcheck_export.evaluation.metrics import classification_report, score
 from maskcheck_export.evaluation.plots import (
@@ -37,22 +37,22 @@ WORST = 25
 """Most mistakes on the contact sheet."""
 
 SHOWN_SKIPPED = 50
-"""Most lines about skipped faces on the page; the JSON has all."""
+"""Most lines about skipped faces on the page; the JSON file has all."""
 
-TELLING_FACES = 100
-"""With fewer faces, a calibration error is mostly chance, and a table leaves it out."""
+ENOUGH_FACES = 100
+"""With fewer faces, a calibration error is mostly chance: the tables leave it out."""
 
 
 def write_report(examination: Examination, folder: Path, *, data: Sequence[Path], command: str) -> Path:
-    """Write ``report.md``, ``report.json`` and ``plots/*.png``; what an earlier report left there is replaced.
+    """Write ``report.md``, ``report.json`` and ``plots/*.png``; an earlier report in the folder is replaced.
 
-    If the classifier's file lies in the folder of its training, the training curves are in it.
+    If the file of the classifier is in the folder of its training, the report shows the training curves.
 
     Args:
-        examination: What the classifier said.
-        folder: Where to write; made if missing.
-        data: The folders that the faces come from.
-        command: How the evaluation is repeated.
+        examination: The answers of the classifier.
+        folder: Folder of the report; created if missing.
+        data: The folders of the faces.
+        command: The command that repeats the evaluation.
 
     Returns:
         Path of ``report.md``.
@@ -70,7 +70,7 @@ def write_report(examination: Examination, folder: Path, *, data: Sequence[Path]
 
 
 def summarise_examination(examination: Examination) -> dict[str, Any]:
-    """All figures of an examination, JSON-ready: model, overall, calibration, slices and mistakes."""
+    """All figures of an examination, ready for JSON: model, overall, calibration, slices and mistakes."""
     classifier, true, probabilities = examination.classifier, examination.true, examination.probabilities
     reliability = Reliability.measure(probabilities, true)
     return {
@@ -127,7 +127,7 @@ def _mistake(examination: Examination, i: int) -> dict[str, Any]:
 
 
 def _draw(examination: Examination, figures: Mapping[str, Any], plots: Path) -> Collection[str]:
-    """Write the plots; the result is the names of those that there is something to plot for."""
+    """Write the plots that there are data for, and return their names."""
     classifier, true, probabilities = examination.classifier, examination.true, examination.probabilities
     overall = figures["overall"]
     drawn = {
@@ -142,19 +142,18 @@ def _draw(examination: Examination, figures: Mapping[str, Any], plots: Path) -> 
         drawn["training"] = plot_training(history)
     for name, figure in drawn.items():
         figure.savefig(plots / f"{name}.png")
-    worst = [
-        Entry(
-            examination.samples[i],
+    worst = examination.mistakes[:WORST]
+    if len(worst):
+        captions = [
             (
-                f"is {examination.samples[i].label}",
-                f"called {classifier.labels[examination.predicted[i]]}",
-                f"{examination.confidence[i]:.1%} sure, {examination.samples[i].shorter_side:.0f} px",
-            ),
-        )
-        for i in examination.mistakes[:WORST]
-    ]
-    if worst:
-        draw_contact_sheet(worst, margin=classifier.margin).save(plots / "mistakes.png")
+                f"true: {examination.samples[i].label}",
+                f"predicted: {classifier.labels[examination.predicted[i]]}",
+                f"{examination.confidence[i]:.1%}, {examination.samples[i].shorter_side:.0f} px",
+            )
+            for i in worst
+        ]
+        samples = [examination.samples[i] for i in worst]
+        plot_contact_sheet(samples, captions, margin=classifier.margin).savefig(plots / "mistakes.png")
     return drawn.keys()
 
 
@@ -184,9 +183,9 @@ def _head(examination: Examination, figures: Mapping[str, Any]) -> Iterator[str]
     )
     yield ""
     yield (
-        "In brackets: 95% confidence interval (Wilson). It takes faces as independent; faces of one picture, and"
-        " near-duplicates, are not quite, so the truth is a little less certain. Faces that the model was trained on"
-        " flatter it: the table says what it learned from."
+        "In brackets: 95% confidence interval (Wilson). It treats faces as independent; faces of one picture, and"
+        " near-duplicates, are not quite independent, so the true interval is a little wider. Scores on faces that the"
+        " model was trained on are too high: the table lists its training faces."
     )
     yield ""
     yield table(
@@ -209,29 +208,32 @@ def _labels(examination: Examination, drawn: Collection[str]) -> Iterator[str]:
     report = classification_report(examination.true, examination.predicted, examination.classifier.labels)
     yield from (report.rstrip(), "```", "")
     yield (
-        "Precision: share of the faces called so that are so. Recall: share of the faces that are so that are called"
-        " so. F1: their harmonic mean. Support: number of faces."
+        "Precision: how many of the faces that get the label have it. Recall: how many of the faces that have the"
+        " label get it. F1: harmonic mean of the two. Support: number of faces that have the label."
     )
-    yield from _picture("confusion", "Each row is a true label; its shares add up to 100%. The diagonal is right.")
+    yield from _picture(
+        "confusion", "Each row is a true label; its shares add up to 100%. The diagonal holds the correct labels."
+    )
     if "precision_recall" in drawn:
         yield from _picture(
             "precision_recall",
-            "A curve for each label, one against the rest, over all thresholds on its probability; up and right is"
-            " better. AP, the average precision, is the area below it. The dot is the classifier as it decides.",
+            "A curve for each label against the others, over all thresholds of its probability; closer to the upper"
+            " right corner is better. AP, the average precision, is the area below the curve. The dot marks the"
+            " predicted labels.",
         )
 
 
 def _confidence(calibration: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", "## Confidence", "")
     yield (
-        f"The temperature that fits these faces best is {calibration['best_temperature']:.2f}: at 1, confidences mean"
-        " what they say; above 1, the classifier is too sure; below 1, too modest."
+        f"The temperature that fits these faces best is {calibration['best_temperature']:.2f}. At 1, the confidence is"
+        " right; above 1, it is too high; below 1, too low."
     )
     yield from _picture(
         "reliability",
-        "A dot below the line: the classifier was surer than it was right; above: it was right more often than it said."
-        " Below, how many faces have that confidence. The expected calibration error is the mean distance from the"
-        " line, weighted by faces.",
+        "Below the line, the confidence is higher than the accuracy; above the line, it is lower. The lower panel shows"
+        " how many faces have each confidence. The expected calibration error is the mean distance from the line,"
+        " weighted by faces.",
     )
 
 
@@ -240,9 +242,9 @@ def _slices(slices: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Itera
     yield from _picture("slices", "A wide interval means few faces. The line is the accuracy on all faces.")
     yield from (
         "",
-        f"A calibration error is told of {TELLING_FACES} faces or more: of fewer, it is mostly chance.",
+        f"A calibration error is shown for {ENOUGH_FACES} faces or more; for fewer, it is mostly chance.",
     )
-    for kind, members in groupby(slices, key=lambda one: one["kind"]):
+    for kind, members in groupby(slices, key=lambda part: part["kind"]):
         yield from ("", f"### By {kind}", "")
         if kind in _KINDS:
             yield from (_KINDS[kind], "")
@@ -250,13 +252,13 @@ def _slices(slices: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Itera
             (kind, "faces", "accuracy", *(f"recall {label} (faces)" for label in labels), "calibration error"),
             [
                 (
-                    one["name"],
-                    str(one["faces"]),
-                    _with_interval(one["accuracy"], one["accuracy_interval"]),
-                    *(_recall(one["labels"][label]) for label in labels),
-                    _share(one["expected_calibration_error"]) if one["faces"] >= TELLING_FACES else "",
+                    part["name"],
+                    str(part["faces"]),
+                    _with_interval(part["accuracy"], part["accuracy_interval"]),
+                    *(_recall(part["labels"][label]) for label in labels),
+                    _share(part["expected_calibration_error"]) if part["faces"] >= ENOUGH_FACES else "",
                 )
-                for one in members
+                for part in members
             ],
         )
 
@@ -266,11 +268,11 @@ def _mistakes(mistakes: int, faces: int) -> Iterator[str]:
     if not mistakes:
         yield "None."
         return
-    yield f"{mistakes} of {faces} faces got another label than theirs; `{FIGURES}` lists them all."
+    yield f"{mistakes} of {faces} faces got a wrong label; `{FIGURES}` lists them all."
     yield from _picture(
         "mistakes",
-        f"The {min(mistakes, WORST)} most confident, cut as the classifier sees them: true label, predicted label and"
-        " its probability, the box's shorter side, the file. A wrong label in the data shows here too.",
+        f"The {min(mistakes, WORST)} mistakes of highest confidence, cut as the classifier sees them: true label,"
+        " predicted label, confidence, shorter side of the box, file. Wrong labels in the data are here too.",
     )
 
 
@@ -284,15 +286,15 @@ def _skipped(skipped: Sequence[str]) -> Iterator[str]:
 
 
 _KINDS = {
-    "face size": "Shorter side of the box, from the first number up to below the second. Where a label was given to a"
-    " whole picture, the picture is the box.",
-    "blur": f"Variance of the Laplacian of the box's luma, reduced to {BLUR_SIZE} x {BLUR_SIZE} px: blurred below"
-    f" {BLUR['soft']:.0f}, sharp from {BLUR['sharp']:.0f}. Low contrast counts as blur. Smaller faces are not told:"
-    " enlarging them would blur them.",
+    "face size": "Shorter side of the box; the first number belongs to a class, the second does not. If the label was"
+    " given to a whole picture, the box is the picture.",
+    "blur": f"Variance of the Laplacian of the luma of the box, shrunk to {BLUR_SIZE} x {BLUR_SIZE} px: blurred below"
+    f" {BLUR['soft']:.0f}, sharp from {BLUR['sharp']:.0f}. Low contrast counts as blur. The blur of smaller faces is"
+    " unknown: enlarging them would blur them.",
     "brightness": f"Mean luma of the box: dark below {BRIGHTNESS['medium']:.0f}, bright from {BRIGHTNESS['bright']:.0f}"
     " of 255.",
     "mask colour": f"Of `{MASKED}` faces: median colour of the lower middle of the box. Unclear: below {LARGE_FROM} px,"
-    " or no one colour. A guess; where a label was given to a whole picture, it may be the clothes'.",
+    " or several colours. An estimate: if the label was given to a whole picture, it may be the colour of the clothes.",
 }
 
 

@@ -1,4 +1,4 @@
-"""A classifier's answers on labelled faces: what every figure, plot and table of the report is made from."""
+"""Classifies labelled faces, and collects what the report is made of."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from maskcheck_export.runs import RECORD, load_run
 
 @dataclass(frozen=True)
 class Examination:
-    """What a classifier said of N labelled faces.
+    """The answers of a classifier on N labelled faces.
 
     Attributes:
-        classifier: It.
+        classifier: The classifier.
         samples: The faces.
-        traits: What their pictures are like.
+        traits: Measurements of their pictures.
         probabilities: float32 (N, C), columns in the order of the classifier's labels.
-        skipped: A line for each file, box or label that was left out, with the reason.
+        skipped: A line for each file, box or label that is left out, with the reason.
     """
 
     classifier: Classifier
@@ -41,35 +41,35 @@ class Examination:
 
     @cached_property
     def true(self) -> NDArray[np.intp]:
-        """(N,), column of each face's own label."""
+        """(N,), column of the label of each face."""
         return columns(self.samples, self.classifier.labels)
 
     @cached_property
     def predicted(self) -> NDArray[np.intp]:
-        """(N,), column of the likeliest label."""
+        """(N,), column of the predicted label."""
         return np.asarray(self.probabilities.argmax(axis=1), np.intp)
 
     @cached_property
     def confidence(self) -> NDArray[np.float32]:
-        """(N,), probability of the likeliest label."""
+        """(N,), probability of the predicted label."""
         return np.asarray(self.probabilities.max(axis=1), np.float32)
 
     @cached_property
     def mistakes(self) -> NDArray[np.intp]:
-        """Numbers of the faces that got another label than theirs, the most confident first."""
+        """Indices of the faces whose predicted label is wrong, by falling confidence."""
         wrong = np.flatnonzero(self.predicted != self.true)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")]
 
 
 def examine(classifier: Classifier, samples: Iterable[Sample], skipped: Sequence[str] = ()) -> Examination:
-    """Classify labelled faces, and measure what their pictures are like.
+    """Classify labelled faces, and measure their pictures.
 
-    One batch of crops and one picture are in memory at a time.
+    Only a batch of crops and a picture are in memory at a time.
 
     Args:
-        classifier: What to ask.
-        samples: Faces of its labels; those of one picture should follow each other.
-        skipped: What was left out before; pictures that cannot be read are added to it.
+        classifier: The classifier.
+        samples: Faces of its labels; faces of one picture should follow each other.
+        skipped: Lines about what was left out before; a line for each unreadable picture is added.
 
     Raises:
         DataError: No face can be read.
@@ -88,19 +88,19 @@ def examine(classifier: Classifier, samples: Iterable[Sample], skipped: Sequence
     return Examination(classifier, tuple(kept), tuple(traits), probabilities, tuple(left_out))
 
 
-def find_faces(folder: Path, labels: Sequence[str]) -> Listing:
-    """The labelled faces of a data folder, or those that a training kept out for testing, from its folder.
+def list_test_faces(folder: Path, labels: Sequence[str]) -> Listing:
+    """The labelled faces of a data folder; or, from the folder of a training, its test faces.
 
     Raises:
-        DataError: The folder is neither, or holds no face of the labels.
+        DataError: The folder has neither form, or holds no face of the labels.
     """
     if not (folder / RECORD).is_file():
         return list_samples(folder, labels)
     faces = load_run(folder).parts.test
     if not faces:
-        raise DataError(f"{folder} kept no faces for testing; name a folder of labelled faces instead")
+        raise DataError(f"{folder} kept no test faces; give a folder of labelled faces instead")
     known = tuple(face for face in faces if face.label in labels)
     if not known:
-        raise DataError(f"{folder} kept no face of the labels {', '.join(labels)} for testing")
+        raise DataError(f"{folder} kept no test faces of the labels {', '.join(labels)}")
     others = Counter(face.label for face in faces if face.label not in labels)
     return Listing(known, tuple(f"{folder}: {n} faces of label {label} are left out" for label, n in others.items()))

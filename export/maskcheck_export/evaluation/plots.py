@@ -1,6 +1,6 @@
-"""The plots of a report, each a matplotlib figure that no global state knows of.
+"""The plots of a report: matplotlib figures, made without pyplot and its global state.
 
-Colours are those of Okabe and Ito, which the colour-blind can tell apart.
+The colours, of Okabe and Ito, can be distinguished by colour-blind people.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from maskcheck_export.evaluation.calibration import BINS, Reliability
 from maskcheck_export.evaluation.metrics import interval
 
-BLUE, ORANGE, GREEN, RED, PURPLE = COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7")
+COLOURS = BLUE, ORANGE, _, RED, _ = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7")
 GREY = "#666666"
 
 
 def plot_training(history: Path) -> Figure:
     """Loss and accuracy of training and validation against epochs, from the ``history.csv`` of a training.
 
-    A column ``stage``, if there is one, parts the stages.
+    If there is a column ``stage``, dotted lines separate the stages.
     """
     with history.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -62,7 +62,7 @@ def plot_training(history: Path) -> Figure:
             top.text(
                 start + 1 + (count - 1) / 2,
                 1.02,
-                _plain(stage),
+                plain(stage),
                 transform=top.get_xaxis_transform(),
                 ha="center",
                 color=GREY,
@@ -73,7 +73,7 @@ def plot_training(history: Path) -> Figure:
 
 
 def plot_confusion(confusion: NDArray[np.intp], labels: Sequence[str]) -> Figure:
-    """Faces by true label (rows) and predicted label (columns): number, and share of the row.
+    """The confusion matrix: number of faces, and share of the row.
 
     Args:
         confusion: (C, C), rows true, columns predicted.
@@ -88,7 +88,7 @@ def plot_confusion(confusion: NDArray[np.intp], labels: Sequence[str]) -> Figure
     for (row, column), share in np.ndenumerate(shares):
         text = f"{confusion[row, column]}\n{share:.1%}" if totals[row] else "no face"
         axes.text(column, row, text, ha="center", va="center", fontsize=13, color="white" if share > 0.5 else "black")
-    names = [_plain(label) for label in labels]
+    names = [plain(label) for label in labels]
     axes.set_xticks(range(len(labels)), names)
     axes.set_yticks(
         range(len(labels)), [f"{name}\n({total} faces)" for name, total in zip(names, totals[:, 0], strict=True)]
@@ -98,18 +98,18 @@ def plot_confusion(confusion: NDArray[np.intp], labels: Sequence[str]) -> Figure
     axes.set_xlabel("predicted label")
     axes.set_ylabel("true label")
     bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1))
-    bar.set_label("share of the true label's faces")
+    bar.set_label("share of the faces of the true label")
     axes.set_title("Confusion matrix")
     return figure
 
 
 def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Sequence[str]) -> Figure:
-    """Precision against recall of each label that occurs, over all thresholds, and where the classifier decides.
+    """Precision against recall of each label that occurs, over all thresholds; a dot marks the predicted labels.
 
-    Where it works well, a second panel enlarges that corner.
+    If all dots are near the upper right corner, a second panel enlarges the corner.
 
     Args:
-        true: (N,), column of each face's label; two or more occur.
+        true: (N,), column of the label of each face; two or more labels occur.
         probabilities: (N, C), columns in the order of `labels`.
         labels: C names.
     """
@@ -124,7 +124,7 @@ def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.floa
                 recall_score(true == i, predicted == i),
                 precision_score(true == i, predicted == i, zero_division=0),
             )
-            name = f"{_plain(label)}: AP {average_precision_score(true == i, probabilities[:, i]):.4f}"
+            name = f"{plain(label)}: AP {average_precision_score(true == i, probabilities[:, i]):.4f}"
             curves.append((recall, precision, point, name))
     lowest = min(min(point) for _, _, point, _ in curves)
     floor = max(0.0, math.floor(lowest * 20 - 1) / 20)
@@ -138,26 +138,24 @@ def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.floa
         axes.set_xlim(start, 1 + margin)
         axes.set_ylim(start, 1 + margin)
         axes.set_aspect("equal")
-        axes.set_xlabel("recall (share of the label's faces that are found)")
+        axes.set_xlabel("recall (share of the faces that have the label)")
         axes.set_title(f"the corner from {start:.0%}" if start else "all thresholds", fontsize=10)
         _percent(axes, "xy")
         tidy(axes)
     first = figure.axes[0]
-    first.set_ylabel("precision (share of the found faces that are right)")
-    first.plot(
-        [], [], "o", color="white", markeredgecolor="black", markersize=8, label="as it decides: the likeliest label"
-    )
+    first.set_ylabel("precision (share of the faces that get the label)")
+    first.plot([], [], "o", color="white", markeredgecolor="black", markersize=8, label="predicted labels")
     first.legend(loc="lower left", frameon=False)
     figure.suptitle("Precision and recall")
     return figure
 
 
 def plot_reliability(reliability: Reliability, classes: int) -> Figure:
-    """Accuracy against confidence, with 95% intervals, and below it how many faces have which confidence.
+    """Accuracy against confidence, with 95% intervals, and below it the number of faces by confidence.
 
     Args:
         reliability: Faces by confidence.
-        classes: Number of labels C; the likeliest one's probability is never below 1 / C.
+        classes: Number of labels C; the confidence is never below 1 / C.
     """
     figure = figure_of(6.5, 7)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
@@ -165,10 +163,11 @@ def plot_reliability(reliability: Reliability, classes: int) -> Figure:
     filled = np.flatnonzero(reliability.faces)
     accuracy = reliability.correct[filled] / reliability.faces[filled]
     bounds = [interval(int(reliability.correct[i]), int(reliability.faces[i])) or (0.0, 1.0) for i in filled]
-    top.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="confidence means what it says")
-    _dots(top, reliability.confidence[filled], accuracy, bounds, label="faces of one bin, 95% interval")
+    top.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="accuracy equals confidence")
+    confidence = reliability.confidence[filled]
+    top.errorbar(confidence, accuracy, yerr=_errors(accuracy, bounds), label="faces of a bin, 95% interval", **_POINTS)
     top.set_ylim(-0.02, 1.02)
-    top.set_ylabel("accuracy (share of the bin's faces)")
+    top.set_ylabel("accuracy (share of the faces of the bin)")
     top.set_title(f"Reliability: expected calibration error {reliability.error:.2%} in {BINS} bins")
     bottom.bar(edges[:-1], reliability.faces, width=1 / BINS, align="edge", color=BLUE, edgecolor="white")
     for i in filled:
@@ -192,44 +191,36 @@ def plot_slices(slices: Sequence[Mapping[str, Any]], overall: Mapping[str, Any])
     """Accuracy of each slice with its 95% interval and its number of faces.
 
     Args:
-        slices: What :func:`maskcheck_export.evaluation.metrics.score` says of each slice, with ``kind`` and ``name``;
-            one kind after the other.
+        slices: :func:`maskcheck_export.evaluation.metrics.score` of each slice, with ``kind`` and ``name``; slices of
+            one kind follow each other.
         overall: The same of all faces.
     """
-    places, names, counts, headings, chosen = [], [], [], [], []
+    places, headings = [], []
     row = 0.0
-    for kind, members in groupby(slices, key=lambda one: one["kind"]):
+    for kind, members in groupby(slices, key=lambda part: part["kind"]):
         headings.append((row, kind))
-        for one in members:
+        for _ in members:
             row += 1
             places.append(row)
-            names.append(_plain(one["name"]))
-            counts.append(one["faces"])
-            chosen.append(one)
         row += 1.6
     figure = figure_of(8.5, 1.4 + 0.27 * row)
     axes = figure.subplots()
     axes.axvline(overall["accuracy"], color=ORANGE, linewidth=1.5, label=f"all faces: {overall['accuracy']:.1%}")
-    _dots(
-        axes,
-        np.array([one["accuracy"] for one in chosen]),
-        np.array(places),
-        [one["accuracy_interval"] for one in chosen],
-        across=True,
-        label="slice, 95% interval",
-    )
-    lowest = min(one["accuracy_interval"][0] for one in chosen)
+    accuracies = np.array([part["accuracy"] for part in slices])
+    bounds = [part["accuracy_interval"] for part in slices]
+    axes.errorbar(accuracies, places, xerr=_errors(accuracies, bounds), label="slice, 95% interval", **_POINTS)
+    lowest = min(low for low, _ in bounds)
     axes.set_xlim(max(0.0, math.floor(lowest * 20) / 20), 1.005)
     axes.set_ylim(row - 0.6, -0.7)
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, [plain(part["name"]) for part in slices])
     tidy(axes)
     axes.grid(axis="y", visible=False)
     axes.tick_params(axis="y", length=0)
     for place, heading in headings:
         axes.text(-0.01, place, heading, transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
-    for place, text in ((-0.2, "faces"), *zip(places, counts, strict=True)):
+    for place, text in ((-0.2, "faces"), *zip(places, (part["faces"] for part in slices), strict=True)):
         axes.text(1.09, place, text, transform=axes.get_yaxis_transform(), ha="right", va="center_baseline", color=GREY)
-    axes.set_xlabel("accuracy (share of the slice's faces)")
+    axes.set_xlabel("accuracy (share of the faces of the slice)")
     _percent(axes, "x")
     axes.set_title("Accuracy by slice")
     figure.legend(loc="outside lower right", ncols=2, frameon=False)
@@ -242,7 +233,7 @@ def figure_of(width: float, height: float) -> Figure:
 
 
 def tidy(axes: Axes) -> None:
-    """The look that all plots share."""
+    """Set the style that all plots share."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -253,32 +244,20 @@ def _percent(axes: Axes, which: str) -> None:
         getattr(axes, f"{name}axis").set_major_formatter(PercentFormatter(1))
 
 
-def _dots(
-    axes: Axes,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    bounds: Sequence[tuple[float, float]],
-    *,
-    label: str,
-    across: bool = False,
-) -> None:
-    """Points with intervals: of y, or of x if they lie across."""
+_POINTS: Mapping[str, Any] = {
+    "fmt": "o",
+    "color": BLUE,
+    "markersize": 6,
+    "elinewidth": 1.5,
+    "clip_on": False,
+    "zorder": 3,
+}
+
+
+def _errors(centres: NDArray[np.float64], bounds: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """Distances (2, N) from points to the lower and upper bounds of their intervals."""
     low, high = np.array(bounds).T
-    centre = x if across else y
-    errors = np.maximum([centre - low, high - centre], 0)
-    axes.errorbar(
-        x,
-        y,
-        xerr=errors if across else None,
-        yerr=None if across else errors,
-        fmt="o",
-        color=BLUE,
-        markersize=6,
-        elinewidth=1.5,
-        clip_on=False,
-        zorder=3,
-        label=label,
-    )
+    return np.maximum([centres - low, high - centres], 0)
 
 
 def _to_float(text: str | None) -> float:
@@ -288,6 +267,6 @@ def _to_float(text: str | None) -> float:
         return math.nan
 
 
-def _plain(text: str) -> str:
-    """A name as it is: matplotlib would set what stands between two dollars as a formula."""
+def plain(text: str) -> str:
+    """Text without formulas: matplotlib would read text between two dollar signs as a formula."""
     return text.replace("$", r"\$")

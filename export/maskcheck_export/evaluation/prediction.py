@@ -1,4 +1,4 @@
-"""What a classifier, of Keras or in ONNX, says of labelled faces."""
+"""Loads a classifier, of Keras or in ONNX, and classifies labelled faces with it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Classify: TypeAlias = Callable[[Crops], NDArray[np.float32]]
 """From uint8 crops (B, S, S, 3) RGB to float32 probabilities (B, C)."""
 
 BATCH = 64
-"""Most faces that are classified at once. It bounds memory, which does not grow with the data."""
+"""Most faces that are classified at once; bounds memory."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier and what one needs to know to ask it.
+    """A classifier, and the form of its input and output.
 
     Attributes:
-        path: Its file.
+        path: The file.
         labels: Label of each output, in order.
         size: Side S of the square input, in pixels.
         margin: Crop margin, as a share of the longer side of a face box.
-        trained_on: The faces that it learned from, in words.
+        trained_on: Counts of its training faces, in words.
         classify: From uint8 crops (B, S, S, 3) RGB to float32 probabilities (B, C).
     """
 
@@ -54,14 +54,14 @@ class Classifier:
 
 
 def restrict(classifier: Classifier, labels: Sequence[str]) -> Classifier:
-    """The classifier as one that decides among some of its labels: the probabilities of these, made to add up to 1.
+    """A classifier that decides among some of the labels: their probabilities are scaled to add up to 1.
 
     Args:
-        classifier: It.
+        classifier: The classifier.
         labels: Two or more of its labels.
 
     Raises:
-        DataError: Fewer than two.
+        DataError: There are fewer than two labels.
     """
     if len(labels) < 2:
         raise DataError(f"expected two labels or more to decide among, got {', '.join(labels) or 'none'}")
@@ -78,9 +78,9 @@ def load_classifier(path: Path) -> Classifier:
     """Load an ``.onnx`` file, or a ``.keras`` file in the folder of its training.
 
     Raises:
-        DataError: There is no such file, it is of another kind, or it does not load; or a ``.keras`` file does not
-            lie in the folder of its training, which says its labels and crops.
-        MaskCheckError: ONNX Runtime is not usable, or the ONNX file is no mask classifier.
+        DataError: There is no such file, it has another suffix, or it does not load; or a ``.keras`` file is not in the
+            folder of its training, which records its labels and crops.
+        MaskCheckError: ONNX Runtime is not usable, or the ONNX file is not a mask classifier.
     """
     if path.suffix.lower() == ".onnx":
         onnx = MaskClassifier(path, device="cpu", precision="stored")
@@ -96,7 +96,7 @@ def load_classifier(path: Path) -> Classifier:
 
     try:
         network = keras.models.load_model(path, compile=False)
-    except Exception as error:  # what Keras raises on a damaged file is of any kind
+    except Exception as error:  # Keras raises errors of many classes on a damaged file
         raise DataError(f"Keras cannot load {path}: {error}") from error
     return Classifier(
         path,
@@ -109,11 +109,11 @@ def load_classifier(path: Path) -> Classifier:
 
 
 def read_faces(samples: Iterable[Sample], skipped: list[str] | None = None) -> Iterator[tuple[Sample, BGRImage]]:
-    """Each sample with its picture, uint8 (H, W, 3) BGR; a picture is decoded once for consecutive samples.
+    """Each sample with its picture, uint8 (H, W, 3) BGR; consecutive samples of one picture need one decoding.
 
     Args:
         samples: Labelled faces.
-        skipped: If given, the faces of a picture that cannot be read are left out, with a line in here.
+        skipped: If given, faces of a picture that cannot be read are left out, and a line is added to this list.
 
     Raises:
         ImageError: A picture cannot be read, and `skipped` is not given.
@@ -131,12 +131,12 @@ def read_faces(samples: Iterable[Sample], skipped: list[str] | None = None) -> I
 
 
 def classify_all(classify: Classify, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Probabilities of single crops, in batches of at most 64.
+    """The probabilities of crops, in batches of at most 64.
 
     Args:
         classify: From uint8 crops (B, S, S, 3) RGB to float32 probabilities (B, C): a ``MaskClassifier``, or the
             ``predict_on_batch`` of a Keras model.
-        crops: N times uint8 (S, S, 3) RGB; drawn as they are needed.
+        crops: N crops, uint8 (S, S, 3) RGB; read when they are needed.
 
     Returns:
         float32 (N, C).
@@ -144,15 +144,15 @@ def classify_all(classify: Classify, crops: Iterable[NDArray[np.uint8]]) -> NDAr
     Raises:
         DataError: There is no crop.
     """
-    waiting = iter(crops)
-    batches = [classify(np.stack(batch)) for batch in iter(lambda: list(islice(waiting, BATCH)), [])]
+    remaining = iter(crops)
+    batches = [classify(np.stack(batch)) for batch in iter(lambda: list(islice(remaining, BATCH)), [])]
     if not batches:
         raise DataError("there is no readable face to classify")
     return np.concatenate(batches)
 
 
 def predict(classify: Classify, samples: Sequence[Sample], *, size: int, margin: float) -> NDArray[np.float32]:
-    """Probabilities of a classifier for the crops that the SDK would cut.
+    """The probabilities of labelled faces, cut out as the SDK does.
 
     Args:
         classify: As for :func:`classify_all`.
@@ -171,7 +171,7 @@ def predict(classify: Classify, samples: Sequence[Sample], *, size: int, margin:
 
 
 def read_crops(samples: Iterable[Sample], *, size: int, margin: float) -> Iterator[NDArray[np.uint8]]:
-    """The crops that the SDK would cut, uint8 (S, S, 3) RGB, one after the other.
+    """The crops of labelled faces, cut out as the SDK does, uint8 (S, S, 3) RGB.
 
     Raises:
         ImageError: A picture cannot be read.
