@@ -21,7 +21,6 @@ from maskcheck.classifier.api import Classifier
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.detectors.api import Detector
 from maskcheck.detectors.guard import are_shares, detector_labels, detector_min_score, warm_up_detector
-from maskcheck.detectors.tiling import TiledDetector
 from maskcheck.engine.ending import GRACE, Interruption
 from maskcheck.engine.engine import Engine, StageOrigin, make_faces
 from maskcheck.engine.preparation import Preparation, Preparer, clip
@@ -121,7 +120,11 @@ class MaskPipeline:
         self.detector_name = origin.name
         self.detector_options = dict(origin.options)
         self.tile = tile
-        self.detector: Detector = found if tile is None else TiledDetector(found, tile)
+        self.detector: Detector = found
+        if tile is not None:
+            from maskcheck.detectors.tiling import TiledDetector
+
+            self.detector = TiledDetector(found, tile)
         mask_options = {
             "model": model,
             "device": device,
