@@ -39,7 +39,6 @@ from maskcheck.runtime.forking import renew_after_fork
 from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import Provider
 
-
 _ENOUGH = 8  # faces for which the classifier does not let a caller wait: larger batches gain little, and cost time
 
 
