@@ -250,6 +250,8 @@ def _tiff(random: Random, data: bytes) -> bytes:
 
 # GIF: a canvas, then blocks; a frame has a position, a size and a code size.
 
+_MOST_REPEATED = 100_000_000  # bytes of repeated frames; an input that was enlarged before may be large already
+
 
 def _gif(random: Random, data: bytes) -> bytes:
     frames = [at for at in range(13, len(data) - 10) if data[at] == 0x2C and data[at - 1] == 0]
@@ -264,7 +266,8 @@ def _gif(random: Random, data: bytes) -> bytes:
             return replaced(data, at + 9, random.randbytes(2))  # its flags and its code size
         case 3 if frames:
             at = random.choice(frames)
-            return data[:at] + data[at:-1] * random.choice((2, 30, 300)) + data[-1:]
+            repeats = min(random.choice((2, 30, 300)), max(1, _MOST_REPEATED // (len(data) - at)))
+            return data[:at] + data[at:-1] * repeats + data[-1:]
         case _:
             return replaced(data, random.choice((10, 11, 12)), random.randbytes(1))
 
