@@ -1,1 +1,1 @@
-"""Keras training and conversion of the mask classifier to ONNX."""
+"""Trains mask classifiers and converts them to the ONNX files that ``maskcheck`` reads."""

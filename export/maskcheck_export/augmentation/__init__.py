@@ -1,1 +1,1 @@
-"""Random changes to training faces: what cameras, streets and masks do to a face."""
+"""Changes training faces at random, as cameras, streets and masks do."""

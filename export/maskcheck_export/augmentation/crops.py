@@ -1,4 +1,4 @@
-"""A training crop: a face as another detector might have boxed it, changed at random as a recipe says."""
+"""Cuts a training crop: a face as another detector might box it, changed at random as a recipe says."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from maskcheck_export.recipes.settings import Augmentation, Input, PaintedMasks
 
 @dataclass(frozen=True)
 class LabelledCrop:
-    """What the network learns from.
+    """A crop that the network is trained on.
 
     Attributes:
         pixels: uint8 (S, S, 3), RGB.
-        label: Its label, after a mask was painted.
+        label: Its label, with a painted mask.
     """
 
     pixels: NDArray[np.uint8]
@@ -33,7 +33,7 @@ class LabelledCrop:
 def random_crop(
     region: Region, label: str, *, whole: bool, shape: Input, augmentation: Augmentation, rng: Generator
 ) -> LabelledCrop:
-    """Cut a face out of its region, at random.
+    """Cut a face out of its region, and change it at random.
 
     Args:
         region: The face with its surroundings.
@@ -72,7 +72,7 @@ def _mask_to_paint(region: Region, label: str, masks: PaintedMasks, rng: Generat
     draw = rng.random()
     if draw >= masks.worn + masks.incorrect:
         return None
-    # As on the street: under the nose more often than on the chin, of which tight crops show nothing.
+    # As on the street, under the nose more often than on the chin, which tight crops do not show.
     ways: list[Way] = ["worn"] if draw < masks.worn else ["chin", "nose_out"] if rng.random() < 0.25 else ["nose_out"]
     return next((way for way in ways if in_view(way, region.face, region.pixels.shape[0])), None)
 
@@ -87,7 +87,7 @@ def _random_frame(
     sides = opposite - corner
     centre = (corner + opposite) / 2 + rng.uniform(-augmentation.shift, augmentation.shift, 2) * sides
     half = sides / 2 * rng.uniform(1 - augmentation.zoom, 1 + augmentation.zoom, 2)
-    # A whole picture has no surroundings to show: more margin would only repeat its edges.
+    # A whole picture has no surroundings: more margin would only repeat its edges.
     margin = rng.uniform(0, shape.margin) if whole else shape.margin
     return crop_face(pixels, np.concatenate([centre - half, centre + half]), size=shape.size, margin=margin)
 
@@ -97,12 +97,12 @@ def _turn(crop: NDArray[np.uint8], augmentation: Augmentation, rng: Generator) -
     angle = rng.uniform(-augmentation.rotation, augmentation.rotation)
     matrix = cv2.getRotationMatrix2D((size / 2, size / 2), angle, 1)
     shear = rng.uniform(-augmentation.shear, augmentation.shear)
-    matrix[0] += [0, shear, -shear * size / 2]  # about the centre, which stays
+    matrix[0] += [0, shear, -shear * size / 2]  # about the centre
     return np.asarray(cv2.warpAffine(crop, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _shrink_and_enlarge(crop: NDArray[np.uint8], sides: tuple[int, int], rng: Generator) -> NDArray[np.uint8]:
-    """A far face: few pixels, enlarged to the input size. Each octave of sizes is drawn as often."""
+    """A far face: few pixels, enlarged to the input size. Each octave of sizes is equally likely."""
     size = crop.shape[0]
     far = min(round(np.exp(rng.uniform(*np.log(sides)))), size)
     small = cv2.resize(crop, (far, far), interpolation=cv2.INTER_AREA)
@@ -110,7 +110,7 @@ def _shrink_and_enlarge(crop: NDArray[np.uint8], sides: tuple[int, int], rng: Ge
 
 
 def _light(crop: NDArray[np.uint8], augmentation: Augmentation, rng: Generator) -> NDArray[np.uint8]:
-    """Contrast and brightness, and a little of each for every channel (white balance)."""
+    """Change contrast and brightness, and the gain of each channel a little (white balance)."""
     gain = rng.uniform(1 - augmentation.contrast, 1 + augmentation.contrast)
     gains = gain * rng.uniform(1 - augmentation.colour, 1 + augmentation.colour, 3)
     mean = crop.mean()
@@ -119,6 +119,6 @@ def _light(crop: NDArray[np.uint8], augmentation: Augmentation, rng: Generator) 
 
 
 def _jpeg(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
-    # Encoded as if it were BGR: chroma is subsampled alike, and decoding gives the same order back.
+    # Encoded as if the crop were BGR: decoding returns the same order of channels.
     _, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

@@ -1,4 +1,4 @@
-"""Something before a part of the face: a hand, a phone, a pole, hair, another person."""
+"""Hides part of a face: behind a hand, a phone, a pole, hair or another person."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 _REACH = 0.32
-"""How far something comes in from an edge of the crop, as a share of its side; mouth and nose are further in."""
+"""How far an object reaches into the crop from its edge, as a share of its side; mouth and nose are further inside."""
 _SKIN = ((241, 206, 182), (198, 142, 108), (120, 78, 54))  # RGB, from light to dark
 
 
 def occlude(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.uint8]:
-    """Hide a part of a crop, at most about a quarter, behind something that comes in from an edge.
+    """Hide a part of a crop, at most about a quarter, behind an object that reaches in from an edge.
 
-    Nothing lies across mouth and nose, and nothing is copied from within the crop: either would look like a mask.
+    No object lies across mouth and nose, and none is copied from inside the crop: both would look like a mask.
 
     Args:
-        crop: uint8 (S, S, 3), RGB; stays as it is.
+        crop: uint8 (S, S, 3), RGB; not changed.
         rng: Source of all randomness.
 
     Returns:
@@ -46,14 +46,14 @@ def _dark(rng: Generator) -> NDArray[np.float64]:
 
 
 def _surface(crop: NDArray[np.uint8], rng: Generator) -> NDArray[np.float64]:
-    """A colour of the crop's surroundings, or any."""
+    """A colour from the edge of the crop, or any colour."""
     if rng.random() < 0.6:
         return np.asarray(crop[rng.choice([0, -1]), rng.integers(crop.shape[1])].astype(np.float64))
     return rng.uniform(10, 245, 1) * rng.uniform(0.7, 1.2, 3)
 
 
 def _edge(size: int, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A place on the left, right or lower edge, and the direction inwards."""
+    """A point on the left, right or lower edge, and the direction inwards."""
     along = rng.uniform(0.1, 0.9) * size
     places = (((0, along), (1, 0)), ((size, along), (-1, 0)), ((along, size), (0, -1)))
     place, inwards = places[rng.integers(3)]
@@ -69,7 +69,7 @@ def _head(cover: NDArray[np.uint8], rng: Generator) -> None:
 
 
 def _hand(cover: NDArray[np.uint8], rng: Generator) -> None:
-    """A palm at the edge and fingers that point inwards."""
+    """A palm at the edge, with fingers that point inwards."""
     size = len(cover)
     place, inwards = _edge(size, rng)
     finger = rng.uniform(0.035, 0.055) * size
@@ -83,7 +83,7 @@ def _hand(cover: NDArray[np.uint8], rng: Generator) -> None:
 
 
 def _phone(cover: NDArray[np.uint8], rng: Generator) -> None:
-    """A phone, a book, a sign: a box."""
+    """A phone, a book or a sign: a rectangle."""
     size = len(cover)
     place, _ = _edge(size, rng)
     sides = rng.uniform(0.2, 1.2 * _REACH, 2) * size
@@ -92,7 +92,7 @@ def _phone(cover: NDArray[np.uint8], rng: Generator) -> None:
 
 
 def _pole(cover: NDArray[np.uint8], rng: Generator) -> None:
-    """A pole, a rail, a cable: upright, as a bar across the mouth would pass for a mask."""
+    """A pole, a rail or a cable: upright, because a bar across the mouth would look like a mask."""
     size = len(cover)
     top, bottom = rng.uniform(0, 1) * size + np.array([0.0, rng.uniform(-0.25, 0.25) * size])
     thickness = max(round(rng.uniform(0.02, 0.1) * size), 1)

@@ -1,7 +1,7 @@
-"""Masks painted on bare faces: over the nose, under it, or pulled to the chin; of many cuts, colours and patterns.
+"""Paints masks on bare faces: over the nose, under it, or on the chin; of many cuts, colours and patterns.
 
-Everything is drawn in shares of the face box: x from 0 (one ear) to 1 (the other), y from 0 (hairline) to 1 (chin).
-Of upright faces, boxed by people or by :func:`~maskcheck_export.data.portraits.find_face`, most have the eyes at
+Positions are shares of the face box: x from 0 (left ear) to 1 (right ear), y from 0 (hairline) to 1 (chin).
+In most upright faces, boxed by people or by :func:`~maskcheck_export.data.portraits.find_face`, the eyes are at
 0.33 to 0.43, the tip of the nose at 0.50 to 0.62, the nostrils above 0.68, and the mouth at 0.68 to 0.82.
 """
 
@@ -26,7 +26,7 @@ Range: TypeAlias = tuple[float, float]
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a mask hangs: the middle of its upper edge, how far its corners are above that, its lowest point."""
+    """Where a mask hangs: the middle of its upper edge, how far its corners are above that, and its lowest point."""
 
     top: Range
     corners: Range
@@ -46,12 +46,12 @@ class _Cut:
     """A kind of mask.
 
     Attributes:
-        often: How often it is drawn, relative to the others.
+        often: How often it is drawn, relative to other cuts.
         half_width: Half of its width.
-        peak: Power of the upper edge: below 1 it is level, above it comes to a peak over the nose.
-        round: Power of the lower edge: 0.3 a rectangle, 1 an ellipse, more a wedge.
+        peak: Power of the upper edge: below 1 it is level, above 1 it has a peak over the nose.
+        round: Power of the lower edge: 0.3 for a rectangle, 1 for an ellipse, more for a wedge.
         pleats: Horizontal folds.
-        fold: Depth of the shade on one side of a fold or seam down the middle.
+        fold: Depth of the shade on one side of a fold or seam in the middle.
         valve: Probability of an exhalation valve.
     """
 
@@ -72,7 +72,7 @@ _CUTS = (
     _Cut(often=1, half_width=(0.40, 0.48), peak=(0.4, 1.0), round=(0.6, 0.9), pleats=(1,)),  # duckbill
 )
 
-_COLOURS = {  # BGR, and how often
+_COLOURS = {  # BGR: how often it is drawn
     (228, 205, 150): 5,  # surgical blue
     (240, 240, 240): 6,
     (30, 28, 28): 6,
@@ -87,10 +87,10 @@ _RANDOM_COLOUR = 0.12
 _PATTERNED = 0.28
 _LOOPS = 0.5
 
-_SEEN = 0.1  # heights of the face: the least of a mask by which the label can be told
-_OVERSAMPLING = 4  # small masks are drawn this much larger and reduced, for smooth edges
-_DETAIL = 96  # pixels a face's height when drawn: more is not seen in a classifier's input
-_MIDDLE = np.array([0.5, 0.78])  # of the mouth: the face is turned about it
+_SEEN = 0.1  # least height of a mask in the picture that shows the label, as a share of the face
+_OVERSAMPLING = 4  # small masks are drawn this much larger and shrunk, for smooth edges
+_DETAIL = 96  # most pixels of the height of a face when drawn: the input of a classifier shows no more
+_MIDDLE = np.array([0.5, 0.78])  # the mouth: the mask is turned about it
 _MOST_TURNED = 7.0  # degrees
 _MID_SKIN = 140.0  # grey value of skin in ordinary light
 
@@ -99,10 +99,10 @@ def paint_mask(pixels: BGRImage, face: NDArray[np.floating], way: Way, rng: Gene
     """Paint a mask on a bare face.
 
     Args:
-        pixels: uint8 (H, W, 3), BGR; stays as it is.
+        pixels: uint8 (H, W, 3), BGR; not changed.
         face: ``x1, y1, x2, y2`` in pixels, from hairline to chin and ear to ear; may reach out of the picture.
-        way: How the mask is worn. ``worn`` covers nose and mouth, ``nose_out`` leaves the nostrils free, ``chin``
-            nose and mouth.
+        way: How the mask is worn: ``worn`` covers nose and mouth, ``nose_out`` leaves the nose free, ``chin`` leaves
+            nose and mouth free.
         rng: Source of all randomness.
 
     Returns:
@@ -134,7 +134,7 @@ def paint_mask(pixels: BGRImage, face: NDArray[np.floating], way: Way, rng: Gene
 
 
 def in_view(way: Way, face: NDArray[np.floating], height: int) -> bool:
-    """Whether a mask painted that way would be seen: many faces are cropped at the chin.
+    """Whether the picture would show a mask that is worn in this way: many faces are cropped at the chin.
 
     Args:
         way: How the mask is worn.
@@ -155,12 +155,12 @@ def _draw(matrix: NDArray[np.float64], shape: tuple[int, int], way: Way, rng: Ge
         rng: Source of all randomness.
 
     Returns:
-        float32 (*shape, 4), 0..255: BGR times the mask's cover; and how much of the picture below shows through.
+        float32 (*shape, 4), 0..255: BGR times the cover of the mask; and how much of the picture shows through.
     """
     often = np.array([cut.often for cut in _CUTS])
     cut = _CUTS[rng.choice(len(_CUTS), p=often / often.sum())]
     upper, lower = _edges(cut, _PLACES[way], rng)
-    unit = float(np.hypot(*matrix[:, 0]))  # the face's width in the drawing
+    unit = float(np.hypot(*matrix[:, 0]))  # width of the face in the drawing
     cover = np.zeros(shape, np.float32)
     cv2.fillPoly(cover, [_fixed(matrix, np.concatenate([upper, lower]))], 1.0, cv2.LINE_8, _SHIFT)
     x, y = _grid(matrix, shape)
@@ -176,21 +176,21 @@ def _draw(matrix: NDArray[np.float64], shape: tuple[int, int], way: Way, rng: Ge
         cv2.circle(cloth, centre, radius, [rng.uniform(40, 235)] * 3, -1, cv2.LINE_8, _SHIFT)
     if rng.random() < _LOOPS:
         _draw_loops(cover, cloth, colour, matrix, upper, lower, max(round(rng.uniform(0.006, 0.018) * unit), 1), rng)
-    cv2.GaussianBlur(cover, (0, 0), unit * rng.uniform(0.007, 0.02), cover)  # no edge is sharper than the picture
-    # The mask's shadow falls a little under it.
+    cv2.GaussianBlur(cover, (0, 0), unit * rng.uniform(0.007, 0.02), cover)  # no edge may be sharper than the picture
+    # The shadow of the mask is a little below it.
     shadow = cv2.GaussianBlur(np.roll(cover, round(0.02 * unit), axis=0), (0, 0), 0.04 * unit)
     through = 255 * (1 - cover) * (1 - np.float32(rng.uniform(0.1, 0.45)) * shadow)
     return np.dstack([cloth * cover[..., None], through])
 
 
 def _edges(cut: _Cut, place: _Place, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The upper edge from left to right, and the lower one back: points in shares of the face box."""
+    """The upper edge from left to right, and the lower edge from right to left: points in shares of the face box."""
     top, bottom = rng.uniform(*place.top), rng.uniform(*place.bottom)
     half = rng.uniform(*cut.half_width) * rng.uniform(*place.width)
     middle = 0.5 + rng.uniform(-0.03, 0.03)
     across = np.linspace(-1, 1, 17)
     raised = rng.uniform(*place.corners)
-    # Worn, the edge peaks over the nose; under it, the edge hangs between the ears and is level below the nostrils.
+    # If worn, the edge has its peak over the nose; else it hangs between the ears and is level below the nostrils.
     hang = 1 - np.cos(across * np.pi / 2) ** rng.uniform(*cut.peak) if raised < 0 else np.abs(across) ** 2.5
     upper = np.column_stack([middle + half * across, top - raised * hang])
     corner = upper[0, 1]
@@ -230,7 +230,7 @@ def _pattern(x: Plane, y: Plane, unit: float, rng: Generator) -> NDArray[np.bool
 def _relief(
     cut: _Cut, upper: NDArray[np.float64], lower: NDArray[np.float64], x: Plane, y: Plane, rng: Generator
 ) -> Plane:
-    """Light and shade of a mask's form, 1 where it faces the light."""
+    """Light and shade of the form of a mask, 1 where it faces the light."""
     middle = float(upper[:, 0].mean())
     half = float(np.ptp(upper[:, 0])) / 2
     top, bottom = float(upper[len(upper) // 2, 1]), float(lower[:, 1].max())
@@ -241,7 +241,7 @@ def _relief(
     relief += np.float32(0.05) * _noise(x.shape, 6 / max(x.shape), rng)  # creases
     pleats = rng.choice(cut.pleats)
     if pleats:
-        sag = y - np.float32(rng.uniform(0.0, 0.1)) * (1 - sideways**2)  # pleats are pulled down by the chin
+        sag = y - np.float32(rng.uniform(0.0, 0.1)) * (1 - sideways**2)  # the chin pulls the pleats down
         phase = (sag - np.float32(top)) * np.float32((pleats + 0.6) / (bottom - top))
         relief -= np.float32(rng.uniform(0.06, 0.22)) * (phase % 1) ** 4
     depth = rng.uniform(*cut.fold)
@@ -290,18 +290,18 @@ def _light(
     mean = float(cheeks.mean()) if cheeks.size else _MID_SKIN
     exposure = np.clip(0.55 + 0.5 * mean / _MID_SKIN, 0.4, 1.2) * rng.uniform(0.85, 1.1)
     coarse = cv2.resize(below, (6, 5), interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
-    relative = np.clip(coarse / max(mean, 1.0), 0.5, 1.3) ** np.float32(0.5)  # hair and background shade it half
+    relative = np.clip(coarse / max(mean, 1.0), 0.5, 1.3) ** np.float32(0.5)  # hair and background count half
     return np.asarray(exposure * cv2.resize(relative, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _noise(shape: tuple[int, ...], density: float, rng: Generator) -> Plane:
-    """Smooth noise of unit variance, with so many bumps a pixel."""
+    """Smooth noise of unit variance; `density` is the number of bumps in a pixel."""
     coarse = rng.standard_normal([max(round(side * density), 2) for side in shape], np.float32)
     return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def _grid(matrix: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Plane, Plane]:
-    """The grid of x and of y, in shares of the face box, for the pixels of the drawing."""
+    """X and y of each pixel of the drawing, in shares of the face box."""
     inverse = cv2.invertAffineTransform(matrix).astype(np.float32)
     columns = np.arange(shape[1], dtype=np.float32)
     rows = np.arange(shape[0], dtype=np.float32)[:, None]
@@ -314,5 +314,5 @@ _ONE = 1 << _SHIFT
 
 
 def _fixed(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Pixels of the drawing, in OpenCV's fixed-point form with `_SHIFT` bits."""
+    """Points in pixels of the drawing, in the fixed-point form of OpenCV with `_SHIFT` bits."""
     return np.round((points @ matrix[:, :2].T + matrix[:, 2]) * _ONE).astype(np.int32)

@@ -1,1 +1,1 @@
-"""Labelled faces: listing them, finding near-duplicates, splitting them, and packing them for training."""
+"""Lists labelled faces, finds near-duplicates, splits the faces, and packs them for training."""

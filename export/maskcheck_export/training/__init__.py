@@ -1,1 +1,1 @@
-"""Fine-tuning of the Keras classifier, by a recipe."""
+"""Fine-tunes the Keras classifier, by a recipe."""

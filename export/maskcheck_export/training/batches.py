@@ -1,4 +1,4 @@
-"""Batches of augmented crops for Keras, read from the pack as they are needed."""
+"""Batches of augmented crops for Keras, read from the pack when they are needed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from maskcheck_export.recipes.settings import Settings
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled, augmented batches: (uint8 crops (B, S, S, 3) RGB, one-hot labels (B, C), weights (B,)).
 
-    Order and augmentation depend on the seed, the epoch and the place in it alone, not on thread timing.
+    Order and augmentation depend only on the seed, the epoch and the place in the epoch, not on the timing of threads.
 
     Args:
-        pack: The samples' pixels.
-        samples: The training samples, as they were packed.
-        repeats: How many times an epoch each of them is drawn, (N,); of a fraction, a random choice is drawn.
+        pack: The pixels of the samples.
+        samples: The training samples, in the order of the pack.
+        repeats: (N,), how many times each sample is drawn in an epoch; fractions are drawn at random.
         settings: The recipe.
-        epoch: The first epoch to give, from 0.
+        epoch: The first epoch, from 0.
     """
 
     def __init__(
@@ -35,19 +35,19 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(workers=2, max_queue_size=8)
         self._pack, self._samples, self._repeats, self._settings = pack, samples, repeats, settings
         self._weights = label_weights(samples, repeats, settings)
-        self.begin(epoch)  # Keras takes the first batches before it says that an epoch begins
+        self.begin(epoch)  # Keras takes the first batches before its callback for the begin of an epoch
 
     def begin(self, epoch: int) -> None:
-        """Draw and shuffle for an epoch.
+        """Draw and shuffle the samples of an epoch.
 
-        The trainer says which: Keras does not call ``on_epoch_end`` once an epoch, but also before the first.
+        A callback gives the epoch: Keras calls ``on_epoch_end`` of a data set also before the first epoch.
         """
         self._epoch = epoch
         rng = np.random.default_rng([self._settings.seed, epoch])
         self._order = rng.permutation(_draw(self._repeats, rng))
 
     def __len__(self) -> int:
-        # A short last batch is left out: it would disturb batch normalisation.
+        # A smaller last batch is left out: it would disturb batch normalisation.
         return max(int(self._repeats.sum()) // self._settings.training.batch_size, 1)
 
     def __getitem__(self, index: int) -> tuple[Crops, NDArray[np.float32], NDArray[np.float32]]:
@@ -72,14 +72,14 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def _draw(repeats: NDArray[np.float64], rng: Generator) -> NDArray[np.intp]:
-    """Indices, each about as often as `repeats` says: whole repeats surely, the rest by systematic sampling."""
+    """Indices: each as many times as the integer part of its repeats, and the fractions by systematic sampling."""
     steps = np.cumsum(repeats) + rng.random()
     counts = np.diff(np.floor(steps), prepend=np.floor(steps[0] - repeats[0])).astype(int)
     return np.repeat(np.arange(len(repeats)), counts)
 
 
 def label_weights(samples: Sequence[Sample], repeats: NDArray[np.float64], settings: Settings) -> Mapping[str, float]:
-    """Weight of each label in the loss, by what is drawn in an epoch, painted masks counted in."""
+    """Weight of each label in the loss, by the faces of an epoch, with painted masks."""
     chosen = settings.training.label_weights
     if isinstance(chosen, dict):
         return chosen

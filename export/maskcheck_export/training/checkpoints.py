@@ -1,4 +1,8 @@
-"""The state of a training after each epoch, so that a killed one goes on as if nothing had happened."""
+"""Saves the state of a training after each epoch, so that a killed training goes on with the same result.
+
+Keras's own callbacks do not suffice: ``BackupAndRestore`` writes weights and state in place, so that a kill between the
+two mixes epochs, and ``EarlyStopping`` and ``ModelCheckpoint`` forget the best epoch when a training goes on.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +27,15 @@ BEST = "best-{stage}.weights.h5"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training has come.
+    """How far a training is.
 
     Attributes:
-        epoch: Finished epochs, of all stages together.
-        stage: Name of the stage that the last of them belongs to.
-        stage_start: Epochs that were finished when it began.
-        stopped: It was stopped early.
-        best_loss: Its lowest validation loss.
-        best_epoch: Finished epochs when that was reached.
+        epoch: Number of finished epochs, of all stages together.
+        stage: Name of the current stage.
+        stage_start: Number of finished epochs at the start of the stage.
+        stopped: The stage was stopped early.
+        best_loss: Lowest validation loss of the stage.
+        best_epoch: Number of finished epochs at the lowest validation loss.
         history: Figures of each finished epoch.
     """
 
@@ -44,7 +48,7 @@ class Progress:
     history: tuple[Mapping[str, Any], ...] = ()
 
     def enter(self, stage: str) -> Progress:
-        """Progress at the start of a stage, or where it was left."""
+        """The progress at the start of a stage; unchanged, if it is the current stage."""
         if self.stage == stage:
             return self
         return Progress(
@@ -53,10 +57,10 @@ class Progress:
 
 
 def load_progress(folder: Path) -> Progress:
-    """How far the training in a folder has come; no progress if there is no checkpoint.
+    """Read how far the training in a folder is; without a checkpoint, it is at its start.
 
     Raises:
-        DataError: The checkpoint's state does not parse.
+        DataError: The file is damaged.
     """
     path = folder / STATE
     if not path.is_file():
@@ -69,12 +73,12 @@ def load_progress(folder: Path) -> Progress:
 
 
 def load_checkpoint(network: keras.Model, folder: Path, progress: Progress) -> None:
-    """Give a compiled network the weights and the optimizer's state of a checkpoint.
+    """Load weights and optimizer state of a checkpoint into a compiled network.
 
     Raises:
-        DataError: It is missing, damaged, or of another architecture.
+        DataError: The checkpoint is missing, damaged, or of another architecture.
     """
-    network.optimizer.build(network.trainable_variables)  # or its state would have no place to go
+    network.optimizer.build(network.trainable_variables)  # or its state is not loaded
     load_weights(network, folder / WEIGHTS.format(epoch=progress.epoch))
 
 
@@ -82,7 +86,7 @@ def load_weights(network: keras.Model, path: Path) -> None:
     """Load a weights file into a network.
 
     Raises:
-        DataError: It is missing, damaged, or of another architecture.
+        DataError: The file is missing, damaged, or of another architecture.
     """
     if not path.is_file():
         raise DataError(f"no weights file {path}")
@@ -96,12 +100,12 @@ def load_weights(network: keras.Model, path: Path) -> None:
 
 
 class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes checkpoint and history after each epoch, keeps the best weights, and stops a stage that gets no better.
+    """Writes checkpoint and history after each epoch, keeps the best weights, and stops a stage early.
 
     Args:
-        folder: The run's.
-        progress: Where the stage starts.
-        patience: Stop after so many epochs without a lower validation loss; 0 never stops.
+        folder: Folder of the run.
+        progress: The progress at the start.
+        patience: Stop after this many epochs without a lower validation loss; 0 never stops.
         keep_best: Write the weights of the lowest validation loss.
         report: Called with a line for each epoch.
     """
@@ -120,7 +124,7 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
         self._folder, self._patience, self._keep_best, self._report = folder, patience, keep_best, report
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Write the checkpoint; it counts from the moment that its state is written."""
+        """Write the checkpoint; it is valid as soon as its state is written, which comes last."""
         logs = logs or {}
         figures = {name: float(value) for name, value in logs.items()}
         if not all(map(math.isfinite, figures.values())):

@@ -1,4 +1,4 @@
-"""On which devices Keras trains, and in which arithmetic."""
+"""Chooses the devices and the arithmetic of Keras."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from maskcheck_export.recipes.settings import Training
 
 @contextmanager
 def training_devices(settings: Training) -> Iterator[None]:
-    """Build and train the network inside of this.
+    """Use the devices and the arithmetic of a recipe for the network that is built and trained inside.
 
-    Several devices share each batch (data parallelism): with the JAX backend by ``keras.distribution``, with
-    TensorFlow, for which Keras 3 has none of its own, by ``tf.distribute.MirroredStrategy``.
+    Several devices share each batch (data parallelism): with JAX by ``keras.distribution``, with TensorFlow, which that
+    does not support, by ``tf.distribute.MirroredStrategy``.
 
     Raises:
         RecipeError: The backend cannot train on several devices.

@@ -1,4 +1,4 @@
-"""The classifier as a Keras model: InceptionV3 with a new head, scaling and softmax inside."""
+"""The classifier as a Keras model: InceptionV3 with a new head; scaling and softmax are in the model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
     Args:
         size: Side of the square input in pixels, 75 or more.
         classes: Number of labels.
-        weights: ``imagenet`` (downloaded by Keras), ``none``, or a file: the weights of the body without its top
-            (``InceptionV3(include_top=False)``, ``.weights.h5``) or an earlier run's ``model.keras``, whose body
-            is taken.
-        dropout: Share of the pooled features dropped while training.
+        weights: ``imagenet`` (Keras downloads them), ``none`` (random), or a file: the ``.weights.h5`` of the body
+            without its top (``InceptionV3(include_top=False)``), or the ``model.keras`` of an earlier run, whose body
+            is used.
+        dropout: Share of the pooled features that training drops.
 
     Returns:
         A model from uint8 or float (N, S, S, 3) RGB in 0..255 to float32 probabilities (N, classes).
@@ -32,14 +32,14 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
     named = weights if weights == "imagenet" else None
     try:
         body = keras.applications.InceptionV3(include_top=False, weights=named, input_shape=(size, size, 3), name=BODY)
-    except Exception as error:  # what Keras raises if a download fails is a bare Exception
+    except Exception as error:  # Keras raises a bare Exception if a download fails
         if named is None:
             raise
         raise DataError(f"Keras cannot get the ImageNet weights: {error}; give a weights file instead") from error
     if weights not in ("imagenet", "none"):
         _load_body(body, Path(weights))
     faces = keras.Input((size, size, 3), name="faces")
-    # InceptionV3's own preprocessing, [-1, 1]; in the model, so that training and inference cannot differ in it.
+    # The preprocessing of InceptionV3, [-1, 1]; in the model, so that training and inference cannot differ.
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(faces)
     features = keras.layers.GlobalAveragePooling2D(name="pool")(body(scaled))
     features = keras.layers.Dropout(dropout, name="dropout")(features)
@@ -52,7 +52,7 @@ def _load_body(body: keras.Model, path: Path) -> None:
         raise DataError(f"no weights file {path}; expected imagenet, none, a .weights.h5 file or a model.keras")
     try:
         if path.suffix == ".keras":
-            # Convolutions fit any input size: a body trained on small crops can go on with larger ones.
+            # Convolutions fit any input size: a body trained on small crops can go on with larger crops.
             body.set_weights(keras.models.load_model(path, compile=False).get_layer(BODY).get_weights())
         else:
             body.load_weights(path)
@@ -62,6 +62,6 @@ def _load_body(body: keras.Model, path: Path) -> None:
 
 
 def divide_logits(network: keras.Model, temperature: float) -> None:
-    """Put a softmax temperature into the head's weights: softmax((W x + b) / T) without another operator."""
+    """Put a softmax temperature into the weights of the head: softmax((W x + b) / T) without another operator."""
     head = network.get_layer(HEAD)
     head.set_weights([value / temperature for value in head.get_weights()])

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules of a stage."""
+"""The optimizer and the learning-rate schedule of a stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from maskcheck_export.recipes.settings import Stage
 
 
 def build_optimizer(stage: Stage, *, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer of a stage, with its learning-rate schedule counted in steps."""
+    """The optimizer of a stage, with a learning-rate schedule in steps."""
     rate = _schedule(stage, steps_per_epoch)
     weight_decay = stage.weight_decay or None
     if stage.optimizer == "adam":

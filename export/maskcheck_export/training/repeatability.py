@@ -1,4 +1,4 @@
-"""The same seed gives the same training, in one go or resumed."""
+"""Makes a training repeatable: the same seed gives the same network, also if the training was stopped and resumed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from maskcheck_export.training.batches import TrainingBatches
 
 
 def make_repeatable(seed: int) -> None:
-    """Make initial weights and every operation depend on the seed alone, not on the timing of threads."""
-    # Names of layers are counted on in a process, and TensorFlow adds gradients in the order of their names.
+    """Let first weights and operations depend only on the seed, not on the timing of threads."""
+    # Keras numbers the names of layers in a process, and TensorFlow adds gradients in the order of these names.
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
@@ -19,16 +19,16 @@ def make_repeatable(seed: int) -> None:
 
 
 class RepeatableEpochs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Lets order, augmentation and dropout of an epoch depend on the seed and its number alone."""
+    """Lets order, augmentation and dropout of an epoch depend only on the seed and the number of the epoch."""
 
     def __init__(self, batches: TrainingBatches, seed: int) -> None:
         super().__init__()
         self._batches, self._seed = batches, seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Seed by the epoch's number."""
+        """Set the seeds of the epoch."""
         self._batches.begin(epoch)
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout) and layer.rate:
-                # The second number counts calls: epochs start far apart.
+                # The second number counts calls; epochs start far apart.
                 layer.seed_generator.state.assign([self._seed, epoch << 20])

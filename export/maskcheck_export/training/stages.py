@@ -1,4 +1,4 @@
-"""The stages of a training: the new head with the body frozen, then everything."""
+"""The two stages of a training: first the new head, then everything."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from maskcheck_export.training.validation import ValidationBatches
 
 @dataclass(frozen=True)
 class Stages:
-    """What the stages of one training share.
+    """The stages of a training.
 
     Attributes:
-        network: What is trained, in place.
-        pack: The faces of ``parts.training``, in their order.
-        parts: The split; its test part is never read.
+        network: The network; it is trained in place.
+        pack: The faces of ``parts.training``, in the same order.
+        parts: The split; its test faces are never read.
         settings: The recipe.
-        folder: Where the checkpoints lie.
+        folder: Folder of the checkpoints.
         report: Called with a line of progress.
         verbose: As in ``keras.Model.fit``.
     """
@@ -54,10 +54,10 @@ class Stages:
     verbose: str | int
 
     def fit(self) -> None:
-        """Go through the stages, from where the checkpoint in the folder left.
+        """Train the stages, from the last checkpoint in the folder on.
 
         Raises:
-            DataError: The memory does not hold a batch.
+            DataError: A batch does not fit into memory, the training diverges, or a checkpoint is damaged.
         """
         progress = load_progress(self.folder)
         if progress.epoch:
@@ -84,7 +84,7 @@ class Stages:
             optimizer=build_optimizer(stage, steps_per_epoch=len(batches)),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
             metrics=["accuracy"],
-            # On a CPU, XLA's convolutions take 1.4 times as long as oneDNN's.
+            # On a CPU, convolutions of XLA take 1.4 times as long as those of oneDNN.
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
         if resuming:
@@ -104,7 +104,7 @@ class Stages:
                     validation_data=validation,
                     initial_epoch=progress.epoch,
                     epochs=end,
-                    # The batches are shuffled by the epoch's number; Keras would do so by what came before.
+                    # The batches are shuffled by the number of the epoch; Keras would shuffle by what came before.
                     shuffle=False,
                     callbacks=[RepeatableEpochs(batches, self.settings.seed), checkpoints],
                     verbose=self.verbose,
@@ -118,25 +118,25 @@ class Stages:
 
 @contextmanager
 def memory_to_spare(settings: Settings) -> Iterator[None]:
-    """Where a batch does not fit into memory, say what to make smaller.
+    """Turn the error of a backend that runs out of memory into an error that names the settings to lower.
 
     Raises:
-        DataError: The backend, of a class of its own, says that memory ran out.
+        DataError: Memory ran out.
     """
     try:
         yield
     except Exception as error:
-        # TensorFlow's class, torch's, and JAX's text: each without importing the other two.
+        # The class of TensorFlow, the class of torch and the text of JAX, without an import of the three.
         names = {kind.__name__ for kind in type(error).__mro__}
         if not names & {"ResourceExhaustedError", "OutOfMemoryError"} and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         raise DataError(
             f"memory ran out with batches of {settings.training.batch_size} faces of {settings.input.size} pixels;"
-            " lower training.batch_size or input.size and begin anew"
+            " lower training.batch_size or input.size and train again"
         ) from error
 
 
 def _repeats(samples: Sequence[Sample], settings: Settings) -> NDArray[np.float64]:
-    """How many times an epoch each sample is drawn: the weight of its data set."""
+    """How many times each sample is drawn in an epoch: the weight of its data set."""
     weights = {Path(source.path).name: source.weight for source in settings.data}
     return np.array([weights.get(sample.dataset, 1.0) for sample in samples])

@@ -1,4 +1,4 @@
-"""Training: the new head first with the body frozen, then everything."""
+"""Trains a classifier by a recipe, and writes the folder of the run."""
 
 from __future__ import annotations
 
@@ -38,24 +38,23 @@ def train(
     report: Callable[[str], None] = print,
     verbose: str | int = "auto",
 ) -> Run:
-    """Train a classifier and leave everything about it in a folder.
+    """Train a classifier, and write the model and its record to a folder.
 
-    Nothing is chosen by the test samples: what is measured on them is not flattered.
+    Nothing is chosen by the test faces, so that the scores on them are honest.
 
     Args:
         samples: All labelled faces, near-duplicates in one group.
         settings: The recipe.
-        folder: Where to write; made if missing.
-        resume: Go on after the last epoch of a training that was killed; with TensorFlow on a CPU, with the same
-            result as if it had not been. Nothing to resume from is no error.
-        pack_folder: Where the packed faces lie or are to be written, to share them between trainings; by default,
-            in `folder`.
+        folder: Folder of the run; created if missing.
+        resume: Go on with a training that was killed, after its last epoch; with TensorFlow on a CPU, the result is the
+            same as without the kill. Without a checkpoint, the training starts from the beginning.
+        pack_folder: Folder of the packed faces, to share them between trainings; by default, in `folder`.
         report: Called with a line of progress.
         verbose: As in ``keras.Model.fit``.
 
     Raises:
-        DataError: Too little data, a label without an example, weights that do not fit, or a folder that holds
-            another training.
+        DataError: There are too few faces, or none of a label, the weights do not fit, or the folder holds another
+            training.
     """
     _check_labels(samples, settings)
     parts = split_by_recipe(samples, settings)
@@ -108,33 +107,35 @@ def train(
 
 
 def _check_labels(samples: Sequence[Sample], settings: Settings) -> None:
-    bare = [label for label in settings.labels if all(sample.label != label for sample in samples)]
-    if bare:
+    missing = [label for label in settings.labels if all(sample.label != label for sample in samples)]
+    if missing:
         raise DataError(
-            f"expected examples of each of the labels {', '.join(settings.labels)}, got none of {', '.join(bare)}"
+            f"expected faces of each of the labels {', '.join(settings.labels)}, got none of {', '.join(missing)}"
         )
 
 
 def _check_folder(folder: Path, settings: Settings, *, resume: bool) -> None:
-    """A training may begin in an empty folder, or go on in that of the same training."""
+    """Check that a folder is new, or holds the same training and may be resumed."""
     if (folder / RECORD).exists():
         raise DataError(f"{folder} already holds a finished training; choose another folder, or remove it")
     path = folder / RECIPE
     if not path.exists():
         return
     if not resume:
-        raise DataError(f"{folder} already holds a training that has not finished; resume it, or remove the folder")
-    recipe, begun = settings.model_dump(mode="json"), json.loads(path.read_text(encoding="utf-8"))
-    changed = [name for name in recipe if recipe[name] != begun.get(name)]
+        raise DataError(
+            f"{folder} already holds a training that has not finished; resume it by --resume, or remove the folder"
+        )
+    recipe, before = settings.model_dump(mode="json"), json.loads(path.read_text(encoding="utf-8"))
+    changed = [name for name in recipe if recipe[name] != before.get(name)]
     if changed:
         raise DataError(
-            f"{folder} was begun with another recipe: {', '.join(changed)} differ; resume with that one,"
-            f" which is in {path}, or choose another folder"
+            f"{folder} holds a training by another recipe: {', '.join(changed)} differ; resume with the recipe in"
+            f" {path}, or choose another folder"
         )
 
 
 def _begin(folder: Path, settings: Settings) -> None:
-    """Take a folder for a training that can begin."""
+    """Create the folder of a training that can start, and write its recipe."""
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / RECIPE) as path:
         path.write_text(json.dumps(settings.model_dump(mode="json"), indent=1), encoding="utf-8")

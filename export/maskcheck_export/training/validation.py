@@ -1,4 +1,4 @@
-"""Batches of the crops that the SDK would classify, to watch a training by."""
+"""Batches of validation crops for Keras, cut out as the SDK does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH_SIZE = 64
 
 
 class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Unchanged crops in order: (uint8 crops (B, S, S, 3) RGB, one-hot labels (B, C))."""
+    """Crops in order, without augmentation: (uint8 crops (B, S, S, 3) RGB, one-hot labels (B, C))."""
 
     def __init__(self, samples: Sequence[Sample], settings: Settings) -> None:
         super().__init__()
