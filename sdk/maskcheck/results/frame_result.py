@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from maskcheck import errors
 from maskcheck.errors import MaskCheckError, PackageNotInstalled
 from maskcheck.pictures.decoding import BGRImage, ImageLike, load_image
+from maskcheck.pictures.drawing import draw_faces
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.results.face import Face
 from maskcheck.results.fields import Fields
@@ -188,8 +189,6 @@ class FrameResult:
             ImageError: The picture cannot be decoded.
             ValueError: The picture has another size, so it is another picture; or there is no picture.
         """
-        from maskcheck.pictures.drawing import draw_faces  # what is never drawn need not load it
-
         if image is None:
             if self.image is None:
                 raise ValueError("expected the picture, as this result holds no pixels: pass its file or its array")
