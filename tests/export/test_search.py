@@ -135,7 +135,7 @@ def test_a_search_finds_what_matters_and_writes_the_best_recipe(tmp_path: Path, 
     assert f"| `network.dropout` | 0.3 | {best.network.dropout:.4g} | " in text
     assert "Validation faces: faces: " in text
     assert "with care" not in text
-    for name in ("history.png", "values.png", "importances.png"):
+    for name in ("history.png", "values.png"):
         assert (folder / "plots" / name).read_bytes().startswith(b"\x89PNG")
         assert f"plots/{name}" in text
 
@@ -144,7 +144,7 @@ def test_a_report_of_few_trials_says_so(tmp_path: Path, space: Space) -> None:
     page = write_report(look(tmp_path, space, FakeTrainer(), trials=1), SETTINGS, space, tmp_path)
 
     assert "2 keys need 8 finished trials or more" in page.read_text()
-    assert "importances.png" not in page.read_text()
+    assert "unknown" in page.read_text()
 
 
 def test_the_trainer_never_gets_a_test_face_and_no_figure_of_one_is_read(tmp_path: Path, space: Space) -> None:

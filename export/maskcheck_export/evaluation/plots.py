@@ -79,26 +79,19 @@ def plot_confusion(confusion: NDArray[np.intp], labels: Sequence[str]) -> Figure
         confusion: (C, C), rows true, columns predicted.
         labels: C names.
     """
+    from sklearn.metrics import ConfusionMatrixDisplay
+
     totals = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
     side = 2.6 + 1.5 * len(labels)
-    figure = figure_of(side + 1.2, side)
+    figure = figure_of(side + 2, side)
     axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(shares):
-        text = f"{confusion[row, column]}\n{share:.1%}" if totals[row] else "no face"
-        axes.text(column, row, text, ha="center", va="center", fontsize=13, color="white" if share > 0.5 else "black")
-    names = [plain(label) for label in labels]
-    axes.set_xticks(range(len(labels)), names)
-    axes.set_yticks(
-        range(len(labels)), [f"{name}\n({total} faces)" for name, total in zip(names, totals[:, 0], strict=True)]
-    )
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+    display = ConfusionMatrixDisplay(shares, display_labels=[plain(label) for label in labels])
+    display.plot(ax=axes, cmap="Blues", im_kw={"vmin": 0, "vmax": 1}, values_format=".1%", colorbar=False)
+    for text, count in zip(display.text_.flat, confusion.flat, strict=True):
+        text.set_text(f"{count}\n{text.get_text()}")
     axes.set_xlabel("predicted label")
     axes.set_ylabel("true label")
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, format=PercentFormatter(1))
-    bar.set_label("share of the faces of the true label")
     axes.set_title("Confusion matrix")
     return figure
 
@@ -106,7 +99,7 @@ def plot_confusion(confusion: NDArray[np.intp], labels: Sequence[str]) -> Figure
 def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Sequence[str]) -> Figure:
     """Precision against recall of each label that occurs, over all thresholds; a dot marks the predicted labels.
 
-    If all dots are near the upper right corner, a second panel enlarges the corner.
+    If all dots are near the upper right corner, the plot shows this corner only.
 
     Args:
         true: (N,), column of the label of each face; two or more labels occur.
@@ -128,24 +121,20 @@ def plot_precision_recall(true: NDArray[np.intp], probabilities: NDArray[np.floa
             curves.append((recall, precision, point, name))
     lowest = min(min(point) for _, _, point, _ in curves)
     floor = max(0.0, math.floor(lowest * 20 - 1) / 20)
-    floors = (0.0, floor) if floor >= 0.5 else (0.0,)
-    figure = figure_of(5.5 * len(floors), 5.4)
-    for axes, start in zip(np.atleast_1d(figure.subplots(1, len(floors))), floors, strict=True):
-        for (recall, precision, point, name), colour in zip(curves, cycle(COLOURS), strict=False):
-            axes.plot(recall, precision, color=colour, label=name, drawstyle="steps-post", clip_on=start > 0)
-            axes.plot(*point, "o", color=colour, markeredgecolor="black", markersize=8, clip_on=False, zorder=3)
-        margin = 0.01 * (1 - start)
-        axes.set_xlim(start, 1 + margin)
-        axes.set_ylim(start, 1 + margin)
-        axes.set_aspect("equal")
-        axes.set_xlabel("recall (share of the faces that have the label)")
-        axes.set_title(f"the corner from {start:.0%}" if start else "all thresholds", fontsize=10)
-        _percent(axes, "xy")
-        tidy(axes)
-    first = figure.axes[0]
-    first.set_ylabel("precision (share of the faces that get the label)")
-    first.plot([], [], "o", color="white", markeredgecolor="black", markersize=8, label="predicted labels")
-    first.legend(loc="lower left", frameon=False)
+    start = floor if floor >= 0.5 else 0.0
+    figure = figure_of(6, 5.4)
+    axes = figure.subplots()
+    for (recall, precision, point, name), colour in zip(curves, cycle(COLOURS), strict=False):
+        axes.plot(recall, precision, color=colour, label=name, drawstyle="steps-post", clip_on=start > 0)
+        axes.plot(*point, "o", color=colour, markeredgecolor="black", markersize=8, clip_on=False, zorder=3)
+    axes.plot([], [], "o", color="white", markeredgecolor="black", markersize=8, label="predicted labels")
+    end = 1 + 0.01 * (1 - start)
+    axes.set(xlim=(start, end), ylim=(start, end), aspect="equal")
+    axes.set_xlabel("recall (share of the faces that have the label)")
+    axes.set_ylabel("precision (share of the faces that get the label)")
+    _percent(axes, "xy")
+    tidy(axes)
+    axes.legend(loc="lower left", frameon=False)
     figure.suptitle("Precision and recall")
     return figure
 

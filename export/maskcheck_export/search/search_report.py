@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 import tomli_w
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
@@ -28,7 +27,7 @@ BEST = "best.toml"
 _TRIALS_PER_KEY = 4
 """Importances of fewer finished trials say little."""
 _REACH = 5
-"""Top of a plot, above the lowest loss: a multiple of the distance from there to the median."""
+"""Top of a plot, above the lowest loss: a multiple of the distance from there to the median loss."""
 
 
 def write_report(study: optuna.Study, settings: Settings, space: Space, folder: Path) -> Path:
@@ -46,8 +45,6 @@ def write_report(study: optuna.Study, settings: Settings, space: Space, folder: 
     plots.mkdir(exist_ok=True)
     _plot_history(study, plots / "history.png")
     _plot_values(study, space, plots / "values.png")
-    if importances:
-        _plot_importances(importances, plots / "importances.png")
     figures = {
         "schema": "maskcheck-tuning/1",
         "objective": "mean log loss of the validation faces, after temperature (nats)",
@@ -116,11 +113,9 @@ def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, flo
             f"Read the shares with care: {len(space)} keys need {enough} finished trials or more; with fewer, the"
             " shares still change."
         )
-    if importances:
-        parts += ["![share of each key](plots/importances.png)", "Share of each key."]
     parts += [
         "![loss of each trial](plots/history.png)",
-        "Loss of each trial, and the lowest loss so far. Triangles at the top edge are losses far above it.",
+        "Loss of each trial, and the lowest loss so far. Losses far above the others are not shown.",
         "![loss against each value](plots/values.png)",
         "Loss against the value of each key; darker dots are later trials, the star is the best trial. A key that"
         " matters shows a slope or a valley.",
@@ -143,9 +138,10 @@ def _page(study: optuna.Study, settings: Settings, importances: Mapping[str, flo
 def _plot_history(study: optuna.Study, path: Path) -> None:
     figure = figure_of(7.5, 4)
     axes = figure.subplots()
-    numbers, losses = _losses(finished(study))
-    _dots(axes, numbers, losses, np.ones(len(losses)))
-    axes.step(numbers, np.minimum.accumulate(_within_reach(losses)), where="post", color=RED, label="lowest so far")
+    numbers, losses = [trial.number for trial in finished(study)], _losses(study)
+    axes.scatter(numbers, losses, color=BLUE, s=22)
+    axes.step(numbers, np.minimum.accumulate(losses), where="post", color=RED, label="lowest so far")
+    axes.set_ylim(_limits(losses))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("trial (number)")
     axes.set_ylabel("validation loss (nats)")
@@ -154,32 +150,18 @@ def _plot_history(study: optuna.Study, path: Path) -> None:
     figure.savefig(path)
 
 
-def _plot_importances(importances: Mapping[str, float], path: Path) -> None:
-    figure = figure_of(7.5, 1 + 0.35 * len(importances))
-    axes = figure.subplots()
-    bars = axes.barh(list(importances), list(importances.values()), color=BLUE, height=0.6)
-    axes.bar_label(bars, fmt="{:.0%}", padding=4, color=GREY)
-    axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_xlabel("share of the variation of the loss")
-    tidy(axes)
-    axes.grid(axis="y", visible=False)
-    axes.tick_params(axis="y", length=0)
-    figure.savefig(path)
-
-
 def _plot_values(study: optuna.Study, space: Space, path: Path) -> None:
-    done, best = finished(study), study.best_trial
+    trials, losses = finished(study), _losses(study)
     columns = min(3, len(space))
     rows = -(-len(space) // columns)
     figure = figure_of(max(3.2 * columns, 5), 2.6 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    shades = np.linspace(0.35, 1, len(done))
-    _, losses = _losses(done)
+    colours = [to_rgba(BLUE, shade) for shade in np.linspace(0.35, 1, len(trials))]
     for axes, (key, values) in zip(panels.flat, space.items(), strict=False):
         place = values.choices.index if isinstance(values, Choices) else float
-        _dots(axes, [place(trial.params[key]) for trial in done], losses, shades)
-        axes.plot(place(best.params[key]), best.value, "*", color=RED, markersize=13, markeredgecolor="white")
+        axes.scatter([place(trial.params[key]) for trial in trials], losses, color=colours, s=22)
+        best = place(study.best_params[key])
+        axes.plot(best, study.best_value, "*", color=RED, markersize=13, markeredgecolor="white")
         if isinstance(values, Choices):
             axes.set_xticks(range(len(values.choices)), [str(value) for value in values.choices])
             axes.set_xlim(-0.5, len(values.choices) - 0.5)
@@ -190,25 +172,19 @@ def _plot_values(study: optuna.Study, space: Space, path: Path) -> None:
             axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel(key, fontsize=8)
         tidy(axes)
+    panels[0, 0].set_ylim(_limits(losses))
     for axes in panels.flat[len(space) :]:
         axes.set_visible(False)
     figure.supylabel("validation loss (nats)", fontsize=9, color=GREY)
     figure.savefig(path)
 
 
-def _losses(done: Sequence[FrozenTrial]) -> tuple[list[int], NDArray[np.float64]]:
-    return [trial.number for trial in done], np.array([trial.value for trial in done], float)
+def _losses(study: optuna.Study) -> NDArray[np.float64]:
+    return np.array([trial.value for trial in finished(study)], float)
 
 
-def _dots(axes: Axes, x: Sequence[float], losses: NDArray[np.float64], shades: NDArray[np.float64]) -> None:
-    """Plot losses; those far above the others, of trainings that nearly diverged, as triangles at the top edge."""
-    heights = _within_reach(losses)
-    for marker, members in (("o", heights == losses), ("^", heights < losses)):
-        if members.any():
-            colours = [to_rgba(BLUE, shade) for shade in shades[members]]
-            axes.scatter(np.array(x)[members], heights[members], color=colours, marker=marker, s=22)
-
-
-def _within_reach(losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    lowest, middle = losses.min(), np.median(losses)
-    return np.minimum(losses, lowest + _REACH * (middle - lowest)) if middle > lowest else losses
+def _limits(losses: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Limits of a plot that leave out a loss far above the others: of a training that nearly diverged."""
+    lowest, median = losses.min(), np.median(losses)
+    reach = _REACH * (median - lowest)
+    return (lowest - 0.05 * reach, lowest + reach) if 0 < reach < losses.max() - lowest else None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 from optuna.storages import InMemoryStorage, RDBStorage
@@ -32,30 +32,13 @@ _ATTEMPTS = 3
 """Most times that a trial starts: a trial that always gets the process killed must not run for ever."""
 
 
-class Train(Protocol):
-    """The call of :func:`maskcheck_export.training.training.train`."""
-
-    def __call__(
-        self,
-        samples: Sequence[Sample],
-        settings: Settings,
-        folder: Path,
-        *,
-        resume: bool,
-        pack_folder: Path | None,
-        report: Callable[[str], None],
-        verbose: str | int,
-    ) -> Run:
-        """Train."""
-
-
 def search(
     samples: Sequence[Sample],
     settings: Settings,
     space: Space,
     folder: Path,
     *,
-    train: Train,
+    train: Callable[..., Run],
     trials: int | None = None,
     minutes: float | None = None,
     pack_folder: Path | None = None,
@@ -78,7 +61,7 @@ def search(
         space: Which keys may change, and to which values.
         folder: Of the study; gets a folder for each trial. Only the best trial keeps its model. No other search may
             use the folder at the same time.
-        train: The trainer.
+        train: :func:`maskcheck_export.training.training.train`, or a function that is called alike.
         trials: Most finished trials in all.
         minutes: Start no trial after this many minutes.
         pack_folder: Packed faces that the trials share; by default, in `folder`.
