@@ -84,7 +84,7 @@ class Runner:
 
     A batch goes to the classifier when it is full, when its first frame has waited for `max_wait`, or when nothing
     else is on its way: every frame that was handed in is prepared, and the source gives no other one at once. While
-    faces for another full batch wait, no frame is prepared: that bounds what waits, in memory and in time.
+    faces enough for another batch wait, no frame is prepared: that bounds what waits, in memory and in time.
 
     Args:
         engine: Does the work.
@@ -112,6 +112,7 @@ class Runner:
         self._worker_count = workers
         self._batch_size = batch_size
         self._enough = batch_size if enough is None else min(enough, batch_size)
+        self._most_waiting = min(2 * self._enough, batch_size)
         self._max_wait = max_wait
         self._timeout = timeout
         self._on_change = on_change
@@ -216,7 +217,7 @@ class Runner:
     def take(self) -> list[Ticket]:
         """Frames for a worker, once there are some and those that wait leave room; empty at the end."""
         with self._relief:
-            while self._waiting >= self._batch_size and not self._closed:
+            while self._waiting >= self._most_waiting and not self._closed:
                 self._relief.wait(_WATCH)
         first = self._handed_in.get()
         if first is None:
