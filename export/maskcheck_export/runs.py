@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskcheck_export.data.samples import Sample
+from pydantic import TypeAdapter
+
 from maskcheck_export.data.split import Parts
 from maskcheck_export.errors import DataError
-from maskcheck_export.recipes.reading import settings_from
 from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.writing.whole_files import replacing
 
@@ -50,20 +50,13 @@ class Run:
 
     def save(self) -> None:
         """Write ``run.json``."""
-        record = {
-            "settings": self.settings.model_dump(mode="json"),
-            "commit": self.commit,
-            "trained_on": self.trained_on,
-            "versions": self.versions,
-            "temperature": self.temperature,
-            "validation_loss": self.validation_loss,
-            "metrics": self.metrics,
-            "training": _to_json(self.parts.training),
-            "validation": _to_json(self.parts.validation),
-            "test": _to_json(self.parts.test),
-        }
+        record = _RUN.dump_python(self, mode="json", exclude={"folder"})
+        record |= record.pop("parts")
         with replacing(self.folder / RECORD) as path:
             path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+_RUN = TypeAdapter(Run)
 
 
 def load_run(folder: Path) -> Run:
@@ -77,24 +70,7 @@ def load_run(folder: Path) -> Run:
             raise DataError(f"{folder} holds no finished training: {name} is missing")
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        return Run(
-            folder=folder,
-            settings=settings_from(record["settings"], str(folder / RECORD)),
-            parts=Parts(*(_from_json(record[part]) for part in ("training", "validation", "test"))),
-            commit=record["commit"],
-            trained_on=record["trained_on"],
-            temperature=record["temperature"],
-            validation_loss=record.get("validation_loss"),
-            metrics=record["metrics"],
-            versions=record["versions"],
-        )
+        parts = {part: record[part] for part in ("training", "validation", "test")}
+        return _RUN.validate_python({"validation_loss": None} | record | {"folder": folder, "parts": parts})
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / RECORD} is not the record of a training: {error!r}; train again") from error
-
-
-def _to_json(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    return [asdict(sample) | {"path": str(sample.path)} for sample in samples]
-
-
-def _from_json(records: Sequence[dict[str, Any]]) -> tuple[Sample, ...]:
-    return tuple(Sample(**(record | {"path": Path(record["path"]), "box": tuple(record["box"])})) for record in records)

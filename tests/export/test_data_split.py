@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +13,7 @@ from maskcheck_export.commands import main
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import split
 from maskcheck_export.errors import DataError
+from maskcheck_export.recipes.settings import Split
 
 
 def samples(count: int, per_group: int) -> list[Sample]:
@@ -22,7 +24,7 @@ def samples(count: int, per_group: int) -> list[Sample]:
 
 
 def test_groups_stay_together_and_labels_stay_in_proportion() -> None:
-    parts = split(samples(200, per_group=2), by="groups", test=0.2, validation=0.25, seed=42)
+    parts = split(samples(200, per_group=2), Split(by="groups", test=0.2, validation=0.25), seed=42)
 
     assert [len(part) for part in (parts.test, parts.validation, parts.training)] == [40, 40, 120]
     assert Counter(sample.label for sample in parts.test) == {"a": 20, "b": 20}
@@ -33,18 +35,18 @@ def test_groups_stay_together_and_labels_stay_in_proportion() -> None:
 
 
 @pytest.mark.parametrize("by", ["groups", "faces"])
-def test_equal_seeds_split_alike_whatever_the_order_of_files(by: str) -> None:
+def test_equal_seeds_split_alike_in_any_order_of_files(by: Literal["groups", "faces"]) -> None:
     listed = samples(200, per_group=2)
     shuffled = random.Random(1).sample(listed, len(listed))
 
-    first = split(listed, by=by, test=0.2, validation=0.1, seed=42)  # type: ignore[arg-type]
+    first = split(listed, Split(by=by, test=0.2, validation=0.1), seed=42)
 
-    assert first == split(shuffled, by=by, test=0.2, validation=0.1, seed=42)  # type: ignore[arg-type]
-    assert first.test != split(listed, by=by, test=0.2, validation=0.1, seed=43).test  # type: ignore[arg-type]
+    assert first == split(shuffled, Split(by=by, test=0.2, validation=0.1), seed=42)
+    assert first.test != split(listed, Split(by=by, test=0.2, validation=0.1), seed=43).test
 
 
 def test_a_split_by_faces_is_stratified_and_parts_groups() -> None:
-    parts = split(samples(200, per_group=4), by="faces", test=0.25, validation=0, seed=42)
+    parts = split(samples(200, per_group=4), Split(by="faces", test=0.25, validation=0), seed=42)
 
     assert (len(parts.training), len(parts.validation), len(parts.test)) == (150, 0, 50)
     assert Counter(sample.label for sample in parts.test) == {"a": 25, "b": 25}
@@ -54,16 +56,16 @@ def test_a_split_by_faces_is_stratified_and_parts_groups() -> None:
 def test_a_label_with_few_examples_does_not_stop_a_split_by_groups() -> None:
     rare = [Sample(Path(f"r{i}.png"), (0, 0, 9, 9), "rare", "set", f"r{i}", whole=True) for i in range(3)]
 
-    parts = split([*samples(100, per_group=1), *rare], by="groups", test=0.2, validation=0.1, seed=42)
+    parts = split([*samples(100, per_group=1), *rare], Split(by="groups", test=0.2, validation=0.1), seed=42)
 
     assert sum(map(len, (parts.training, parts.validation, parts.test))) == 103
 
 
 def test_too_few_groups_or_faces_are_refused() -> None:
     with pytest.raises(DataError, match="too few"):
-        split(samples(100, per_group=50), by="groups", test=0.2, validation=0, seed=42)
+        split(samples(100, per_group=50), Split(by="groups", test=0.2, validation=0), seed=42)
     with pytest.raises(DataError, match="cannot be split"):
-        split(samples(2, per_group=1), by="faces", test=0.5, validation=0, seed=42)
+        split(samples(2, per_group=1), Split(by="faces", test=0.5, validation=0), seed=42)
 
 
 def test_the_pictures_that_a_training_keeps_out_are_listed_by_name(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts, split
 from maskcheck_export.errors import DataError, RecipeError
 from maskcheck_export.recipes.reading import read_recipe
-from maskcheck_export.recipes.settings import Settings
+from maskcheck_export.recipes.settings import Settings, Split
 from maskcheck_export.runs import MODEL, RECORD, Run
 from maskcheck_export.search.search_report import write_report
 from maskcheck_export.search.space import Space, read_space
@@ -151,16 +151,10 @@ def test_the_trainer_never_gets_a_test_face_and_no_figure_of_one_is_read(tmp_pat
     trainer = FakeTrainer()
     write_report(look(tmp_path, space, trainer, trials=3), SETTINGS, space, tmp_path)
 
-    parts = split(faces(), by="groups", test=0.2, validation=0.1, seed=SETTINGS.seed)
+    parts = split(faces(), Split(by="groups", test=0.2, validation=0.1), seed=SETTINGS.seed)
     assert trainer.seen == {*parts.training, *parts.validation}
     for settings in trainer.asked:
-        again = split(
-            sorted(trainer.seen, key=lambda face: face.group),
-            by=settings.split.by,
-            test=settings.split.test,
-            validation=settings.split.validation,
-            seed=settings.seed,
-        )
+        again = split(sorted(trainer.seen, key=lambda face: face.group), settings.split, settings.seed)
         assert (again.training, again.validation) == (parts.training, parts.validation)
     assert read_recipe(tmp_path / "best.toml").split == SETTINGS.split
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -17,22 +15,9 @@ from maskcheck_export.data.pack import Region
 from maskcheck_export.recipes.settings import Augmentation, Input, PaintedMasks
 
 
-@dataclass(frozen=True)
-class LabelledCrop:
-    """A crop that the network is trained on.
-
-    Attributes:
-        pixels: uint8 (S, S, 3), RGB.
-        label: Its label, with a painted mask.
-    """
-
-    pixels: NDArray[np.uint8]
-    label: str
-
-
 def random_crop(
     region: Region, label: str, *, whole: bool, shape: Input, augmentation: Augmentation, rng: Generator
-) -> LabelledCrop:
+) -> tuple[NDArray[np.uint8], str]:
     """Cut a face out of its region, and change it at random.
 
     Args:
@@ -42,6 +27,9 @@ def random_crop(
         shape: Size and margin of the crop.
         augmentation: How to change it.
         rng: Source of all randomness.
+
+    Returns:
+        The crop, uint8 (S, S, 3), RGB, and its label, which a painted mask changes.
     """
     pixels = region.pixels
     way = _mask_to_paint(region, label, augmentation.masks, rng)
@@ -63,7 +51,7 @@ def random_crop(
         crop = _shrink_and_enlarge(crop, augmentation.far_size, rng)
     if rng.random() < augmentation.jpeg:
         crop = _jpeg(crop, rng)
-    return LabelledCrop(crop, label)
+    return crop, label
 
 
 def _mask_to_paint(region: Region, label: str, masks: PaintedMasks, rng: Generator) -> Way | None:

@@ -27,7 +27,7 @@ def split(recipe: str, data_root: Path, changes: tuple[str, ...], data_set: str,
     """
     require_export()
     from maskcheck_export.data.gathering import gather
-    from maskcheck_export.data.split import split_by_recipe
+    from maskcheck_export.data.split import split
     from maskcheck_export.errors import DataError
 
     settings = read_settings(recipe, None, changes)
@@ -35,7 +35,7 @@ def split(recipe: str, data_root: Path, changes: tuple[str, ...], data_set: str,
     names = sorted({sample.dataset for sample in samples})
     if data_set not in names:
         raise DataError(f"the recipe has no data set {data_set!r}; its data sets: {', '.join(names)}")
-    parts = split_by_recipe(samples, settings)
+    parts = split(samples, settings.split, settings.seed)
     faces = [sample for sample in getattr(parts, part) if sample.dataset == data_set]
     for name in sorted({sample.path.name for sample in faces}):
         click.echo(name)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
-from maskcheck_export.recipes.settings import Settings
+from maskcheck_export.recipes.settings import Split
 
 
 @dataclass(frozen=True)
@@ -29,42 +28,22 @@ class Parts:
     test: tuple[Sample, ...]
 
 
-def split_by_recipe(samples: Sequence[Sample], settings: Settings) -> Parts:
-    """Split the samples of a recipe, by its table ``split`` and its seed.
-
-    Raises:
-        DataError: There are too few groups, or too few faces of a label, for these shares.
-    """
-    return split(
-        samples,
-        by=settings.split.by,
-        test=settings.split.test,
-        validation=settings.split.validation,
-        seed=settings.seed,
-    )
-
-
-def split(
-    samples: Sequence[Sample], *, by: Literal["groups", "faces"], test: float, validation: float, seed: int
-) -> Parts:
+def split(samples: Sequence[Sample], shares: Split, seed: int) -> Parts:
     """Split samples, each label in proportion.
 
     Args:
         samples: All samples, in any order.
-        by: ``groups`` keeps each group in one part, and the labels of each data set in proportion; shares are rounded
-            to one part in a whole number (0.2 is one in five). ``faces`` draws each face by itself, with
-            scikit-learn's ``train_test_split`` and `seed` as its ``random_state``.
-        test: Share of the test faces; 0 for none.
-        validation: Share of the validation faces in the others; 0 for none.
+        shares: How to split. ``groups`` also keeps the labels of each data set in proportion, and rounds shares to one
+            part in a whole number (0.2 is one in five); ``faces`` uses scikit-learn's ``train_test_split``.
         seed: Equal seeds give equal splits.
 
     Raises:
         DataError: There are too few groups, or too few faces of a label, for these shares.
     """
     ordered = sorted(samples, key=lambda sample: (sample.dataset, sample.path.as_posix(), sample.box))
-    divide = _by_groups if by == "groups" else _by_faces
-    others, test_faces = divide(ordered, test, seed)
-    training_faces, validation_faces = divide(others, validation, seed)
+    divide = _by_groups if shares.by == "groups" else _by_faces
+    others, test_faces = divide(ordered, shares.test, seed)
+    training_faces, validation_faces = divide(others, shares.validation, seed)
     return Parts(tuple(training_faces), tuple(validation_faces), tuple(test_faces))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from itertools import cycle, groupby, pairwise
+from itertools import cycle, groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ GREY = "#666666"
 def plot_training(history: Path) -> Figure:
     """Loss and accuracy of training and validation against epochs, from the ``history.csv`` of a training.
 
-    If there is a column ``stage``, dotted lines separate the stages.
+    If there is a column ``stage``, dotted lines separate the stages, and their names are above.
     """
     with history.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -43,31 +43,21 @@ def plot_training(history: Path) -> Figure:
             (f"train_{short}", column, BLUE, "-"),
             (f"val_{short}", f"val_{column}", RED, "--"),
         ):
-            values = np.array([_to_float(row.get(key)) for row in rows])
+            values = np.array([float(row.get(key) or "nan") for row in rows])
             if np.isfinite(values).any():
                 axes.plot(epochs, values, dashes, color=colour, marker="o", markersize=4, label=name)
         tidy(axes)
         axes.set_ylabel(unit)
         axes.legend(frameon=False)
-        for before, (row, after) in enumerate(pairwise(rows), 1):
-            if row.get("stage") != after.get("stage"):
-                axes.axvline(before + 0.5, color=GREY, linewidth=0.8, linestyle=":")
     top.set_ylim(bottom=0)
     bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     bottom.set_xlabel("epoch (number)")
-    start = 0
-    for stage, members in groupby(row.get("stage") for row in rows):
-        count = len(list(members))
-        if stage:
-            top.text(
-                start + 1 + (count - 1) / 2,
-                1.02,
-                plain(stage),
-                transform=top.get_xaxis_transform(),
-                ha="center",
-                color=GREY,
-            )
-        start += count
+    begin = 0.5
+    for stage, members in groupby(row.get("stage") or "" for row in rows):
+        for axes in (top, bottom) if begin > 1 else ():
+            axes.axvline(begin, color=GREY, linewidth=0.8, linestyle=":")
+        top.text(begin + 0.1, 1.02, plain(stage), transform=top.get_xaxis_transform(), color=GREY)
+        begin += len(list(members))
     figure.suptitle("Training loss and accuracy")
     return figure
 
@@ -247,13 +237,6 @@ def _errors(centres: NDArray[np.float64], bounds: Sequence[tuple[float, float]])
     """Distances (2, N) from points to the lower and upper bounds of their intervals."""
     low, high = np.array(bounds).T
     return np.maximum([centres - low, high - centres], 0)
-
-
-def _to_float(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
 
 
 def plain(text: str) -> str:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from maskcheck.errors import MaskCheckError
 from maskcheck_export.data.samples import Sample, describe
-from maskcheck_export.data.split import split_by_recipe
+from maskcheck_export.data.split import split
 from maskcheck_export.errors import DataError, RecipeError
 from maskcheck_export.recipes.reading import change_settings
 from maskcheck_export.recipes.settings import Settings
@@ -79,7 +79,7 @@ def search(
     """
     if not settings.split.validation:
         raise RecipeError("a search needs validation faces: split.validation is 0")
-    parts = split_by_recipe(samples, settings)
+    parts = split(samples, settings.split, settings.seed)
     untested = change_settings(settings, {"split.test": 0.0}, name="the recipe without test faces")
     folder.mkdir(parents=True, exist_ok=True)
     with _storage(folder / STUDY) as storage:

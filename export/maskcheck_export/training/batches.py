@@ -57,7 +57,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         crops, labels = [], []
         for place, number, region in zip(places, chosen, self._pack.read(chosen.tolist()), strict=True):
             sample = self._samples[number]
-            crop = random_crop(
+            crop, label = random_crop(
                 region,
                 sample.label,
                 whole=sample.whole,
@@ -65,8 +65,8 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
                 augmentation=self._settings.augmentation,
                 rng=np.random.default_rng([self._settings.seed, self._epoch, int(place)]),
             )
-            crops.append(crop.pixels)
-            labels.append(crop.label)
+            crops.append(crop)
+            labels.append(label)
         weights = np.array([self._weights[label] for label in labels], np.float32)
         return np.stack(crops), one_hot(labels, self._settings.labels), weights
 

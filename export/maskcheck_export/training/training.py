@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from maskcheck.runtime.distributions import installed_versions
 from maskcheck_export.data.pack import pack_faces
 from maskcheck_export.data.samples import Sample, describe
-from maskcheck_export.data.split import split_by_recipe
+from maskcheck_export.data.split import split
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import apply_temperature, fit_temperature, mean_log_loss
 from maskcheck_export.evaluation.metrics import columns, summarise
@@ -57,7 +57,7 @@ def train(
             training.
     """
     _check_labels(samples, settings)
-    parts = split_by_recipe(samples, settings)
+    parts = split(samples, settings.split, settings.seed)
     _check_labels(parts.training, settings)
     _check_folder(folder, settings, resume=resume)
     commit = code_commit()  # now: the working tree may change while this runs
