@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import threading
@@ -271,6 +272,17 @@ def test_frames_keep_their_source_index_and_time(toy_model: Path) -> None:
         ("cam", 11, 0.1),
         ("cam", 12, 0.2),
     ]
+
+
+def test_a_frame_travels_to_another_process(toy_model: Path) -> None:
+    frame = pickle.loads(pickle.dumps(Frame(picture(3), source="cam", index=3, time=0.3)))
+    failed = pickle.loads(pickle.dumps(Frame(None, source="cam", error=SourceError("unplugged", source="cam"))))
+
+    pipeline = MaskPipeline(Numbered(), model=toy_model)
+
+    assert (pipeline(frame).source, pipeline(frame).frame, pipeline(frame).time) == ("cam", 3, 0.3)
+    with pytest.raises(SourceError, match="unplugged"):
+        pipeline(failed)
 
 
 def test_the_error_of_a_frame_is_that_of_its_result(toy_model: Path) -> None:
