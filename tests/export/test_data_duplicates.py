@@ -44,21 +44,21 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_resized_copy_is_of_the_group_of_its_original(folder: Path) -> None:
+def test_a_resized_copy_is_in_the_group_of_its_original(folder: Path) -> None:
     samples = [sample for sample in list_samples(folder, LABELS).samples if sample.path.stem != "cut"]
 
-    grouped = group_near_duplicates(samples, hash_pictures([one.path for one in samples]), distance=20)
+    grouped = group_near_duplicates(samples, hash_pictures([sample.path for sample in samples]), distance=20)
 
     group = {sample.path.stem: sample.group for sample in grouped}
     assert group["a"] == group["copy"]
     assert len(set(group.values())) == 3
 
 
-def test_groups_that_were_there_hang_together_over_a_duplicate(folder: Path) -> None:
+def test_groups_that_share_a_duplicate_are_joined(folder: Path) -> None:
     (folder / "groups.csv").write_text("path,group\nwith_mask/a.png,1\nwith_mask/b.png,1\n")
     samples = [sample for sample in list_samples(folder, LABELS).samples if sample.path.stem != "cut"]
 
-    grouped = group_near_duplicates(samples, hash_pictures([one.path for one in samples]), distance=20)
+    grouped = group_near_duplicates(samples, hash_pictures([sample.path for sample in samples]), distance=20)
 
     group = {sample.path.stem: sample.group for sample in grouped}
     assert group["a"] == group["b"] == group["copy"] != group["c"]
@@ -73,7 +73,7 @@ def test_pairs_are_found_by_the_number_of_bits_that_differ() -> None:
     assert list(near_pairs(hashes, 2)) == []
 
 
-def test_a_picture_that_is_cut_off_is_left_out_and_said(folder: Path) -> None:
+def test_a_picture_that_is_cut_off_is_left_out_and_reported(folder: Path) -> None:
     lines: list[str] = []
 
     samples = gather(settings_from({"data": [{"path": "portraits"}]}, "test"), folder.parent, report=lines.append)
@@ -97,9 +97,9 @@ def test_the_inventory_counts_faces_sizes_unreadable_files_and_near_duplicates(f
     assert result.exit_code == 0, result.output
     assert "near-duplicate pairs in portraits and portraits: 1" in result.stdout
     assert "cut.jpg" in result.stdout
-    found = json.loads(report.read_text())
-    (portraits,) = found["datasets"]
+    inventory = json.loads(report.read_text())
+    (portraits,) = inventory["datasets"]
     assert portraits["faces"] == {"with_mask": 2, "without_mask": 2}
     assert portraits["face_sizes"] == [0, 0, 0, 0, 1, 3]
     assert (portraits["groups"], portraits["largest_group"]) == (3, 2)
-    assert [Path(one).stem for one in found["disagreeing"][0]] == ["a", "copy"]
+    assert [Path(path).stem for path in inventory["disagreeing"][0]] == ["a", "copy"]

@@ -69,7 +69,7 @@ def test_coco_boxes_give_faces_clipped_to_the_picture(tmp_path: Path) -> None:
     assert samples[0].group == samples[1].group
 
 
-def test_what_cannot_be_used_is_skipped_and_said(tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_skipped_and_reported(tmp_path: Path) -> None:
     folder = coco(tmp_path / "crowd", [(0, 1, [5, 6, 10, 12]), (1, 1, [100, 6, 10, 12]), (1, 3, [5, 6, 10, 12])])
 
     listing = list_samples(folder, LABELS)
@@ -79,7 +79,7 @@ def test_what_cannot_be_used_is_skipped_and_said(tmp_path: Path) -> None:
     assert any("1 faces of label mask_worn_incorrectly" in line for line in listing.skipped)
 
 
-def test_an_unreadable_picture_in_a_class_folder_is_skipped_and_said(tmp_path: Path) -> None:
+def test_an_unreadable_picture_in_a_class_folder_is_skipped_and_reported(tmp_path: Path) -> None:
     picture(tmp_path / "with_mask" / "1.png")
     (tmp_path / "with_mask" / "2.png").write_text("no picture")
 
@@ -97,7 +97,7 @@ def test_a_broken_annotation_file_is_named(tmp_path: Path, content: str) -> None
         list_samples(tmp_path, LABELS)
 
 
-def test_a_picture_that_is_missing_is_said_and_its_faces_are_skipped(tmp_path: Path) -> None:
+def test_a_missing_picture_is_reported_and_its_faces_are_skipped(tmp_path: Path) -> None:
     folder = coco(tmp_path / "crowd", [(0, 1, [5, 6, 10, 12]), (1, 1, [5, 6, 10, 12])])
     (folder / "images" / "b.png").unlink()
 

@@ -68,7 +68,7 @@ def test_the_face_of_a_bare_whole_picture_is_found(tmp_path: Path, monkeypatch: 
     assert masked.face is None
 
 
-def test_packing_goes_on_where_it_was_stopped(samples: list[Sample], tmp_path: Path) -> None:
+def test_packing_goes_on_where_it_stopped(samples: list[Sample], tmp_path: Path) -> None:
     folder = tmp_path / "pack"
     pack(samples, folder)
     (folder / "00001.h5").unlink()

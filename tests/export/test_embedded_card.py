@@ -10,7 +10,7 @@ from maskcheck_export.conversion.card import write_card
 NOTES = Path(__file__).parents[2] / "export" / "embedded" / "card-notes.md"
 
 
-def test_the_card_says_what_the_file_and_the_notes_say(tmp_path: Path) -> None:
+def test_the_card_is_made_of_the_file_and_the_notes(tmp_path: Path) -> None:
     made = write_card(EMBEDDED_MODEL, tmp_path / "card.md", more=NOTES.read_text(encoding="utf-8"))
 
     committed = EMBEDDED_MODEL.with_suffix(".md")

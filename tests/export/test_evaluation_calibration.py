@@ -49,7 +49,7 @@ def test_a_temperature_changes_no_label_and_keeps_probabilities() -> None:
     np.testing.assert_allclose(apply_temperature(probabilities, 1), probabilities, atol=1e-6)
 
 
-def test_a_probability_that_was_rounded_to_zero_is_no_obstacle() -> None:
+def test_a_probability_that_is_rounded_to_zero_is_usable() -> None:
     probabilities = np.array([[1.0, 0.0]] * 9 + [[1.0, 0.0]], np.float32)
     one_wrong = np.array([0] * 9 + [1])
 

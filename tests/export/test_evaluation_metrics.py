@@ -15,7 +15,7 @@ def sample(label: str, side: float) -> Sample:
     return Sample(Path("a.jpg"), (0, 0, side, 2 * side), label, "crowd", "a", whole=False)
 
 
-def test_accuracy_and_recall_are_told_for_all_faces_and_for_the_near_ones() -> None:
+def test_accuracy_and_recall_are_reported_for_all_faces_and_for_large_faces() -> None:
     samples = [sample("with_mask", 50), sample("with_mask", 10), sample("without_mask", 24), sample("without_mask", 23)]
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6]], np.float32)
 

@@ -1,4 +1,4 @@
-"""Painted masks cover what their label says, whatever the face; what hides a face leaves its label to be told."""
+"""Painted masks cover what their label means, on every face; objects that hide a face leave its label visible."""
 
 from __future__ import annotations
 
@@ -187,9 +187,11 @@ def test_a_face_is_found_from_hairline_to_chin_at_every_size(side: int) -> None:
 def test_faces_are_found_in_threads_as_without() -> None:
     pictures = [drawn_face(side) for side in (100, 150, 200, 250)] * 8
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(find_face, pictures))
-    assert all(box is not None for box in found)
-    assert [np.asarray(box).tolist() for box in found] == [np.asarray(find_face(one)).tolist() for one in pictures]
+        faces = list(threads.map(find_face, pictures))
+    assert all(box is not None for box in faces)
+    assert [np.asarray(box).tolist() for box in faces] == [
+        np.asarray(find_face(picture)).tolist() for picture in pictures
+    ]
 
 
 @pytest.mark.parametrize("size", [75, 128])

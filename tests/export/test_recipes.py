@@ -8,7 +8,7 @@ from maskcheck_export.errors import RecipeError
 from maskcheck_export.recipes.reading import read_recipe
 
 
-def test_the_recipe_of_the_seed_is_what_its_tutorial_says() -> None:
+def test_the_recipe_of_the_seed_is_that_of_its_tutorial() -> None:
     seed = read_recipe("recipes/seed.toml")
 
     head, everything = seed.stages.head, seed.stages.all
@@ -52,7 +52,7 @@ def test_a_value_that_a_recipe_cannot_have_is_named(change: str, message: str) -
         read_recipe("default", [change])
 
 
-def test_what_is_no_recipe_is_an_error_that_says_what_is(tmp_path: Path) -> None:
+def test_a_broken_or_missing_recipe_is_an_error_that_names_the_recipes_of_the_package(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("labels = [")
 

@@ -36,7 +36,7 @@ def faces(count: int = 90) -> list[Sample]:
 
 
 class Unread(Mapping[str, Any]):
-    """Figures that nobody may look at."""
+    """Figures that must not be read."""
 
     def __getitem__(self, key: str) -> Any:
         raise AssertionError(f"the figures of the test faces were read: {key}")
@@ -54,12 +54,12 @@ def bowl(settings: Settings) -> float:
 
 
 class FakeTrainer:
-    """Leaves files like a training's, and a validation loss.
+    """Writes files as a training does, with a validation loss.
 
     Args:
         loss: The validation loss by recipe.
-        kill_at: At this call, and those after it, the process ends amid the training.
-        fail: Which recipes fail amid the training, and how.
+        kill_at: From this call on, the process ends in the middle of the training.
+        fail: The error of a recipe in the middle of the training, or None.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ def test_a_search_finds_what_matters_and_writes_the_best_recipe(tmp_path: Path, 
         assert f"plots/{name}" in text
 
 
-def test_a_report_of_few_trials_says_so(tmp_path: Path, space: Space) -> None:
+def test_a_report_of_few_trials_warns(tmp_path: Path, space: Space) -> None:
     page = write_report(look(tmp_path, space, FakeTrainer(), trials=1), SETTINGS, space, tmp_path)
 
     assert "2 keys need 8 finished trials or more" in page.read_text()
@@ -184,7 +184,7 @@ def test_only_the_best_trial_keeps_its_model_and_failed_ones_no_checkpoint(tmp_p
     assert len(list(trials.glob(f"*/{RECORD}"))) == len(done)
 
 
-def test_a_search_goes_on_until_the_budget_counting_what_was_done(tmp_path: Path, space: Space) -> None:
+def test_a_search_goes_on_until_its_budget_with_the_trials_of_earlier_calls(tmp_path: Path, space: Space) -> None:
     first, second, third = FakeTrainer(), FakeTrainer(), FakeTrainer()
 
     look(tmp_path, space, first, trials=3)
@@ -197,7 +197,7 @@ def test_a_search_goes_on_until_the_budget_counting_what_was_done(tmp_path: Path
     assert [trial.params["stages.all.learning_rate"] for trial in study.trials] == rates
 
 
-def test_a_trial_that_was_killed_goes_on_in_its_folder(tmp_path: Path, space: Space) -> None:
+def test_a_killed_trial_goes_on_in_its_folder(tmp_path: Path, space: Space) -> None:
     killed = FakeTrainer(kill_at=3)
     with pytest.raises(KeyboardInterrupt):
         look(tmp_path, space, killed, trials=4)
@@ -259,7 +259,9 @@ def test_time_bounds_a_search(tmp_path: Path, space: Space) -> None:
 
 def test_a_failed_trial_is_kept_with_its_reason_and_the_search_goes_on(tmp_path: Path, space: Space) -> None:
     lines: list[str] = []
-    trainer = FakeTrainer(fail=lambda one: DataError("no such | luck\nat all") if one.network.dropout > 0.4 else None)
+    trainer = FakeTrainer(
+        fail=lambda settings: DataError("no such | luck\nat all") if settings.network.dropout > 0.4 else None
+    )
 
     study = look(tmp_path, space, trainer, trials=8, report=lines.append)
 
@@ -269,7 +271,7 @@ def test_a_failed_trial_is_kept_with_its_reason_and_the_search_goes_on(tmp_path:
 
 
 def test_a_training_that_diverges_is_a_failed_trial(tmp_path: Path, space: Space) -> None:
-    trainer = FakeTrainer(loss=lambda one: math.nan if one.network.dropout > 0.4 else bowl(one))
+    trainer = FakeTrainer(loss=lambda settings: math.nan if settings.network.dropout > 0.4 else bowl(settings))
 
     study = look(tmp_path, space, trainer, trials=8)
 
@@ -327,11 +329,11 @@ def test_a_space_that_the_recipe_cannot_fill_is_an_error(tmp_path: Path, line: s
         read_space(tmp_path / "space.toml", SETTINGS)
 
 
-def test_the_space_that_comes_along_fits_the_default_recipe() -> None:
+def test_the_space_of_the_package_fits_the_default_recipe() -> None:
     assert "stages.all.learning_rate" in read_space("recipes/space.toml", SETTINGS)
 
 
-def test_the_command_searches_and_says_where_the_report_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_the_path_of_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = FakeTrainer()
     monkeypatch.setitem(sys.modules, "maskcheck_export.training.training", SimpleNamespace(train=trainer))
     draw_folders(tmp_path / "seed", 40)

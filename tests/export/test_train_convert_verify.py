@@ -1,4 +1,4 @@
-"""The whole way of ``maskcheck-export``, on small drawn pictures, by the recipes that come with it."""
+"""``maskcheck-export`` from training to verification, on small drawn pictures, by the recipes of the package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from drawn_faces import draw_crowd, draw_folders
 from maskcheck import MaskClassifier
 from maskcheck_export.commands import main
 
-# TensorFlow and its converters warn of their own code.
+# TensorFlow and its converters warn about their own code.
 pytestmark = pytest.mark.filterwarnings("default")
 
 SHORT = ("--weights", "none", "--set", "input.size=75", "--set", "training.batch_size=8")
@@ -103,7 +103,7 @@ def test_a_card_can_be_written_again_with_more_at_its_end(trained: Path, tmp_pat
     assert (tmp_path / "card.md").read_text().endswith("\n\n## By input size\n")
 
 
-def test_verify_passes_the_float_file_and_tells_differences_and_flips(trained: Path, tmp_path: Path) -> None:
+def test_verify_passes_the_float_file_and_reports_differences_and_flips(trained: Path, tmp_path: Path) -> None:
     result = run("verify", trained, trained / "float32.onnx", "--json", tmp_path / "verified.json")
 
     assert result.exit_code == 0, result.output
@@ -136,11 +136,11 @@ def test_the_best_calibration_is_chosen_by_the_validation_faces(trained: Path, t
     assert result.exit_code == 0, result.output
     metrics = MaskClassifier(tmp_path / "int8.onnx", device="cpu").info.metrics
     compared = metrics["quantizations"]
-    assert {(one["calibration"], one["reduce_range"]) for one in compared} == {
+    assert {(entry["calibration"], entry["reduce_range"]) for entry in compared} == {
         (method, reduced) for method in ("minmax", "entropy", "percentile") for reduced in (True, False)
     }
-    assert min(one["flips"] for one in compared) == next(
-        one["flips"] for one in compared if metrics["quantization"].items() <= one.items()
+    assert min(entry["flips"] for entry in compared) == next(
+        entry["flips"] for entry in compared if metrics["quantization"].items() <= entry.items()
     )
     assert "Chosen among these" in (tmp_path / "int8.md").read_text()
 
@@ -154,7 +154,7 @@ def seed_run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_recipe_of_the_seed_goes_all_the_way(seed_run: Path) -> None:
+def test_the_recipe_of_the_seed_trains_and_converts(seed_run: Path) -> None:
     assert run("convert", seed_run, "--license", "MIT", "--precision", "float32").exit_code == 0
 
     assert run("verify", seed_run, seed_run / "float32.onnx").exit_code == 0
@@ -209,7 +209,7 @@ def test_a_stage_stops_early_and_keeps_its_best_epoch(data: Path, tmp_path: Path
     assert "keeping the weights of epoch 1" in result.stderr
 
 
-def test_a_training_that_diverges_is_an_error_that_says_what_to_lower(data: Path, tmp_path: Path) -> None:
+def test_a_training_that_diverges_is_an_error_that_names_what_to_lower(data: Path, tmp_path: Path) -> None:
     result = train("default", data, tmp_path / "run", *set_all("stages.head.learning_rate=1e39"), epochs=(1, 0))
 
     assert result.exit_code == 2
@@ -230,7 +230,7 @@ def test_a_damaged_checkpoint_is_an_error_and_nothing_is_lost(trained: Path, dat
     assert (folder / "history.csv").exists()
 
 
-def test_what_cannot_run_exits_with_2_and_says_why(data: Path, trained: Path, tmp_path: Path) -> None:
+def test_what_cannot_run_exits_with_2_and_the_reason(data: Path, trained: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.weights.h5"
     wrong.write_text("no weights")
     new = tmp_path / "run"

@@ -1,4 +1,4 @@
-"""What stops a stage of training, said clearly."""
+"""Errors of a backend in a stage of training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def settings() -> Settings:
     return Settings.model_validate({"labels": ["a", "b"], "data": [{"path": "x"}], "input": {"size": 96}})
 
 
-def test_a_batch_that_memory_does_not_hold_is_named_with_what_to_make_smaller() -> None:
+def test_a_batch_that_does_not_fit_into_memory_is_an_error_that_names_what_to_lower() -> None:
     with (
         pytest.raises(DataError, match=r"batches of 32 faces of 96 pixels; lower training.batch_size"),
         memory_to_spare(settings()),
@@ -22,6 +22,6 @@ def test_a_batch_that_memory_does_not_hold_is_named_with_what_to_make_smaller() 
         raise tf.errors.ResourceExhaustedError(None, None, "failed to allocate")
 
 
-def test_another_error_of_the_backend_is_left_as_it_is() -> None:
+def test_another_error_of_the_backend_does_not_change() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError), memory_to_spare(settings()):
         raise tf.errors.InvalidArgumentError(None, None, "shapes differ")

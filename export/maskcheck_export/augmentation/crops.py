@@ -1,4 +1,4 @@
-"""Cuts a training crop: a face as another detector might box it, changed at random as a recipe says."""
+"""Cuts a training crop: a face as another detector might box it, changed at random by a recipe."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def require_export(*, backend: str | None = None) -> None:
         backend: The backend that the command needs; by default, ``KERAS_BACKEND`` of the environment, or TensorFlow.
 
     Raises:
-        MaskCheckError: A package is missing; the message says what to install.
+        MaskCheckError: A package is missing; the message names what to install.
     """
     if backend:
         os.environ["KERAS_BACKEND"] = backend

@@ -98,7 +98,7 @@ def _choose(
 ) -> tuple[Quantization, list[dict[str, Any]]]:
     """The quantisation that changes the fewest labels of validation faces, and the agreement of each quantisation.
 
-    Among quantisations that change as many labels, the one with the smallest mean difference is best.
+    If several change as many labels, the smallest mean difference decides.
     """
     faces = run.parts.validation
     if not faces:

@@ -126,7 +126,7 @@ def pack_faces(
     Args:
         samples: The faces; consecutive faces of one picture need one decoding.
         folder: Folder of the shards; created if missing.
-        bare_label: Label of the faces that masks may be painted on; in whole pictures of it, the face is found now.
+        bare_label: Label of the faces that masks may be painted on; in whole pictures of it, OpenCV finds the face.
         report: Called with a line of progress.
 
     Raises:

@@ -167,8 +167,8 @@ def _page(examination: Examination, figures: Mapping[str, Any], drawn: Collectio
         yield from ("", "## Training")
         yield from _picture(
             "training",
-            "Training faces are augmented, and their loss counts label smoothing and label weights if the recipe asks"
-            " for them: that it lies above validation's means nothing by itself.",
+            "Training faces are augmented, and their loss includes the label smoothing and the label weights of the"
+            " recipe: it may well be higher than the validation loss.",
         )
     yield from _skipped(examination.skipped)
 

@@ -1,1 +1,1 @@
-"""Recipes: the keys that one may have, how one is read, and those that come with the package."""
+"""The keys of a recipe, the reading of a recipe, and the recipes of the package."""

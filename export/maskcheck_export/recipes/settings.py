@@ -1,4 +1,4 @@
-"""The keys of a recipe: what a training is asked to do."""
+"""The keys of a recipe: how a training is done."""
 
 from __future__ import annotations
 

@@ -176,8 +176,8 @@ def _open(storage: RDBStorage, settings: Settings, space: Space, validation: str
     return study
 
 
-def _differences(begun: Any, now: Any) -> str:
-    before, after = dict(_flat(begun)), dict(_flat(now))
+def _differences(old: Any, new: Any) -> str:
+    before, after = dict(_flat(old)), dict(_flat(new))
     return "; ".join(
         f"{key} was {before.get(key, 'absent')} and is {after.get(key, 'absent')}"
         for key in before | after

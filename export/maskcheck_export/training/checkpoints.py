@@ -128,9 +128,10 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
         logs = logs or {}
         figures = {name: float(value) for name, value in logs.items()}
         if not all(map(math.isfinite, figures.values())):
-            said = ", ".join(f"{name} {value}" for name, value in figures.items())
+            values = ", ".join(f"{name} {value}" for name, value in figures.items())
             raise DataError(
-                f"the training diverged in epoch {epoch + 1} ({said}); lower stages.{self.progress.stage}.learning_rate"
+                f"the training diverged in epoch {epoch + 1} ({values});"
+                f" lower stages.{self.progress.stage}.learning_rate"
             )
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, "stage": self.progress.stage, "learning_rate": rate, **figures}
@@ -152,8 +153,8 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
             if old.name != WEIGHTS.format(epoch=progress.epoch):
                 old.unlink()
         self.progress = progress
-        said = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        self._report(f"epoch {progress.epoch} ({progress.stage}): {said}")
+        values = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        self._report(f"epoch {progress.epoch} ({progress.stage}): {values}")
 
 
 def _write_table(rows: tuple[Mapping[str, Any], ...], path: Path) -> None:
