@@ -16,7 +16,7 @@ def report(line: str) -> None:
 class LogFile:
     """Called with a line, prints it and appends it with the time to a file.
 
-    Lines wait until the folder of the file exists: a training makes it when nothing can refuse to start any more.
+    Lines wait until the folder of the file exists: a training creates it after its checks.
     """
 
     def __init__(self, path: Path) -> None:

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from maskcheck.pictures.crops import Crops
 from maskcheck_export.data.samples import Sample
-from maskcheck_export.evaluation.prediction import read_crops
+from maskcheck_export.evaluation.prediction import BATCH, read_crops
 from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.training.batches import one_hot
-
-BATCH_SIZE = 64
 
 
 class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -25,10 +23,10 @@ class ValidationBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._samples, self._settings = samples, settings
 
     def __len__(self) -> int:
-        return -(-len(self._samples) // BATCH_SIZE)
+        return -(-len(self._samples) // BATCH)
 
     def __getitem__(self, index: int) -> tuple[Crops, NDArray[np.float32]]:
-        chosen = self._samples[index * BATCH_SIZE : (index + 1) * BATCH_SIZE]
+        chosen = self._samples[index * BATCH : (index + 1) * BATCH]
         shape = self._settings.input
         crops = np.stack(list(read_crops(chosen, size=shape.size, margin=shape.margin)))
         return crops, one_hot([sample.label for sample in chosen], self._settings.labels)
