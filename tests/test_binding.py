@@ -46,14 +46,14 @@ def test_a_batch_is_filled_up_to_the_next_power_of_two_within_the_limit(count: i
     assert not filled[count:].any()
 
 
-def test_there_are_few_sizes() -> None:
+def test_padded_batches_have_few_sizes() -> None:
     assert {len(padded(mixed(count), 100)) for count in range(1, 101)} == {1, 2, 4, 8, 16, 32, 64, 100}
 
 
 # --- Buffers that stay
 
 
-def test_bound_buffers_give_what_a_plain_run_gives(session: OnnxSession) -> None:
+def test_bound_buffers_give_the_results_of_a_plain_run(session: OnnxSession) -> None:
     runner = BoundRunner(session)
 
     for count, seed in [(1, 0), (4, 1), (1, 2), (4, 3), (4, 1)]:
@@ -78,7 +78,7 @@ def test_crops_that_are_views_are_bound_like_their_copies(session: OnnxSession) 
     np.testing.assert_array_equal(runner.run(crops[::2]), runner.run(crops[::2].copy()))
 
 
-def test_threads_that_share_buffers_get_what_one_gets(session: OnnxSession) -> None:
+def test_threads_that_share_buffers_get_their_own_results(session: OnnxSession) -> None:
     runner = BoundRunner(session)
     batches = [mixed(4, seed=seed) for seed in range(40)]
 
@@ -162,7 +162,7 @@ def as_gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> l
 @pytest.mark.parametrize(
     ("count", "expected"), [(1, [1]), (3, [4]), (8, [8]), (9, [8, 1]), (14, [8, 8]), (0, [])], ids=str
 )
-def test_a_gpu_gets_batches_of_few_sizes_and_gives_what_the_cpu_gives(
+def test_a_gpu_gets_batches_of_few_sizes_and_gives_the_results_of_the_cpu(
     toy_model: Path, as_gpu: list[int], count: int, expected: list[int]
 ) -> None:
     crops = mixed(count)

@@ -75,19 +75,19 @@ def test_no_quota_where_there_are_no_control_groups(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "max", "some 100000", "100000 many", "100000 0", "1 2 3"])
-def test_garbage_in_place_of_a_quota_of_version_2_is_none(content: str, tmp_path: Path) -> None:
+def test_garbage_instead_of_a_quota_of_version_2_is_no_quota(content: str, tmp_path: Path) -> None:
     assert quota(tmp_path, "0::/a\n", {"a/cpu.max": content}) is None
 
 
 @pytest.mark.parametrize(("limit", "period"), [("", ""), ("some", "100000"), ("100000", "many"), ("100000", "0")])
-def test_garbage_in_place_of_a_quota_of_version_1_is_none(limit: str, period: str, tmp_path: Path) -> None:
+def test_garbage_instead_of_a_quota_of_version_1_is_no_quota(limit: str, period: str, tmp_path: Path) -> None:
     files = {"cpu/a/cpu.cfs_quota_us": limit, "cpu/a/cpu.cfs_period_us": period}
 
     assert quota(tmp_path, "4:cpu:/a\n", files) is None
 
 
 @pytest.mark.parametrize("line", [b"", b"garbage", b"0:", b"0::", b"0::/\xff"], ids=repr)
-def test_garbage_among_the_groups_is_passed_over(line: bytes, tmp_path: Path) -> None:
+def test_garbage_among_the_groups_is_ignored(line: bytes, tmp_path: Path) -> None:
     (tmp_path / "self").write_bytes(line + b"\n0::/a\n")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "cpu.max").write_text("200000 100000")
@@ -136,7 +136,7 @@ def test_affinity_is_what_newer_pythons_say(count: int | None, expected: int, mo
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 13)])
-def test_affinity_that_a_sandbox_does_not_tell_is_the_number_of_cpus(
+def test_if_a_sandbox_hides_the_affinity_it_is_the_number_of_cpus(
     version: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object) -> int:
@@ -195,7 +195,7 @@ def test_what_is_left_of_a_removed_opencv_knows_no_instructions(
     assert cpu.int8_features(tmp_path / "left over") == ()
 
 
-def test_a_cpu_is_called_as_its_maker_calls_it(tmp_path: Path) -> None:
+def test_a_cpu_has_the_name_that_its_maker_gave_it(tmp_path: Path) -> None:
     (tmp_path / "cpuinfo").write_text("vendor_id\t: X\nmodel name\t: X9 @ 2 GHz\nmodel name\t: X9 @ 2 GHz\n")
 
     assert cpu.cpu_name(tmp_path / "cpuinfo") == "X9 @ 2 GHz"
@@ -203,7 +203,7 @@ def test_a_cpu_is_called_as_its_maker_calls_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [PermissionError("denied"), IsADirectoryError("a folder")], ids=repr)
-def test_where_linux_files_may_not_be_read_nothing_is_known(
+def test_without_the_files_of_linux_nothing_is_known(
     error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object, **__: object) -> str:
@@ -225,7 +225,7 @@ def test_a_cpu_whose_name_is_no_text_is_still_described(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe1 1", b"", b"\x00"], ids=repr)
-def test_a_quota_that_is_no_text_is_none(content: bytes, tmp_path: Path) -> None:
+def test_a_quota_that_is_no_text_is_no_quota(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "self").write_text("0::/a\n")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "cpu.max").write_bytes(content)

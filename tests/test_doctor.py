@@ -27,7 +27,7 @@ Findings = dict[str, dict[str, str]]
 
 def examine() -> Findings:
     result = CliRunner().invoke(main, ["doctor", "--json"], catch_exceptions=False)
-    return {one["topic"]: one for one in json.loads(result.stdout)["findings"]}
+    return {finding["topic"]: finding for finding in json.loads(result.stdout)["findings"]}
 
 
 def install(site: Path, name: str, version: str | None, *files: str) -> None:
@@ -63,7 +63,7 @@ def headless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     return put
 
 
-def test_two_opencvs_of_one_version_that_work_are_worth_a_note(headless: Callable[[str], None]) -> None:
+def test_two_opencvs_of_the_same_version_get_a_note(headless: Callable[[str], None]) -> None:
     version = installed_versions("opencv-python").get("opencv-python")
     if version is None:
         pytest.skip("another OpenCV is installed here")
@@ -98,7 +98,7 @@ def break_import(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
 
 
-def test_half_of_an_opencv_is_told_with_what_to_install_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_an_opencv_is_a_problem_and_the_advice_says_what_to_reinstall(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", ModuleType("cv2"))  # an empty folder imports
 
     finding = examine()["OpenCV"]
@@ -111,7 +111,7 @@ def test_half_of_an_opencv_is_told_with_what_to_install_again(monkeypatch: pytes
 @pytest.mark.parametrize(
     "error", [ImportError("no cv2.abi3"), AttributeError("no loader"), OSError("bad file")], ids=repr
 )
-def test_an_opencv_that_raises_anything_at_import_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_an_opencv_that_does_not_import_is_a_problem(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     break_import(error, monkeypatch)
 
     finding = examine()["OpenCV"]
@@ -134,7 +134,7 @@ def test_a_damaged_opencv_ends_a_command_with_a_message(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_an_error_of_another_package_is_not_laid_on_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_another_package_is_not_blamed_on_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Any:
         return ModuleType("other").missing
 
@@ -144,7 +144,7 @@ def test_an_error_of_another_package_is_not_laid_on_opencv(monkeypatch: pytest.M
         CliRunner().invoke(main, ["detectors"], catch_exceptions=False)
 
 
-def test_a_detector_that_finds_no_opencv_is_not_what_has_to_be_mended(with_detector: Callable[[Any], None]) -> None:
+def test_a_detector_without_opencv_gets_the_advice_to_repair_opencv(with_detector: Callable[[Any], None]) -> None:
     with_detector(NoOpenCV)
 
     finding = examine()["detector strange"]
@@ -153,7 +153,7 @@ def test_a_detector_that_finds_no_opencv_is_not_what_has_to_be_mended(with_detec
     assert finding["advice"] == "repair OpenCV first, see above"
 
 
-def test_a_missing_system_library_is_not_taken_for_a_damaged_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_system_library_is_not_reported_as_a_damaged_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     break_import(ImportError("libGL.so.1: cannot open shared object file"), monkeypatch)
 
     assert "apt install libgl1" in examine()["OpenCV"]["advice"]
@@ -181,7 +181,7 @@ def test_only_runtimes_that_share_files_are_a_conflict(
     assert (finding["status"] == "problem") == conflict
 
 
-def test_a_distribution_without_metadata_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_distribution_without_metadata_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "onnxruntime-gpu", None)
     broken = tmp_path / "onnxruntime_rocm-1.0.dist-info"
     broken.mkdir()
@@ -204,7 +204,7 @@ def test_without_any_metadata_the_runtime_is_found_by_import(monkeypatch: pytest
     assert "distribution unknown" in finding["detail"]
 
 
-def test_what_a_distribution_does_not_tell_is_taken_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_distribution_that_lists_no_files_owns_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: str) -> Any:
         raise KeyError("files")
 
@@ -276,7 +276,7 @@ def test_a_detector_that_leaves_the_process_does_not_end_the_doctor(with_detecto
     assert "SystemExit" in findings["detector strange"]["detail"]
 
 
-def test_what_a_detector_prints_is_no_json(with_detector: Callable[[Any], None]) -> None:
+def test_output_of_a_detector_does_not_damage_the_json(with_detector: Callable[[Any], None]) -> None:
     with_detector(Speaks)
 
     assert examine()["detector strange"]["status"] == "ok"
@@ -294,7 +294,7 @@ def test_a_check_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPa
     assert findings["embedded model"]["status"] == "ok"
 
 
-def test_what_others_wrote_does_not_speak_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_characters_of_plugins_do_not_reach_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Any:
         raise RuntimeError("\x1b]0;evil\x07[red]")
 

@@ -35,7 +35,7 @@ def described(result: FrameResult) -> list[tuple[tuple[float, ...], str]]:
 
 
 @pytest.mark.parametrize(("name", "box", "label"), [(name, *face) for name, face in FACES.items()])
-def test_the_faces_of_the_examples_are_labelled_rightly(
+def test_the_faces_of_the_examples_are_labelled_correctly(
     pipeline: MaskPipeline, examples: Path, name: str, box: tuple[int, ...], label: str
 ) -> None:
     (face,) = pipeline.classify(examples / name, [box])
@@ -44,14 +44,12 @@ def test_the_faces_of_the_examples_are_labelled_rightly(
     assert sum(face.probabilities.values()) == pytest.approx(1, abs=1e-6)
 
 
-def test_the_default_pipeline_finds_masked_and_bare_faces_and_errs_on_none(
-    pipeline: MaskPipeline, examples: Path
-) -> None:
+def test_the_default_pipeline_labels_masked_and_bare_faces_correctly(pipeline: MaskPipeline, examples: Path) -> None:
     results = list(pipeline.stream([examples / name for name in FACES]))
 
-    found = {(Path(result.source or "").name, face.label) for result in results for face in result}
-    assert {label for _, label in found} == {"with_mask", "without_mask"}
-    assert all(FACES[name][1] == label for name, label in found)
+    labelled = {(Path(result.source or "").name, face.label) for result in results for face in result}
+    assert {label for _, label in labelled} == {"with_mask", "without_mask"}
+    assert all(FACES[name][1] == label for name, label in labelled)
 
 
 def test_path_bytes_array_and_pil_give_the_same(pipeline: MaskPipeline, portrait: Path) -> None:
@@ -68,7 +66,7 @@ def test_path_bytes_array_and_pil_give_the_same(pipeline: MaskPipeline, portrait
     assert all(other == first for other in others)
 
 
-def test_eight_threads_get_what_one_gets(pipeline: MaskPipeline, examples: Path) -> None:
+def test_eight_threads_get_the_results_of_a_single_thread(pipeline: MaskPipeline, examples: Path) -> None:
     pictures = [examples / name for name in FACES] * 2
 
     with ThreadPoolExecutor(8) as pool:
@@ -77,7 +75,7 @@ def test_eight_threads_get_what_one_gets(pipeline: MaskPipeline, examples: Path)
     assert together == [described(pipeline(picture)) for picture in pictures]
 
 
-def test_it_says_where_it_comes_from_and_how_good_it_is() -> None:
+def test_the_metadata_has_origin_and_accuracy() -> None:
     classifier = MaskClassifier(device="cpu")
 
     info = classifier.info

@@ -22,7 +22,7 @@ Tune = Callable[..., TunedChoice]
 
 @pytest.fixture
 def quantized(make_toy_model: Callable[..., Path]) -> Path:
-    """A model that says of itself that it is an int8 file."""
+    """A model whose metadata says that it is an int8 file."""
     return make_toy_model("int8.onnx", precision="int8")
 
 
@@ -148,10 +148,10 @@ def test_a_tuned_provider_that_is_gone_is_replaced_with_one_warning(quantized: P
     tune(provider="NoSuchExecutionProvider")
     classifier = MaskClassifier(quantized)
 
-    with pytest.warns(RuntimeWarning, match="NoSuchExecutionProvider was requested") as said:
+    with pytest.warns(RuntimeWarning, match="NoSuchExecutionProvider was requested") as caught:
         assert classifier.providers == (CPU,)
 
-    assert len(said) == 1
+    assert len(caught) == 1
 
 
 def test_a_choice_is_for_one_model_only(toy_model: Path, quantized: Path, tune: Tune) -> None:
@@ -161,7 +161,7 @@ def test_a_choice_is_for_one_model_only(toy_model: Path, quantized: Path, tune: 
     assert MaskClassifier(quantized).chosen_by == "tuned"
 
 
-def test_choices_for_several_models_stand_side_by_side(toy_model: Path, quantized: Path, tune: Tune) -> None:
+def test_several_models_can_have_a_choice_each(toy_model: Path, quantized: Path, tune: Tune) -> None:
     tune()
     save_choice(toy_model, TunedChoice(CPU, "stored", threads=1, batch_size=5))
 

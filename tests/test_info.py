@@ -1,4 +1,4 @@
-"""``maskcheck info``: a page that a person reads, whatever a model file says of itself."""
+"""``maskcheck info``: a page that a person can read, whatever the metadata of the model file contains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(*arguments: str | Path) -> str:
 
 @pytest.fixture
 def page(make_toy_model: Callable[..., Path]) -> Callable[..., str]:
-    """What is printed of a model that says this of itself."""
+    """The page for a model with this metadata."""
 
     def show(metrics: Any = None, **values: Any) -> str:
         told: dict[str, Any] = {
@@ -66,7 +66,7 @@ def test_the_embedded_models_accuracy_is_a_table_with_a_row_a_data_set() -> None
             assert row + [f"{recall:.4f}" for recall in values["recall"].values()] in text
 
 
-def test_json_has_all_of_it(make_toy_model: Callable[..., Path]) -> None:
+def test_json_contains_everything(make_toy_model: Callable[..., Path]) -> None:
     content = json.loads(run(make_toy_model(), "--json"))
 
     assert content["schema"] == "maskcheck-info/1"
@@ -83,7 +83,7 @@ def test_single_values_are_facts(page: Callable[..., str]) -> None:
     assert ["graph", "nodes", "552"] in text
 
 
-def test_a_value_that_a_row_lacks_leaves_its_place_empty(page: Callable[..., str]) -> None:
+def test_a_missing_value_leaves_its_cell_empty(page: Callable[..., str]) -> None:
     text = page({"sets": {"a": {"faces": 10, "recall": {"bright": 0.5}}, "b": {"faces": 20}}})
 
     assert ["sets", "faces", "recall", "bright"] in rows(text)
@@ -91,7 +91,7 @@ def test_a_value_that_a_row_lacks_leaves_its_place_empty(page: Callable[..., str
     assert ["b", "20"] in rows(text)
 
 
-def test_a_wide_table_is_left_to_json(page: Callable[..., str]) -> None:
+def test_a_wide_table_is_only_in_the_json(page: Callable[..., str]) -> None:
     text = page({"candidates": [{f"value {number}": number for number in range(12)}] * 3})
 
     assert "candidates: 3 entries of 12 values each; --json shows them" in text
@@ -131,7 +131,7 @@ def test_metrics_at_any_depth_are_shown(page: Callable[..., str]) -> None:
         pytest.param({"list": list(range(50_000))}, id="list"),
     ],
 )
-def test_a_page_has_bounds_and_says_what_it_leaves_out(page: Callable[..., str], metrics: dict[str, Any]) -> None:
+def test_the_page_is_limited_and_says_what_it_leaves_out(page: Callable[..., str], metrics: dict[str, Any]) -> None:
     text = page(metrics)
 
     assert len(text.splitlines()) < 200
@@ -139,7 +139,7 @@ def test_a_page_has_bounds_and_says_what_it_leaves_out(page: Callable[..., str],
     assert "more" in text or "characters" in text
 
 
-def test_text_from_the_file_is_shown_as_it_is_and_obeyed_by_nothing(page: Callable[..., str]) -> None:
+def test_text_of_the_file_is_shown_literally(page: Callable[..., str]) -> None:
     hostile = "[red]C:\\[2020]\x1b[31m\x9b2J\u202e :smile:"
     shown = "[red]C:\\[2020]\\x1b[31m\\x9b2J\\u202e :smile:"
     surrogate = f"{hostile} \ud800"  # JSON can hold it

@@ -49,7 +49,7 @@ def greedy_model(make_toy_model: Callable[..., Path]) -> Path:
     return path
 
 
-def test_a_run_that_wants_more_is_refused_and_others_go_on(greedy_model: Path, toy_model: Path) -> None:
+def test_a_run_that_needs_more_memory_fails_and_others_go_on(greedy_model: Path, toy_model: Path) -> None:
     greedy, small = run(
         "for path in sys.argv[1:]: print(result(path, max_memory=100_000_000))",
         greedy_model,
@@ -59,7 +59,7 @@ def test_a_run_that_wants_more_is_refused_and_others_go_on(greedy_model: Path, t
     assert small == "(2, 2)"
 
 
-def test_the_limit_is_one_for_the_process(toy_model: Path) -> None:
+def test_all_classifiers_of_a_process_have_the_same_limit(toy_model: Path) -> None:
     first, same, other = run(
         "for most in (50_000_000, 50_000_000, 60_000_000): print(result(sys.argv[1], max_memory=most))", toy_model
     )

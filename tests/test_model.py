@@ -30,7 +30,7 @@ REQUIRED = ["schema", "labels", "input_size", "crop_margin", "license", "trained
 # --- Metadata
 
 
-def test_what_is_written_into_a_file_is_read_back(tmp_path: Path) -> None:
+def test_metadata_that_was_written_is_read_back(tmp_path: Path) -> None:
     model = onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], []))
     onnx.helper.set_model_props(model, INFO.to_metadata())
     path = tmp_path / "model.onnx"
@@ -79,7 +79,7 @@ def test_metrics_and_precision_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize("schema", ["0", "2", "", "one"])
-def test_another_schema_is_refused_with_the_one_that_is_read(schema: str) -> None:
+def test_another_schema_is_refused_and_the_error_names_the_right_one(schema: str) -> None:
     with pytest.raises(ModelMetadataError, match=f"schema {schema!r}, this version reads '1'") as refused:
         ModelInfo.from_metadata({**INFO.to_metadata(), "maskcheck.schema": schema}, path="m.onnx")
 
@@ -116,7 +116,7 @@ def test_the_same_label_twice_is_refused() -> None:
         ("metrics", "[]"),
     ],
 )
-def test_a_value_of_another_form_is_refused(key: str, value: str) -> None:
+def test_a_damaged_value_is_refused(key: str, value: str) -> None:
     with pytest.raises(ModelMetadataError) as refused:
         ModelInfo.from_metadata({**INFO.to_metadata(), f"maskcheck.{key}": value}, path="m.onnx")
 
@@ -229,7 +229,7 @@ def test_a_changed_embedded_file_is_refused_before_it_is_loaded(embedded: Path, 
     assert hashlib.sha256(embedded.read_bytes()).hexdigest() in str(refused.value)
 
 
-def test_an_embedded_file_cut_off_is_told_from_a_broken_model(embedded: Path) -> None:
+def test_an_embedded_file_that_is_cut_off_is_an_integrity_error(embedded: Path) -> None:
     cut_off(embedded)
 
     with pytest.raises(ModelIntegrityError):

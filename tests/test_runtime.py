@@ -156,7 +156,7 @@ def test_two_runtimes_that_overwrite_each_other_are_refused_by_name(
         ("import no_such_module_anywhere", "no_such_module_anywhere"),
     ],
 )
-def test_a_runtime_that_does_not_import_is_not_taken_for_a_missing_one(
+def test_a_runtime_that_does_not_import_is_not_reported_as_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, problem: str
 ) -> None:
     (tmp_path / "onnxruntime.py").write_text(source)
@@ -169,9 +169,7 @@ def test_a_runtime_that_does_not_import_is_not_taken_for_a_missing_one(
     assert not isinstance(refused.value, RuntimeNotInstalled)
 
 
-def test_the_empty_folder_that_uninstalling_one_of_two_runtimes_leaves_is_no_runtime(
-    monkeypatch: pytest.MonkeyPatch, toy_model: Path
-) -> None:
+def test_an_empty_folder_left_by_an_uninstall_is_no_runtime(monkeypatch: pytest.MonkeyPatch, toy_model: Path) -> None:
     # Python imports it as a namespace package, without any attribute.
     monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))
 
@@ -183,12 +181,12 @@ def test_the_empty_folder_that_uninstalling_one_of_two_runtimes_leaves_is_no_run
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:0", "cuda:12"])
-def test_devices_that_there_are(device: str) -> None:
+def test_known_devices_are_accepted(device: str) -> None:
     check_device(device)
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:0,1", " cpu", "cpu\n"])
-def test_another_device_is_refused_with_those_there_are(device: str, toy_model: Path) -> None:
+def test_an_unknown_device_is_refused_and_the_error_lists_the_known_ones(device: str, toy_model: Path) -> None:
     with pytest.raises(ValueError, match="device: expected auto, cpu, cuda or cuda:N") as refused:
         OnnxSession(toy_model, SessionConfig(device=device))
 
@@ -224,22 +222,22 @@ def test_no_runtime_is_touched_before_the_first_use(install: Callable[..., FakeR
     assert runtime.sessions[0].model == toy_model.read_bytes()
 
 
-def test_auto_runs_on_the_cpu_where_there_is_no_cuda_and_says_nothing(
+def test_auto_runs_on_the_cpu_without_a_warning_if_there_is_no_cuda(
     install: Callable[..., FakeRuntime], toy_model: Path
 ) -> None:
     runtime = install(["AzureExecutionProvider", CPU])
 
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         active = OnnxSession(toy_model, SessionConfig(device="auto")).active_providers
 
     assert active == (CPU,)
     assert runtime.sessions[0].requested == [CPU]
-    assert said == []
+    assert caught == []
 
 
 @pytest.mark.parametrize(("device", "number"), [("auto", "0"), ("cuda", "0"), ("cuda:0", "0"), ("cuda:3", "3")])
-def test_cuda_is_used_where_it_becomes_active(
+def test_cuda_is_used_if_it_becomes_active(
     install: Callable[..., FakeRuntime], toy_model: Path, device: str, number: str
 ) -> None:
     runtime = install([TENSORRT, CUDA, CPU])
@@ -267,24 +265,24 @@ def test_cpu_never_asks_for_cuda(install: Callable[..., FakeRuntime], toy_model:
     assert runtime.steps == ["InferenceSession"]
 
 
-def test_auto_warns_once_and_runs_on_the_cpu_where_cuda_does_not_become_active(
+def test_auto_warns_once_and_runs_on_the_cpu_if_cuda_does_not_become_active(
     install: Callable[..., FakeRuntime], toy_model: Path
 ) -> None:
     install([CUDA, CPU], activates=[CPU])
     session = OnnxSession(toy_model, SessionConfig(device="auto"))
 
-    with pytest.warns(RuntimeWarning) as said:
+    with pytest.warns(RuntimeWarning) as caught:
         active = [session.active_providers for _ in range(2)]
 
     assert active == [(CPU,), (CPU,)]
-    (warning,) = said
+    (warning,) = caught
     assert f"{CUDA} was requested, but only {CPU} can be used; running on {CPU}." in str(warning.message)
     assert 'pip install "maskcheck[gpu]"' in str(warning.message)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 @pytest.mark.parametrize("offers", [[CPU], [CUDA, CPU]], ids=["a build without CUDA", "CUDA does not become active"])
-def test_cuda_is_never_silently_replaced_when_it_was_asked_for(
+def test_requested_cuda_is_never_replaced_silently(
     install: Callable[..., FakeRuntime], toy_model: Path, device: str, offers: list[str]
 ) -> None:
     install(offers, activates=[CPU])
@@ -310,7 +308,7 @@ def test_a_provider_that_the_installed_runtime_does_not_have_is_refused(toy_mode
     assert "maskcheck doctor" in str(refused.value)
 
 
-def test_a_provider_asked_for_that_does_not_become_active_is_refused(
+def test_a_requested_provider_that_does_not_become_active_is_an_error(
     install: Callable[..., FakeRuntime], toy_model: Path
 ) -> None:
     install([TENSORRT, CUDA, CPU], activates=[CUDA, CPU])
@@ -360,7 +358,7 @@ def entries_of(session: FakeSession) -> dict[str, str]:
     return {key: value for key, value in session.options.entries.items() if key not in ONE_FILE}
 
 
-def test_threads_rest_between_runs(toy_model: Path) -> None:
+def test_threads_do_not_spin_between_runs(toy_model: Path) -> None:
     options = cpu_session(toy_model, threads=2).session.get_session_options()
 
     assert {key: options.get_session_config_entry(key) for key in AT_REST} == AT_REST
@@ -397,7 +395,7 @@ def cpu_has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         ("float32", ["AVX-512 VNNI"], True),
     ],
 )
-def test_int8_is_computed_in_float_where_the_cpu_is_not_made_for_it_or_where_asked(
+def test_int8_is_computed_in_float32_on_cpus_without_int8_or_on_request(
     cpu_has: Callable[..., None], toy_model: Path, precision: Precision, features: list[str], in_float: bool
 ) -> None:
     cpu_has(*features)
@@ -418,7 +416,7 @@ def test_int8_is_computed_in_float_where_the_cpu_is_not_made_for_it_or_where_ask
         ("DmlExecutionProvider", {}),
     ],
 )
-def test_of_the_other_providers_only_cuda_and_coreml_compute_int8_in_float(
+def test_of_the_other_providers_only_cuda_and_coreml_compute_int8_in_float32(
     install: Callable[..., FakeRuntime], toy_model: Path, provider: str, entries: dict[str, str]
 ) -> None:
     runtime = install([provider, CPU])
@@ -428,38 +426,38 @@ def test_of_the_other_providers_only_cuda_and_coreml_compute_int8_in_float(
     assert entries_of(runtime.sessions[-1]) == AT_REST | entries
 
 
-def test_where_cuda_does_not_load_the_precision_is_that_of_the_cpu(
+def test_if_cuda_does_not_load_the_precision_is_that_of_the_cpu(
     install: Callable[..., FakeRuntime], cpu_has: Callable[..., None], toy_model: Path
 ) -> None:
     runtime = install([CUDA, CPU], activates=[CPU])
     cpu_has("AVX-VNNI")
     session = OnnxSession(toy_model, SessionConfig(device="auto"))
 
-    with pytest.warns(RuntimeWarning, match="running on CPU") as said:
+    with pytest.warns(RuntimeWarning, match="running on CPU") as caught:
         _ = session.session
 
-    assert len(said) == 1
+    assert len(caught) == 1
     assert not session.int8_as_float32
     assert entries_of(session.session) == AT_REST
     assert runtime.sessions[-1].requested == [CPU]
 
 
-def test_another_precision_is_refused_with_those_there_are(toy_model: Path) -> None:
+def test_an_unknown_precision_is_refused_and_the_error_lists_the_known_ones(toy_model: Path) -> None:
     with pytest.raises(ValueError, match="precision: expected auto, stored, int8, float32, got 'half'"):
         OnnxSession(toy_model, precision="half")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("offers", [[CPU], [TENSORRT, CPU]], ids=["is not in this build", "does not become active"])
-def test_a_provider_that_is_not_required_is_passed_over_with_one_warning(
+def test_a_provider_that_is_not_required_is_replaced_with_one_warning(
     install: Callable[..., FakeRuntime], toy_model: Path, offers: list[str]
 ) -> None:
     install(offers, activates=[CPU])
     session = OnnxSession(toy_model, SessionConfig(providers=[TENSORRT, CPU]), required=False)
 
-    with pytest.warns(RuntimeWarning, match=f"{TENSORRT} was requested.*running on {CPU}") as said:
+    with pytest.warns(RuntimeWarning, match=f"{TENSORRT} was requested.*running on {CPU}") as caught:
         assert session.active_providers == (CPU,)
 
-    assert len(said) == 1
+    assert len(caught) == 1
 
 
 # --- Model files
@@ -541,7 +539,7 @@ def test_threads_that_race_for_the_first_use_share_one_session(
         seen = [running.result(timeout=60) for running in [pool.submit(use) for _ in range(8)]]
 
     assert len(runtime.sessions) == 1
-    assert all(one is runtime.sessions[0] for one in seen)
+    assert all(session is runtime.sessions[0] for session in seen)
 
 
 def in_a_forked_child(task: Callable[[], Any]) -> Any:
@@ -664,7 +662,7 @@ def test_the_streams_of_the_process_are_never_replaced(
     assert capsys.readouterr().out == "what the host prints meanwhile\n"
 
 
-def test_a_provider_that_cannot_be_made_is_told_from_a_broken_file(
+def test_a_provider_with_wrong_options_is_not_reported_as_a_broken_file(
     install: Callable[..., FakeRuntime], toy_model: Path
 ) -> None:
     runtime = install([TENSORRT, CPU])
@@ -679,7 +677,7 @@ def test_a_provider_that_cannot_be_made_is_told_from_a_broken_file(
         _ = OnnxSession(toy_model, SessionConfig(providers=[TENSORRT])).session
 
 
-def test_a_provider_that_fails_later_is_not_replaced_in_silence(
+def test_a_provider_that_fails_later_is_not_replaced_silently(
     install: Callable[..., FakeRuntime], toy_model: Path
 ) -> None:
     install([CUDA, CPU])
@@ -690,7 +688,7 @@ def test_a_provider_that_fails_later_is_not_replaced_in_silence(
 @pytest.mark.parametrize(
     ("provider", "together"), [("DmlExecutionProvider", 1), ("WebGpuExecutionProvider", 1), (CUDA, 2)]
 )
-def test_providers_that_cannot_run_twice_at_a_time_are_not_asked_to(
+def test_providers_that_crash_in_parallel_run_once_at_a_time(
     install: Callable[..., FakeRuntime], toy_model: Path, provider: str, together: int
 ) -> None:
     install([provider, CPU])
@@ -715,7 +713,7 @@ def test_providers_that_cannot_run_twice_at_a_time_are_not_asked_to(
     assert max(seen) == together
 
 
-def test_directml_gets_the_options_that_it_demands(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
+def test_directml_gets_the_options_that_it_requires(install: Callable[..., FakeRuntime], toy_model: Path) -> None:
     runtime = install(["DmlExecutionProvider", CPU])
 
     _ = OnnxSession(toy_model, SessionConfig(providers=["DmlExecutionProvider", CPU])).session

@@ -206,7 +206,7 @@ def test_drawn_faces_are_always_the_same_and_differ_from_each_other() -> None:
     assert len(np.unique(crops.reshape(6, -1), axis=0)) == 6
 
 
-def test_the_embedded_model_knows_the_drawn_masks() -> None:
+def test_the_embedded_model_recognises_the_drawn_masks() -> None:
     labels = MaskClassifier(device="cpu")(draw_crops(32, 128)).argmax(axis=1)
 
     assert (labels[::2] == 0).mean() > 0.9
@@ -314,7 +314,7 @@ def test_doctor_reports_the_choice_where_opencv_does_not_import(
     assert "another CPU features" in finding["detail"]
 
 
-def test_info_shows_the_model_itself_whatever_was_tuned(embedded: Path) -> None:
+def test_info_shows_the_stored_precision_whatever_was_tuned(embedded: Path) -> None:
     save_choice(embedded, TunedChoice(CPU, "float32", threads=1, batch_size=8))
     assert MaskClassifier().precision == "float32"
 

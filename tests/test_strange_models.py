@@ -99,7 +99,7 @@ WEIGHTS = (
 
 
 @pytest.mark.parametrize("nodes", NO_PROBABILITIES.values(), ids=NO_PROBABILITIES)
-def test_what_are_no_probabilities_is_refused_at_every_run(build: Build, nodes: list[Any]) -> None:
+def test_output_that_is_not_probabilities_is_refused_at_every_run(build: Build, nodes: list[Any]) -> None:
     path = build(*nodes, weights=WEIGHTS)
     classifier = MaskClassifier(path, device="cpu", threads=1)
 
@@ -119,7 +119,7 @@ def test_fewer_rows_than_crops_are_refused(build: Build) -> None:
         MaskClassifier(path, device="cpu", threads=1)(flat(1, 2, 3))
 
 
-def test_no_result_ever_has_a_number_that_is_none(build: Build, portrait: Path) -> None:
+def test_no_result_contains_nan(build: Build, portrait: Path) -> None:
     path = build(*NO_PROBABILITIES["not a number"], weights=WEIGHTS)
     pipeline = MaskPipeline(model=path, device="cpu", threads=1)
 
@@ -127,7 +127,7 @@ def test_no_result_ever_has_a_number_that_is_none(build: Build, portrait: Path) 
         pipeline.classify(portrait, [[100, 100, 200, 200]])
 
 
-def test_rounding_is_no_fault_and_does_not_leave_the_range(build: Build) -> None:
+def test_rounding_errors_are_accepted_and_cut_off(build: Build) -> None:
     path = build(helper.make_node("Mul", ["p", "bit"], ["probabilities"]), weights=(one_number("bit", 1.0005),))
 
     probabilities = MaskClassifier(path, device="cpu", threads=1)(flat(0, 255))
@@ -171,7 +171,7 @@ DEEP_LIST, DEEP_OBJECT = "[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" 
         pytest.param("precision", "\x1b[31m", id="a precision that speaks to the terminal"),
     ],
 )
-def test_metadata_of_any_shape_is_refused_by_the_name_of_the_entry(
+def test_damaged_metadata_is_refused_and_the_error_names_the_entry(
     make_toy_model: Callable[..., Path], key: str, value: str
 ) -> None:
     path = make_toy_model()
@@ -202,7 +202,7 @@ def test_metadata_that_is_not_utf8_is_named(toy_model: Path, change: bytes, entr
         _ = MaskClassifier(toy_model, device="cpu").info
 
 
-def test_names_that_are_not_utf8_are_no_crash(toy_model: Path) -> None:
+def test_names_that_are_not_utf8_do_not_crash(toy_model: Path) -> None:
     content = toy_model.read_bytes()
     toy_model.write_bytes(content.replace(b"probabilities", b"probabil\xff\xfees"))
 
@@ -210,7 +210,7 @@ def test_names_that_are_not_utf8_are_no_crash(toy_model: Path) -> None:
         _ = MaskClassifier(toy_model, device="cpu").info
 
 
-def test_a_message_quotes_no_page_of_names(make_toy_model: Callable[..., Path]) -> None:
+def test_an_error_message_does_not_quote_pages_of_names(make_toy_model: Callable[..., Path]) -> None:
     path = make_toy_model(input_name="x" * 100_000)
 
     with pytest.raises(ModelSignatureError) as refused:
@@ -253,14 +253,14 @@ def test_a_model_that_never_ends_is_refused_at_its_first_run(build: Build, monke
     assert isinstance(refused.value, TimeoutError)
 
 
-def test_by_default_a_file_of_the_callers_has_a_minute_and_the_embedded_one_no_limit(toy_model: Path) -> None:
+def test_by_default_other_models_have_a_minute_and_the_embedded_model_has_no_limit(toy_model: Path) -> None:
     mine, embedded = MaskClassifier(toy_model)._session, MaskClassifier()._session
 
     assert (mine.first_timeout, mine.timeout, mine.trusted) == (60, None, False)
     assert (embedded.first_timeout, embedded.timeout, embedded.trusted) == (None, None, True)
 
 
-def test_later_runs_have_a_limit_only_where_it_is_asked_for(toy_model: Path) -> None:
+def test_later_runs_have_a_limit_only_with_a_timeout(toy_model: Path) -> None:
     crops = {"faces": flat(*range(64))}
     session = OnnxSession(toy_model, SessionConfig(device="cpu"), first_timeout=60)
     assert (session._limit(1), session._limit(32), session._limit(64)) == (60, 60, 120)
@@ -272,7 +272,7 @@ def test_later_runs_have_a_limit_only_where_it_is_asked_for(toy_model: Path) -> 
     assert session._limit(64) == 5
 
 
-def test_a_time_limit_asked_for_holds_for_the_embedded_model_too() -> None:
+def test_a_timeout_holds_for_the_embedded_model_too() -> None:
     classifier = MaskClassifier(device="cpu", threads=1, timeout=1e-4)
 
     with pytest.raises(ModelTimeout, match="loading it takes longer"):
@@ -330,7 +330,7 @@ def test_weights_in_another_file_are_refused(two_files: Path, monkeypatch: pytes
         _ = MaskClassifier(two_files, device="cpu").info
 
 
-def test_the_runtime_finds_no_other_file_even_if_it_was_overlooked(
+def test_the_runtime_finds_no_other_file_even_if_the_check_misses_it(
     two_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(two_files.parent)
@@ -401,7 +401,7 @@ def test_tensors_of_another_file_are_found_in_functions() -> None:
 
 
 @pytest.mark.parametrize("content", [b"location", b"\x0a\xff\xff\xff\xff\x7flocation", b"\x3b location", b"\x80" * 20])
-def test_bytes_that_are_no_onnx_file_are_told(content: bytes) -> None:
+def test_bytes_that_are_no_onnx_file_are_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"field|number"):
         has_external_data(content + b"location")
     with pytest.raises(ValueError, match=r"field|number"):

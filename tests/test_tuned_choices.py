@@ -24,7 +24,7 @@ Tune = Callable[..., TunedChoice]
 
 @pytest.fixture
 def quantized(make_toy_model: Callable[..., Path]) -> Path:
-    """A model that says of itself that it is an int8 file."""
+    """A model whose metadata says that it is an int8 file."""
     return make_toy_model("int8.onnx", precision="int8")
 
 
@@ -96,11 +96,11 @@ def test_a_choice_that_does_not_fit_is_ignored_with_one_warning(
     tune()
     change_file(change)
 
-    with pytest.warns(RuntimeWarning, match=f"{problem}.*`maskcheck doctor --tune` makes a new one") as said:
+    with pytest.warns(RuntimeWarning, match=f"{problem}.*`maskcheck doctor --tune` makes a new one") as caught:
         classifier = MaskClassifier(quantized)
 
-    assert len(said) == 1
-    assert said[0].filename == __file__
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
     assert classifier.chosen_by == "cpu"
 
 
@@ -112,9 +112,9 @@ def test_a_choice_that_does_not_fit_is_ignored_with_one_warning(
 def test_a_damaged_configuration_is_ignored_and_replaced(quantized: Path, tune: Tune, content: bytes) -> None:
     tuned_file().write_bytes(content)
 
-    with pytest.warns(RuntimeWarning, match="cannot be read, and are ignored") as said:
+    with pytest.warns(RuntimeWarning, match="cannot be read, and are ignored") as caught:
         assert MaskClassifier(quantized).chosen_by == "cpu"
-    assert len(str(said[0].message)) < 500
+    assert len(str(caught[0].message)) < 500
     with pytest.warns(RuntimeWarning):
         assert MaskClassifier(quantized).chosen_by == "cpu"
     tune()
@@ -122,7 +122,7 @@ def test_a_damaged_configuration_is_ignored_and_replaced(quantized: Path, tune: 
     assert MaskClassifier(quantized).chosen_by == "tuned"
 
 
-def test_where_nothing_was_tuned_nothing_is_said(quantized: Path) -> None:
+def test_without_a_tuned_choice_there_is_no_warning(quantized: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert MaskClassifier(quantized).chosen_by == "cpu"
@@ -144,7 +144,7 @@ def test_a_configuration_that_others_may_write_is_ignored(quantized: Path, tune:
 
 
 @needs_owners
-def test_a_configuration_of_somebody_else_is_ignored(
+def test_a_configuration_that_belongs_to_another_user_is_ignored(
     quantized: Path, tune: Tune, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tune()
@@ -159,7 +159,7 @@ def test_a_configuration_of_somebody_else_is_ignored(
 
 
 @needs_owners
-def test_what_is_kept_is_not_for_others_to_write_whatever_the_umask(quantized: Path, tune: Tune) -> None:
+def test_others_may_not_write_the_saved_file_whatever_the_umask(quantized: Path, tune: Tune) -> None:
     before = os.umask(0)
     try:
         tune()
@@ -181,7 +181,7 @@ def test_a_named_pipe_is_no_configuration(quantized: Path) -> None:
 # --- Where it lies
 
 
-def test_the_configuration_lies_in_the_folder_of_the_user_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configuration_is_in_the_folder_of_the_user_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MASKCHECK_CONFIG_DIR")
 
     assert tuned_file().name == "tuned.json"
@@ -211,13 +211,13 @@ def test_without_a_home_folder_there_is_no_configuration(
     with pytest.raises(OSError, match=r"home folder of this user is not known; set HOME, or .*MASKCHECK_CONFIG_DIR"):
         save_choice(quantized, TunedChoice(CPU, "stored", threads=1, batch_size=5))
     findings = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)["findings"]
-    (said,) = [one for one in findings if one["topic"] == "tuned choice"]
-    assert said["status"] == "note"
-    assert "MASKCHECK_CONFIG_DIR" in said["advice"]
+    (finding,) = [each for each in findings if each["topic"] == "tuned choice"]
+    assert finding["status"] == "note"
+    assert "MASKCHECK_CONFIG_DIR" in finding["advice"]
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the folder does not depend on HOME")
-def test_without_a_home_folder_the_folder_that_is_named_is_used(
+def test_without_a_home_folder_the_folder_in_the_environment_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("MASKCHECK_CONFIG_DIR")

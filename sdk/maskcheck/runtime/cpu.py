@@ -141,5 +141,5 @@ def _quota_v1(folder: Path) -> float | None:
 
 
 def _number_file(path: Path) -> str:
-    # Garbage instead of numbers raises a ValueError: UnicodeDecodeError is one.
+    # Anything but a number raises a ValueError, as UnicodeDecodeError is.
     return path.read_text(encoding="ascii")

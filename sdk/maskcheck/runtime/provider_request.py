@@ -44,7 +44,7 @@ def request_providers(config: SessionConfig, available: Sequence[str], *, requir
     """
     if config.providers is not None:
         request = ProviderRequest(tuple(config.providers), required)
-        if not required:  # asked for a provider that it lacks, the runtime would print a warning of its own
+        if not required:  # ONNX Runtime itself prints a warning for each provider that it lacks
             kept = tuple(provider for provider in request.providers if provider_name(provider) in available)
             check_active(request, list(dict.fromkeys([*map(provider_name, kept), CPU])))
             return ProviderRequest(kept or (CPU,), required)
