@@ -52,7 +52,10 @@ def find_model(model: str) -> Path:
     if given:
         if not Path(given).is_file():
             source = "option model" if model else VARIABLE
-            raise ModelNotFound(f"no YuNet model {given}, which {source} names", path=given)
+            raise ModelNotFound(
+                f"no YuNet model {given}, which {source} names; correct it, or fetch the file with `maskcheck-yunet fetch`",
+                path=given,
+            )
         return Path(given)
     path = cached_path()
     if not path.is_file():
