@@ -53,7 +53,8 @@ def find_model(model: str) -> Path:
         if not Path(given).is_file():
             source = "option model" if model else VARIABLE
             raise ModelNotFound(
-                f"no YuNet model {given}, which {source} names; correct it, or fetch the file with `maskcheck-yunet fetch`",
+                f"no YuNet model {given}, which {source} names; correct it, or fetch the file with"
+                " `maskcheck-yunet fetch`",
                 path=given,
             )
         return Path(given)
