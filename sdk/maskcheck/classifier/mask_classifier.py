@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from maskcheck.runtime.binding import BOUND, BoundRunner, padded
 from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import CPU, Provider
-from maskcheck.stages import StageDescription
+
+if TYPE_CHECKING:
+    from maskcheck.stages import StageDescription
 
 
 class MaskClassifier:
@@ -174,6 +176,8 @@ class MaskClassifier:
         Raises:
             RuntimeUnavailable, ModelError: It cannot be loaded.
         """
+        from maskcheck.stages import StageDescription  # here, as a classifier alone starts faster without it
+
         return StageDescription(
             model=self._session.path.name,
             model_sha256=self.sha256,

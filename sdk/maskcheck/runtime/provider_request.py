@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from maskcheck.errors import ProviderUnavailable
 from maskcheck.log import LOGGER
@@ -13,8 +13,7 @@ from maskcheck.runtime.providers import CPU, CUDA, Provider, provider_name
 from maskcheck.texts import shortened
 
 
-@dataclass(frozen=True)
-class ProviderRequest:
+class ProviderRequest(NamedTuple):
     """Providers to make a session with.
 
     Attributes:
