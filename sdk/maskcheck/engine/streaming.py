@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from time import monotonic
 
@@ -36,78 +38,111 @@ def stream_in_order(
             the last result was used.
         interruption: The wish that it ends early.
     """
-    changes: SimpleQueue[None] = SimpleQueue()
-    runner = make_runner(lambda: changes.put(None))
-    pending: deque[Ticket] = deque()
-    source = iter(frames)
-    exhausted = False
-    failure: BaseException | None = None
+    stream = _Stream(frames, make_runner, ahead, interruption)
     try:
-        while not exhausted or pending:
+        ticket: Ticket | None = None  # a statement here puts the jump to the loop's start under `finally`, too
+        while True:
             try:
-                if not exhausted and interruption.deadline is not None:
-                    exhausted = True
-                if interruption.deadline is not None:
-                    runner.hurry()
-                ready = bool(pending) and pending[0].done
-                if not ready and not exhausted and len(pending) < ahead and _has_room(runner, pending):
-                    runner.source_awaited(True)
-                    try:
-                        ticket = Ticket(next(source))
-                    except StopIteration:
-                        exhausted = True
-                    except KeyboardInterrupt:
-                        exhausted = True
-                        raise
-                    except BaseException as error:  # raised after the results of what came before
-                        exhausted = True
-                        failure = error if failure is None else failure
-                    else:
-                        runner.source_awaited(False)
-                        pending.append(ticket)
-                        runner.submit(ticket)
-                        del ticket
-                    if exhausted:
-                        runner.no_more()
-                    continue
-                if not ready:
-                    if not pending:
-                        continue
-                    if interruption.deadline is not None and monotonic() >= interruption.deadline:
-                        break
-                    if not exhausted:
-                        runner.source_awaited(True)  # no frame follows before a result is given
-                    _wait(changes, interruption.deadline)
-                    continue
+                ticket = stream.next_ready()
             except KeyboardInterrupt as error:
                 if interruption.error not in (None, error):  # the second time
                     raise
                 interruption.begin(error)
                 continue
-            if not exhausted:
-                runner.source_awaited(False)
-            yield pending.popleft().result()
+            if ticket is None:
+                break
+            yield ticket.result()
     finally:
-        runner.close(GRACE if interruption.deadline is None else 0.1)  # after Ctrl-C, they have had their moment
-    failure = interruption.error if failure is None else failure
+        stream.close()
+    failure = interruption.error if stream.failure is None else stream.failure
     if failure is not None:
         try:
             raise failure
         finally:
-            del failure, interruption  # the traceback leads back to them
+            del failure, interruption, stream  # the traceback leads back to them
 
 
-def _has_room(runner: Runner, pending: deque[Ticket]) -> bool:
-    if runner.unprepared >= runner.most_unprepared:
-        return False
-    kept = sum(ticket.kept_bytes for ticket in pending)
-    return kept < _MOST_KEPT
+class _Stream:
+    """The frames that were taken and not yet given back as results.
 
+    Attributes:
+        failure: What `frames` raised; to be raised after the results of what came before.
+    """
 
-def _wait(changes: SimpleQueue[None], deadline: float | None) -> None:
-    """Until something changed, or for a while."""
-    seconds = _POLL if deadline is None else min(_POLL, max(deadline - monotonic(), 0))
-    try:
-        changes.get(timeout=seconds)
-    except Empty:
-        return
+    def __init__(
+        self,
+        frames: Iterable[Preparation],
+        make_runner: Callable[[Callable[[], object]], Runner],
+        ahead: int,
+        interruption: Interruption,
+    ) -> None:
+        self.failure: BaseException | None = None
+        self._source = iter(frames)
+        self._exhausted = False
+        self._pending: deque[Ticket] = deque()
+        self._ahead = ahead
+        self._interruption = interruption
+        self._changes: SimpleQueue[None] = SimpleQueue()
+        self._runner = make_runner(partial(self._changes.put, None))
+
+    def next_ready(self) -> Ticket | None:
+        """The next frame, once it is done; frames are taken meanwhile. None at the end.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the next call goes on.
+        """
+        while True:
+            if self._interruption.deadline is not None:
+                self._exhausted = True
+                self._runner.hurry()
+            if self._pending and self._pending[0].done:
+                if not self._exhausted:
+                    self._runner.source_awaited(False)  # but the user of the results
+                return self._pending.popleft()
+            if not self._exhausted and len(self._pending) < self._ahead and self._has_room():
+                self._take()
+            elif not self._pending or not self._wait():
+                return None
+
+    def close(self) -> None:
+        """End the threads."""
+        # After Ctrl-C, they have had their moment.
+        self._runner.close(GRACE if self._interruption.deadline is None else 0.1)
+
+    def _take(self) -> None:
+        """Take a frame from the source, and hand it in."""
+        self._runner.source_awaited(True)
+        try:
+            ticket = Ticket(next(self._source))
+        except StopIteration:
+            self._exhausted = True
+        except KeyboardInterrupt:
+            self._exhausted = True
+            raise
+        except BaseException as error:
+            self._exhausted = True
+            self.failure = error
+        else:
+            self._runner.source_awaited(False)
+            self._pending.append(ticket)
+            self._runner.submit(ticket)
+        if self._exhausted:
+            self._runner.no_more()
+
+    def _has_room(self) -> bool:
+        if self._runner.unprepared >= self._runner.most_unprepared:
+            return False
+        return sum(ticket.kept_bytes for ticket in self._pending) < _MOST_KEPT
+
+    def _wait(self) -> bool:
+        """Wait until something changed, or for a while; False if nobody waits any longer."""
+        seconds, deadline = _POLL, self._interruption.deadline
+        if deadline is not None:
+            seconds = min(_POLL, deadline - monotonic())
+            if seconds <= 0:
+                return False
+        if not self._exhausted:
+            self._runner.source_awaited(True)  # no frame follows before a result is given
+        with suppress(Empty):
+            self._changes.get(timeout=seconds)
+        return True
