@@ -99,13 +99,12 @@ class Engine:
         """
         waiting = [frame for frame in frames if frame.error is None]
         started = perf_counter()
-        outcomes = self._classify(waiting)
+        outcomes = iter(self._classify(waiting))
         share = milliseconds_since(started) / max(sum(frame.unlabelled for frame in waiting), 1)
-        labelled = iter(zip(waiting, outcomes, strict=True))
         return [
             self._result(frame, frame.error, 0.0)
             if frame.error is not None
-            else self._result(frame, next(labelled)[1], share * frame.unlabelled)
+            else self._result(frame, next(outcomes), share * frame.unlabelled)
             for frame in frames
         ]
 

@@ -39,12 +39,11 @@ class Ticket:
         done: Whether there is a result, or an exception in its place.
     """
 
-    def __init__(self, preparation: Preparation, on_done: Callable[[Ticket], object] | None = None) -> None:
+    def __init__(self, preparation: Preparation) -> None:
         self.preparation = preparation
         self.prepared: PreparedFrame | None = None
         self.prepared_at = 0.0
         self.done = False
-        self._on_done = on_done
         self._result: FrameResult | None = None
         self._exception: BaseException | None = None
 
@@ -61,11 +60,9 @@ class Ticket:
         return prepared.nbytes if prepared is not None and prepared.keep_image else 0
 
     def finish(self, result: FrameResult | None, exception: BaseException | None = None) -> None:
-        """Set the result or the exception, and tell whoever waits."""
+        """Set the result, or the exception in its place."""
         self._result, self._exception, self.prepared = result, exception, None
         self.done = True
-        if self._on_done is not None:
-            self._on_done(self)
 
     def result(self) -> FrameResult:
         """The result.
