@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from maskcheck import ModelInfo
+from maskcheck.classifier.tuned_choices import TunedChoice, save_choice
+from maskcheck.runtime.providers import CPU
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +103,25 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
 def toy_model(make_toy_model: Callable[..., Path]) -> Path:
     """A small classifier with the labels ``bright`` and ``dark``."""
     return make_toy_model()
+
+
+@pytest.fixture
+def quantized(make_toy_model: Callable[..., Path]) -> Path:
+    """A model whose metadata says that it is an int8 file."""
+    return make_toy_model("int8.onnx", precision="int8")
+
+
+@pytest.fixture
+def tune(quantized: Path) -> Callable[..., TunedChoice]:
+    """Keeps a choice for the int8 model of `quantized`, in which everything differs from the defaults."""
+
+    def keep(**others: Any) -> TunedChoice:
+        choice = TunedChoice(CPU, "float32", threads=3, batch_size=7)
+        choice = replace(choice, **others)
+        save_choice(quantized, choice)
+        return choice
+
+    return keep
 
 
 @pytest.fixture

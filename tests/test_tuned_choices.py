@@ -7,7 +7,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +19,6 @@ from maskcheck.commands import main
 from maskcheck.runtime.providers import CPU
 
 Tune = Callable[..., TunedChoice]
-
-
-@pytest.fixture
-def quantized(make_toy_model: Callable[..., Path]) -> Path:
-    """A model whose metadata says that it is an int8 file."""
-    return make_toy_model("int8.onnx", precision="int8")
-
-
-@pytest.fixture
-def tune(quantized: Path) -> Tune:
-    """Keeps a choice for the int8 model, in which everything differs from the defaults."""
-
-    def keep(**others: Any) -> TunedChoice:
-        choice = TunedChoice(CPU, "float32", threads=3, batch_size=7)
-        choice = replace(choice, **others)
-        save_choice(quantized, choice)
-        return choice
-
-    return keep
 
 
 def tuned_file() -> Path:
