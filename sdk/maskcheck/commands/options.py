@@ -67,7 +67,7 @@ def session_options(command: Command) -> Command:
             "--threads",
             type=click.IntRange(1),
             callback=_check_threads,
-            help="Threads of the classifier.  [default: the CPUs that this process may use]",
+            help="Threads of each session.  [default: the CPUs that this process may use]",
         ),
         click.option(
             "--provider",
