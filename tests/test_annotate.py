@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskcheck import Face, FrameResult, SourceError, load_image
 from maskcheck.commands.detect.annotator import Annotator
-from maskcheck.pictures.sources import Source
+from maskcheck.sources import Source
 
 FACE = Face((20, 20, 50, 50), "with_mask", 0.9, {"with_mask": 0.9, "without_mask": 0.1})
 

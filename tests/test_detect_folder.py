@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from maskcheck.commands import main
-from maskcheck.pictures.sources import LeftOut, expand_home, find_pictures
+from maskcheck.sources import LeftOut, expand_home, find_pictures
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64)
 MOV = b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(64)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from maskcheck import SourceError
-from maskcheck.pictures.sources import Source, find_pictures
+from maskcheck.sources import Source, find_pictures
 
 
 @pytest.fixture(autouse=True)

@@ -76,8 +76,8 @@ def run(
     """
     require_extra("bench", "jinja2", "plotly", "psutil", "scipy")
 
-    from maskcheck.pictures.sources import find_pictures
     from maskcheck.pipeline import MaskPipeline
+    from maskcheck.sources import find_pictures
     from maskcheck_bench.reporting.run_report import make_report
     from maskcheck_bench.reporting.run_report_files import write_run_report
     from maskcheck_bench.running.scenario_process import run_in_turns

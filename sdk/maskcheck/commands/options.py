@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast, get_args
 
 import click
 
-from maskcheck.pictures.sources import expand_home
 from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import check_device
+from maskcheck.sources import expand_home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

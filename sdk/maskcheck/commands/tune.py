@@ -27,9 +27,9 @@ from maskcheck.classifier.tuned_choices import save_choice
 from maskcheck.commands.console import console, is_terminal, plain
 from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.pictures.crops import Crops
-from maskcheck.pictures.sources import find_pictures
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.runtime.providers import CPU
+from maskcheck.sources import find_pictures
 
 _DRAWN = 256
 _SHIFTS = [(x, y) for x in (-0.1, 0, 0.1) for y in (-0.1, 0, 0.1)]

@@ -17,13 +17,16 @@ class Face:
 
     Attributes:
         box: ``(x1, y1, x2, y2)`` in pixels of the upright picture, inside it; it may lie between pixels.
-        label: The most probable label. The model defines which labels there are.
+        label: The most probable label; of a tracked face, it changes only when another one is clearly more probable.
+            The model defines which labels there are.
         confidence: Probability of that label, in [0, 1].
         probabilities: Probability of each label; they add up to 1.
         detection_score: How sure the detector is that this is a face, in [0, 1]; None for boxes of the caller.
         landmarks: Points of the face, each ``(x, y)`` in pixels of the upright picture, in the order of the detector;
             None if the detector finds no points.
         track_id: Number that a tracker gives to the same face in every frame of a video; None without a tracker.
+            A tracked face has the label and the probabilities of its track, smoothed over time.
+        predicted: Whether the detector did not see the face in this frame, and `box` is where the tracker expects it.
 
     Raises:
         ValueError: A number is not finite.
@@ -36,6 +39,7 @@ class Face:
     detection_score: float | None = None
     landmarks: tuple[tuple[float, float], ...] | None = None
     track_id: int | None = None
+    predicted: bool = False
 
     def __post_init__(self) -> None:
         points = chain.from_iterable(self.landmarks or ())
@@ -53,7 +57,7 @@ class Face:
         return math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready values; ``landmarks`` and ``track_id`` are there only if they are known."""
+        """As JSON-ready values; ``landmarks`` and ``track_id`` are there if known, ``predicted`` if it is true."""
         content: dict[str, Any] = {
             "box": list(self.pixel_box),
             "label": self.label,
@@ -65,6 +69,8 @@ class Face:
             content["landmarks"] = [[_rounded(x, 2), _rounded(y, 2)] for x, y in self.landmarks]
         if self.track_id is not None:
             content["track_id"] = int(self.track_id)
+        if self.predicted:
+            content["predicted"] = True
         return content
 
     @classmethod
@@ -83,6 +89,7 @@ class Face:
             detection_score=fields.optional("detection_score", fields.number),
             landmarks=fields.optional("landmarks", fields.points),
             track_id=fields.optional("track_id", fields.integer),
+            predicted=bool(fields.optional("predicted", fields.boolean)),
         )
 
 

@@ -54,6 +54,10 @@ class Fields:
         """A number."""
         return float(self._get(name, "a number", _is_number))
 
+    def boolean(self, name: str) -> bool:
+        """True or false."""
+        return bool(self._get(name, "true or false", lambda value: isinstance(value, bool)))
+
     def numbers(self, name: str, count: int) -> tuple[float, ...]:
         """A list of so many numbers."""
         return tuple(self._get(name, f"a list of {count} numbers", lambda value: _are_numbers(value, count)))

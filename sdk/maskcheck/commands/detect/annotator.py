@@ -10,8 +10,8 @@ import click
 
 from maskcheck.commands.detect.picture_encoding import WRITABLE, encode_copy
 from maskcheck.commands.detect.safe_files import refuse_links, write_whole
-from maskcheck.pictures.sources import Source
 from maskcheck.results import FrameResult
+from maskcheck.sources import Source
 
 
 class Annotator:

@@ -108,8 +108,8 @@ def detect(
     from maskcheck.commands.detect.run import PictureRun, Targets
     from maskcheck.commands.exits import end_process
     from maskcheck.commands.standard_streams import own_standard_output
-    from maskcheck.pictures.sources import LeftOut, find_pictures
     from maskcheck.pipeline import MaskPipeline
+    from maskcheck.sources import LeftOut, find_pictures
 
     if no_detector:
         if ctx.get_parameter_source("detector") is not ParameterSource.DEFAULT:

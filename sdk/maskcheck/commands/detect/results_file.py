@@ -16,8 +16,8 @@ from maskcheck.commands.detect.result_writers import Form, ResultWriter, open_re
 from maskcheck.commands.detect.safe_files import InUse, is_link, is_regular, lock, put_in_place, write_whole
 from maskcheck.errors import MaskCheckError
 from maskcheck.pictures.formats import SUFFIXES
-from maskcheck.pictures.sources import Source
 from maskcheck.results import FrameResult, Receipt
+from maskcheck.sources import Source
 
 PART = ".part"
 """Ending of a file that is being written."""

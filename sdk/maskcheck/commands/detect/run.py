@@ -26,9 +26,9 @@ from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.errors import SourceError
 from maskcheck.frames import Frame
 from maskcheck.log import LOGGER
-from maskcheck.pictures.sources import LeftOut, Source, read_piped
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
+from maskcheck.sources import LeftOut, Source, read_piped
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 
 from maskcheck.pictures.decoding.files import file_kind, open_without_blocking
 from maskcheck.pictures.formats import HEAD_BYTES, SUFFIXES, picture_format
-from maskcheck.pictures.sources.left_out import LeftOut
-from maskcheck.pictures.sources.source import RAW_SUFFIXES, Source, failed_source, picture_source, reason
+from maskcheck.sources.left_out import LeftOut
+from maskcheck.sources.source import RAW_SUFFIXES, Source, failed_source, picture_source, reason
 
 _SEPARATORS = os.sep + (os.altsep or "")
 

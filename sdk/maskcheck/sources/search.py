@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
 from maskcheck.pictures.decoding.files import file_kind
-from maskcheck.pictures.sources.folders import search_folder
-from maskcheck.pictures.sources.left_out import LeftOut
-from maskcheck.pictures.sources.pipes import is_standard_input, pipe_identity
-from maskcheck.pictures.sources.source import Source, failed_source, picture_source, reason
+from maskcheck.sources.folders import search_folder
+from maskcheck.sources.left_out import LeftOut
+from maskcheck.sources.pipes import is_standard_input, pipe_identity
+from maskcheck.sources.source import Source, failed_source, picture_source, reason
 from maskcheck.texts import shortened_path
 
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})

@@ -9,7 +9,7 @@ from pathlib import Path
 from maskcheck.errors import SourceError
 from maskcheck.pictures.decoding.files import read_up_to
 from maskcheck.pictures.limits import DecodingLimits
-from maskcheck.pictures.sources.source import Source
+from maskcheck.sources.source import Source
 
 _STANDARD_INPUT = frozenset({"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 
