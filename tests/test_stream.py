@@ -327,7 +327,7 @@ def test_results_hold_the_decoded_pictures_if_that_is_asked_for(toy_model: Path,
 def test_pictures_that_are_kept_are_taken_ahead_only_as_memory_allows(
     toy_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maskcheck.engine.streaming._MOST_KEPT", 3 * picture(0).nbytes)
+    monkeypatch.setattr("maskcheck.engine.streaming._MOST_HELD", 3 * picture(0).nbytes)
     numbers: list[int] = []
     pipeline = MaskPipeline(Numbered(), model=toy_model)
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from functools import partial
 from numbers import Real
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,6 +38,10 @@ from maskcheck.runtime.cpu import default_thread_count
 from maskcheck.runtime.forking import renew_after_fork
 from maskcheck.runtime.precision import Precision
 from maskcheck.runtime.providers import Provider
+from maskcheck.sources.reader import FrameReader
+
+if TYPE_CHECKING:
+    from maskcheck.tracking.settings import TrackingSettings
 
 _ENOUGH = 8  # faces for which the classifier does not let a caller wait: larger batches gain little, and cost time
 
@@ -219,14 +223,53 @@ class MaskPipeline:
         """
         _expect_many(frames)
         self._expect_open()
-        limit = self.batch_size if batch_size is None else batch_size
-        if limit < 1:
-            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
-        if workers is None:
-            workers = default_workers()
-        if workers < 1:
-            raise ValueError(f"workers: expected 1 or more, got {workers}")
+        limit, workers = self._checked_sizes(batch_size, workers)
         return self._stream(frames, limit, workers, Interruption(stop), keep_images=keep_images)
+
+    def track(
+        self,
+        frames: Iterable[ImageLike | Frame],
+        *,
+        detect_every: int = 1,
+        settings: TrackingSettings | None = None,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        stop: threading.Event | None = None,
+        keep_images: bool = False,
+    ) -> Generator[FrameResult, None, None]:
+        """Follow faces through the frames of a video or camera: each face has the ``track_id`` of its person.
+
+        Works as :meth:`stream` does. Labels and confidences are those of the track, smoothed over time, so they do not
+        flicker. On frames between those that the detector gets, faces are where the tracker expects them
+        (``predicted``). When the source of the frames changes, tracks begin anew.
+
+        Args:
+            frames: What :func:`open_source` gives for a video, a camera or an address, or any frames in order.
+            detect_every: The detector gets every so many frames, 1 or more: with 3, the first, the fourth, and so on.
+            settings: Of the tracker.
+            batch_size: As in :meth:`stream`; by default 1 for a live source, so that no frame waits for another.
+            workers: As in :meth:`stream`.
+            stop: As in :meth:`stream`.
+            keep_images: Give each result its picture.
+
+        Raises:
+            ValueError: `detect_every` is less than 1.
+            TypeError, RuntimeError, RuntimeUnavailable, ModelError, PluginError: As :meth:`stream`.
+            SourceError: The source cannot be opened, or ends too early; after the results before it.
+        """
+        from maskcheck.tracking.tracked_stream import track_results
+
+        _expect_many(frames)
+        self._expect_open()
+        if detect_every < 1:
+            raise ValueError(f"detect_every: expected 1 or more, got {detect_every}")
+        if batch_size is None and isinstance(frames, FrameReader) and frames.is_live:
+            batch_size = 1
+        limit, workers = self._checked_sizes(batch_size, workers)
+        results = self._stream(
+            frames, limit, workers, Interruption(stop), keep_images=keep_images, detect_every=detect_every
+        )
+        return track_results(results, detect_every=detect_every, settings=settings)
 
     def batch(self, images: Iterable[ImageLike | Frame], *, keep_images: bool = False) -> list[FrameResult]:
         """Find and classify the faces of several pictures together: a list of what :meth:`stream` gives.
@@ -416,21 +459,35 @@ class MaskPipeline:
         interruption: Interruption,
         *,
         keep_images: bool,
+        detect_every: int = 1,
     ) -> Generator[FrameResult, None, None]:
         self.warm_up()
         make_runner = partial(self._make_runner, workers, limit)
         ahead = 1 if limit == 1 else 2 * limit + 2 * workers
-        preparations = self._preparations(frames, copied=ahead > 1, keep_images=keep_images)
+        copied = ahead > 1 and not isinstance(frames, FrameReader)  # which gives a new array for each frame
+        preparations = self._preparations(frames, detect_every, copied=copied, keep_images=keep_images)
         yield from stream_in_order(preparations, make_runner, ahead=ahead, interruption=interruption)
 
     def _preparations(
-        self, frames: Iterable[ImageLike | Frame], *, copied: bool, keep_images: bool
+        self, frames: Iterable[ImageLike | Frame], detect_every: int, *, copied: bool, keep_images: bool
     ) -> Iterator[Preparation]:
         for position, image in enumerate(frames):
-            preparation = Preparation(Frame.of(image, position), keep_images)
+            frame = Frame.of(image, position)
+            preparation = Preparation(frame, keep_images, search=position % detect_every == 0)
             if copied:
                 preparation.own(self.limits)
             yield preparation
+
+    def _checked_sizes(self, batch_size: int | None, workers: int | None) -> tuple[int, int]:
+        """Faces in a batch, and threads."""
+        limit = self.batch_size if batch_size is None else batch_size
+        if limit < 1:
+            raise ValueError(f"batch_size: expected 1 or more, got {batch_size}")
+        if workers is None:
+            workers = default_workers()
+        if workers < 1:
+            raise ValueError(f"workers: expected 1 or more, got {workers}")
+        return limit, workers
 
     def _make_runner(
         self,

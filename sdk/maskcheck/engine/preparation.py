@@ -36,6 +36,7 @@ class Preparation:
     Attributes:
         frame: The frame; its image is let go once it is decoded.
         keep_image: Whether the result is to hold the decoded picture.
+        search: Whether faces are searched for; without, the frame goes through to its result, in order.
         size: As of the prepared frame, and so on.
         detecting_since: When the search for faces began, by ``perf_counter``.
         refused: Why it is not even decoded.
@@ -43,11 +44,18 @@ class Preparation:
 
     frame: Frame
     keep_image: bool = False
+    search: bool = True
     size: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
     timings: Timings = field(default_factory=Timings)
     detecting_since: float | None = None
     refused: MaskCheckError | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the pixels that it holds; files are decoded later."""
+        image = self.frame.image
+        return image.nbytes if isinstance(image, np.ndarray) else 0
 
     def own(self, limits: DecodingLimits) -> None:
         """Copy what the caller may fill anew while this waits; not what is refused anyway."""
@@ -78,6 +86,10 @@ class Preparation:
         self.notes = picture.notes
         self.timings = Timings(decode=milliseconds_since(started))
         return pixels
+
+    def let_go(self) -> None:
+        """Forget what was decoded, which may be a large array."""
+        self.frame = replace(self.frame, image=None)
 
     def reading_error(self, error: Exception) -> MaskCheckError:
         """The error of the frame, which has no pixels. What the caller gave stays as it is: it may be still in use."""
@@ -159,7 +171,13 @@ class Preparer:
                 if of_signal_handler(error):
                     raise
                 prepared[place] = preparation.failed(preparation.reading_error(error))
-        for _, group in groupby(decoded, key=lambda entry: entry[2].shape):
+            else:
+                preparation.let_go()
+        for place, preparation, pixels in decoded:
+            if not preparation.search:
+                prepared[place] = self._cut(preparation, pixels, Detections.empty())
+        searched = [entry for entry in decoded if entry[1].search]
+        for _, group in groupby(searched, key=lambda entry: entry[2].shape):
             entries = list(group)
             outcomes = self._detect([(preparation, pixels) for _, preparation, pixels in entries])
             for (place, preparation, pixels), outcome in zip(entries, outcomes, strict=True):

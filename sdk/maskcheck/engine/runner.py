@@ -52,12 +52,14 @@ class Ticket:
         return True
 
     @property
-    def kept_bytes(self) -> int:
-        """Bytes of the decoded picture that the result is to hold."""
+    def held_bytes(self) -> int:
+        """Bytes of the pixels that it holds: those that were handed in, or those that the result is to hold."""
         prepared, result = self.prepared, self._result
         if result is not None:
             return 0 if result.image is None else result.image.nbytes
-        return prepared.nbytes if prepared is not None and prepared.keep_image else 0
+        if prepared is not None:
+            return prepared.nbytes if prepared.keep_image else 0
+        return self.preparation.held_bytes
 
     def finish(self, result: FrameResult | None, exception: BaseException | None = None) -> None:
         """Set the result, or the exception in its place."""

@@ -15,7 +15,7 @@ from maskcheck.engine.runner import Runner, Ticket
 from maskcheck.results import FrameResult
 
 _POLL = 0.25  # seconds after which a wait looks around; on Windows, Ctrl-C does not end a wait
-_MOST_KEPT = 256_000_000  # bytes of decoded pictures that wait for their results
+_MOST_HELD = 256_000_000  # bytes of pixels that wait for their results
 
 
 def stream_in_order(
@@ -132,7 +132,7 @@ class _Stream:
     def _has_room(self) -> bool:
         if self._runner.unprepared >= self._runner.most_unprepared:
             return False
-        return sum(ticket.kept_bytes for ticket in self._pending) < _MOST_KEPT
+        return sum(ticket.held_bytes for ticket in self._pending) < _MOST_HELD
 
     def _wait(self) -> bool:
         """Wait until something changed, or for a while; False if nobody waits any longer."""
