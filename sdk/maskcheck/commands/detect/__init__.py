@@ -4,7 +4,10 @@
 module beside this one     holds
 =========================  ===================================================================
 :mod:`.command`            the command and its options
-:mod:`.run`                the run over all pictures
+:mod:`.run`                the run over all sources, part by part
+:mod:`.picture_pass`       its part that works on pictures
+:mod:`.targets`            where results go
+:mod:`.outputs`            what is done with each result: it is written, counted and shown
 :mod:`.stopping`           what Ctrl-C does
 :mod:`.tally`              counts, and the exit status that follows from them
 :mod:`.table`              the table that is printed while the run goes on

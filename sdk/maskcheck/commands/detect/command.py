@@ -105,7 +105,8 @@ def detect(
     """
     from PIL import Image
 
-    from maskcheck.commands.detect.run import PictureRun, Targets
+    from maskcheck.commands.detect.run import DetectRun
+    from maskcheck.commands.detect.targets import Targets
     from maskcheck.commands.exits import end_process
     from maskcheck.commands.standard_streams import own_standard_output
     from maskcheck.pipeline import MaskPipeline
@@ -130,7 +131,7 @@ def detect(
         pipeline.warm_up()
         _check_labels(fail_on, pipeline.labels)
         left_out = LeftOut()
-        run = PictureRun(
+        run = DetectRun(
             pipeline,
             list(find_pictures(pictures, exclude=output, left_out=left_out)),
             Targets(output, form or "jsonl", json_file if json_file != "-" else None, on_standard_output, own_output),

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from types import FrameType, TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Self, TypeVar
 
 from maskcheck.commands.exits import INTERRUPTED, TERMINATED, end_process
 from maskcheck.engine.ending import stuck_threads
@@ -19,34 +19,24 @@ Result = TypeVar("Result")
 _PATIENCE = 2.0  # seconds after the first signal in which others are ignored: people press Ctrl-C several times
 
 
-class Stoppable(Generic[Item, Result]):
-    """A stream of results that ends soon after a signal, even if a thread of the stream hangs.
+class Stopping:
+    """What ends a run soon after a signal, even if a thread of a stream hangs.
 
-    While the context is open, the first SIGINT (Ctrl-C) or SIGTERM sets an event, and the stream gives the results that
+    While the context is open, the first SIGINT (Ctrl-C) or SIGTERM sets an event, and streams give the results that
     are nearly finished. The signal interrupts a wait for the next item, but neither the stream nor the code that uses
     the results. A signal that comes two seconds later, or after that, ends the process at once.
 
     Args:
-        stream: Gives an iterator of results, for an iterator of items and the event that ends it, as
-            :meth:`MaskPipeline.stream` does.
-        items: What to work on.
         on_stop: Called by the handler of the first signal, so it must not print to a buffered stream.
 
     Attributes:
-        hangs: At the end of the context: whether a thread of the stream is still at work.
+        event: Set by the first signal; also by whoever else wants the run to end.
+        hangs: At the end of the context: whether a thread of a stream is still at work.
     """
 
-    def __init__(
-        self,
-        stream: Callable[[Iterator[Item], threading.Event], Iterator[Result]],
-        items: Iterable[Item],
-        *,
-        on_stop: Callable[[], None],
-    ) -> None:
-        self._stream = stream
-        self._items = items
+    def __init__(self, *, on_stop: Callable[[], None]) -> None:
         self._on_stop = on_stop
-        self._stop = threading.Event()
+        self.event = threading.Event()
         self._first: tuple[int, float] | None = None  # the signal, and when it came
         self._awaits_item = False
         self._previous: dict[int, Any] = {}
@@ -60,7 +50,7 @@ class Stoppable(Generic[Item, Result]):
             return None
         return INTERRUPTED if self._first[0] == signal.SIGINT else TERMINATED
 
-    def __enter__(self) -> Stoppable[Item, Result]:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # only there does Python allow handlers
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._on_signal)
@@ -73,14 +63,21 @@ class Stoppable(Generic[Item, Result]):
         for number, handler in self._previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def __iter__(self) -> Iterator[Result]:
-        """The results, in order, until the stream or a signal ends them.
+    def results(
+        self, stream: Callable[[Iterator[Item], threading.Event], Iterator[Result]], items: Iterable[Item]
+    ) -> Iterator[Result]:
+        """The results of a stream, in order, until it or a signal ends them.
+
+        Args:
+            stream: Gives an iterator of results, for an iterator of items and the event that ends it, as
+                :meth:`MaskPipeline.stream` does.
+            items: What to work on.
 
         Raises:
             Exception: The error of the stream, after the results before it.
         """
         try:
-            yield from self._stream(self._supply(), self._stop)
+            yield from stream(self._supply(items), self.event)
         except KeyboardInterrupt:  # in a wait for the next item
             return
         except SystemExit as error:  # a plugin must not end the run without a message
@@ -89,7 +86,7 @@ class Stoppable(Generic[Item, Result]):
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._first is None:
             self._first = (number, monotonic())
-            self._stop.set()
+            self.event.set()
             self._on_stop()
         elif monotonic() > self._first[1] + _PATIENCE:
             end_process(self.status or INTERRUPTED)
@@ -97,11 +94,11 @@ class Stoppable(Generic[Item, Result]):
             self._awaits_item = False
             raise KeyboardInterrupt
 
-    def _supply(self) -> Iterator[Item]:
-        items = iter(self._items)
-        while not self._stop.is_set():
+    def _supply(self, items: Iterable[Item]) -> Iterator[Item]:
+        iterator = iter(items)
+        while not self.event.is_set():
             self._awaits_item = True
-            item = next(items, None)
+            item = next(iterator, None)
             self._awaits_item = False
             if item is None:
                 return

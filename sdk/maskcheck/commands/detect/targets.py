@@ -1,0 +1,36 @@
+"""Where the results of a run go, and what is written of them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from maskcheck.commands.console import is_terminal
+from maskcheck.commands.detect.result_writers import Form
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where results go.
+
+    Attributes:
+        folder: The folder for annotated pictures and results; None for none.
+        form: The form of the results in it.
+        json_file: The file for lines of JSON; None for none.
+        standard_form: The form of the results on standard output; None if the table goes there.
+        standard_output: The stream for these results.
+    """
+
+    folder: Path | None
+    form: Form
+    json_file: str | None
+    standard_form: Form | None
+    standard_output: IO[str] | None
+
+    def table_stream(self) -> IO[str] | None:
+        """Where the table goes; None for nowhere."""
+        if self.standard_form is None:
+            return sys.stdout
+        return sys.stderr if is_terminal(sys.stderr) else None
