@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from maskcheck.commands.detect.run_options import SECTIONS, run_options
 from maskcheck.commands.group import OWNS_PROCESS
 from maskcheck.commands.options import (
     FilePath,
@@ -18,17 +19,19 @@ from maskcheck.commands.options import (
     limit_options,
     session_options,
 )
+from maskcheck.commands.sections import SectionedCommand
 
 if TYPE_CHECKING:
     from maskcheck.commands.detect.result_writers import Form
+    from maskcheck.commands.detect.settings import RunSettings
     from maskcheck.pictures.limits import DecodingLimits
 
 _WHOLE_PICTURE = "whole-picture"
 """Name of the detector that reports the whole picture as a face."""
 
 
-@click.command()
-@click.argument("pictures", nargs=-1, required=True)
+@click.command(cls=SectionedCommand, sections=SECTIONS)
+@click.argument("sources", nargs=-1, required=True)
 @click.option(
     "--output",
     type=FilePath(path_type=Path, file_okay=False),
@@ -56,12 +59,7 @@ _WHOLE_PICTURE = "whole-picture"
     is_flag=True,
     help=f"Each picture is a face that is already cut out; same as --detector {_WHOLE_PICTURE}.",
 )
-@click.option(
-    "--min-confidence",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    help="Count and draw faces with less confidence as unsure; --fail-on ignores them. The JSON is the same.",
-)
+@run_options
 @classifier_options
 @session_options
 @click.option("--batch-size", type=click.IntRange(1), help="Most faces in a batch.  [default: 32, or as tuned]")
@@ -79,29 +77,28 @@ _WHOLE_PICTURE = "whole-picture"
     help="A picture fails if decoding it and finding its faces takes longer.  [default: no limit]",
 )
 @limit_options
-@click.option("--fail-on", multiple=True, metavar="LABEL", help="Exit with status 1 if a face has this label; repeat.")
 @click.pass_context
 def detect(
     ctx: click.Context,
     /,
-    pictures: tuple[str, ...],
+    sources: tuple[str, ...],
     output: Path | None,
     json_file: str | None,
     form: Form | None,
     detector: str,
     detector_options: dict[str, str],
     no_detector: bool,
-    min_confidence: float,
     limits: DecodingLimits,
-    fail_on: tuple[str, ...],
+    settings: RunSettings,
     providers: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Find the faces in PICTURES and label each.
+    """Find the faces in SOURCES and label each.
 
-    PICTURES are files, folders (searched with all their subfolders), patterns such as 'photos/**/*.jpg', and - for
-    standard input. A picture that cannot be read is reported, and the run goes on. Ctrl-C ends the run and keeps its
-    results.
+    SOURCES are pictures and videos, folders (searched with all their subfolders), patterns such as 'photos/**/*.jpg',
+    @FILE for a list of sources, - for a picture on standard input, cameras (0, 1, ...), and addresses of streams
+    (rtsp://..., http://...). In videos, people are followed: each has a number, and a label that does not flicker. What
+    cannot be read is reported, and the run goes on. Ctrl-C ends the run and keeps its results.
     """
     from PIL import Image
 
@@ -129,15 +126,14 @@ def detect(
         except ValueError as error:  # it names the value that is out of range
             raise click.UsageError(str(error)) from None
         pipeline.warm_up()
-        _check_labels(fail_on, pipeline.labels)
+        _check_labels(settings.fail_on, pipeline.labels)
         left_out = LeftOut()
         run = DetectRun(
             pipeline,
-            list(find_pictures(pictures, exclude=output, left_out=left_out)),
+            list(find_pictures(sources, exclude=output, left_out=left_out)),
             Targets(output, form or "jsonl", json_file if json_file != "-" else None, on_standard_output, own_output),
+            settings,
             left_out=left_out,
-            min_confidence=min_confidence,
-            fail_on=fail_on,
         )
         status = run()
     if run.hangs and ctx.meta.get(OWNS_PROCESS):

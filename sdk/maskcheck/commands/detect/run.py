@@ -14,6 +14,7 @@ from maskcheck.commands.detect.output_folder import RESULTS, OutputFolder
 from maskcheck.commands.detect.outputs import Outputs
 from maskcheck.commands.detect.picture_pass import PicturePass
 from maskcheck.commands.detect.progress import Progress
+from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
 from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.detect.targets import Targets
@@ -30,9 +31,8 @@ class DetectRun:
         pipeline: It is warmed up.
         sources: What is read.
         targets: Where results go.
+        settings: What it is asked to do.
         left_out: What the search for sources passed over.
-        min_confidence: Faces with less confidence are unsure.
-        fail_on: Labels that make the run fail.
 
     Attributes:
         hangs: Whether a thread was still at work when the run ended.
@@ -43,17 +43,16 @@ class DetectRun:
         pipeline: MaskPipeline,
         sources: Sequence[Source],
         targets: Targets,
+        settings: RunSettings,
         *,
         left_out: LeftOut,
-        min_confidence: float,
-        fail_on: Sequence[str],
     ) -> None:
         self._pipeline = pipeline
         self._sources = sources
         self._targets = targets
         self._left_out = left_out
-        self._min_confidence = min_confidence
-        self._tally = Tally(min_confidence, fail_on)
+        self._settings = settings
+        self._tally = Tally(settings.min_confidence, settings.fail_on)
         self.hangs = False
 
     def __call__(self) -> int:
@@ -93,7 +92,9 @@ class DetectRun:
         if self._targets.folder is None:
             return None
         folder = stack.enter_context(OutputFolder(self._targets.folder))
-        return Annotator(folder.path, self._sources, own_folder=folder.is_own(), min_confidence=self._min_confidence)
+        return Annotator(
+            folder.path, self._sources, own_folder=folder.is_own(), min_confidence=self._settings.min_confidence
+        )
 
     def _summary(self, *, stopped: bool) -> Iterator[str]:
         tally, targets = self._tally, self._targets
