@@ -1,0 +1,80 @@
+"""The container of a video: by its name, unless that does not take the sound."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskcheck.recording.encoding import find_codec, import_av
+
+if TYPE_CHECKING:
+    from maskcheck.recording.sound import Sound
+
+_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+VIDEO_SUFFIXES = tuple(_FORMATS)
+"""Endings of the names that a video can be written to."""
+
+# Codecs of sound that players expect in these; FFmpeg writes others too, which play nowhere else.
+_SOUND = {
+    "mp4": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "flac"},
+    "mov": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"},
+}
+_FRAGMENTED = {
+    # While it is written, the file is made of fragments, which a killed run leaves playable; at the end, it becomes one
+    # that all players know.
+    "movflags": "hybrid_fragmented+frag_keyframe+delay_moov",
+}
+
+
+def checked_suffix(path: Path) -> str:
+    """The ending of a video's name, in small letters.
+
+    Raises:
+        ValueError: It is none of those that can be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
+        raise ValueError(f"expected a name that ends in {', '.join(VIDEO_SUFFIXES)}, got {path.name!r}")
+    return suffix
+
+
+def path_for(path: Path, sound: Sound | None) -> Path:
+    """Where a video goes: to `path`, or beside it to ``NAME.mkv`` if only Matroska takes the sound."""
+    form = _FORMATS[checked_suffix(path)]
+    if sound is None or form == "matroska":
+        return path
+    if set(sound.codecs) <= _SOUND[form] and _takes(form, sound):
+        return path
+    return path.with_suffix(".mkv")
+
+
+def open_container(file: Any, path: Path, *, buffer_size: int) -> Any:
+    """A container to write to a file object."""
+    form = _FORMATS[checked_suffix(path)]
+    return import_av().open(
+        file, "w", format=form, options={} if form == "matroska" else _FRAGMENTED, buffer_size=buffer_size
+    )
+
+
+def is_fragmented(path: Path) -> bool:
+    """Whether the video is made of fragments while it is written."""
+    return _FORMATS[checked_suffix(path)] != "matroska"
+
+
+def _takes(form: str, sound: Sound) -> bool:
+    """Whether a container takes the sound, found out by writing the beginning of a small video."""
+    av = import_av()
+    container = av.open(BytesIO(), "w", format=form)
+    try:
+        video = container.add_stream(find_codec(), rate=25)
+        video.width = video.height = 16
+        sound.add_to(container)
+        container.start_encoding()
+    except (ValueError, OSError):
+        return False
+    finally:
+        with suppress(ValueError, OSError):
+            container.close()
+    return True
