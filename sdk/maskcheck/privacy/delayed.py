@@ -11,6 +11,9 @@ from maskcheck.privacy.plan import AROUND_CHANGE, HOLD, BlurPlan
 from maskcheck.privacy.selection import SURE, Blur, Box
 from maskcheck.results import FrameResult
 
+DELAY = 0.5
+"""Seconds that a frame of a stream waits."""
+
 _CAUTION = 2.0  # for a frame that cannot wait for what comes after it
 
 
@@ -48,7 +51,7 @@ class DelayedBlur:
         self,
         blur: Blur,
         *,
-        delay: float = HOLD,
+        delay: float = DELAY,
         hold: float = HOLD,
         around_change: float = AROUND_CHANGE,
         sure: float = SURE,
@@ -80,9 +83,9 @@ class DelayedBlur:
         self._plan.add(result, others)
         self._waiting.append(result)
         self._bytes += _size(result)
-        now = self._plan.time_of(result.frame)
+        due = self._plan.time_of(result.frame) - self._delay + 1e-6  # times are rounded
         ready = []
-        while self._waiting and self._plan.time_of(self._waiting[0].frame) <= now - self._delay:
+        while self._waiting and self._plan.time_of(self._waiting[0].frame) <= due:
             ready.append(self._next())
         while self._waiting and self._bytes > self._max_bytes:
             self.hurried += 1

@@ -13,7 +13,7 @@ from maskcheck.privacy.face_path import FacePath, LoneBoxes
 from maskcheck.privacy.selection import SURE, Blur, Box, must_blur
 from maskcheck.results import FrameResult
 
-HOLD = 0.5
+HOLD = 1.0
 """Seconds for which a face is blurred before it is first found and after it is last found."""
 
 AROUND_CHANGE = 1.0
