@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 
 Point: TypeAlias = tuple[float, float]
@@ -34,7 +33,7 @@ class Zone:
         points = checked_points(self.name, "zone", self.points, relative=self.relative)
         if len(points) < 3:
             raise ValueError(f"zone {self.name!r}: expected three points or more, got {len(points)}")
-        if cv2.contourArea(np.array(points, np.float32)) == 0 and len(set(points)) < 4:
+        if np.linalg.matrix_rank(np.subtract(points, points[0])) < 2:
             raise ValueError(f"zone {self.name!r}: expected points that enclose an area, got {list(points)}")
         object.__setattr__(self, "points", points)
 
