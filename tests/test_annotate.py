@@ -10,6 +10,7 @@ from PIL import Image
 
 from maskcheck import Face, FrameResult, SourceError, load_image
 from maskcheck.commands.detect.annotator import Annotator
+from maskcheck.commands.detect.output_names import OutputNames
 from maskcheck.sources import Source
 
 FACE = Face((20, 20, 50, 50), "with_mask", 0.9, {"with_mask": 0.9, "without_mask": 0.1})
@@ -35,7 +36,7 @@ def annotate(folder: Path, sources: Sequence[Source]) -> list[str]:
         The files that are in the folder then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    annotator = Annotator(folder, sources)
+    annotator = Annotator(OutputNames(folder, sources), sources)
     for source in sources:
         annotator.write(source, result_of(source))
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -122,7 +123,7 @@ def test_it_refuses_to_overwrite_a_picture_that_is_read(spelling: str, tmp_path:
     before = source.path.read_bytes()
 
     with pytest.raises(click.UsageError, match=r"would overwrite .*a\.png; choose another folder"):
-        Annotator(tmp_path / spelling, [source])
+        Annotator(OutputNames(tmp_path / spelling, [source]), [source])
 
     assert source.path.read_bytes() == before
 
@@ -131,7 +132,7 @@ def test_it_refuses_to_overwrite_a_picture_that_will_be_read_later(tmp_path: Pat
     sources = [make(tmp_path / "in" / "a.gif"), make(tmp_path / "out" / "a.gif.png", "elsewhere/b.png")]
 
     with pytest.raises(click.UsageError, match=r"would overwrite .*a\.gif\.png"):
-        Annotator(tmp_path / "out", sources)
+        Annotator(OutputNames(tmp_path / "out", sources), sources)
 
 
 def test_copies_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_copies_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
 def test_a_picture_that_does_not_exist_takes_no_name(tmp_path: Path) -> None:
     missing = Source(tmp_path / "no" / "a.png", Path("a.png"), SourceError("no such file", source="a.png"))
     source = make(tmp_path / "in" / "a.png")
-    annotator = Annotator(tmp_path / "out", [missing, source])
+    annotator = Annotator(OutputNames(tmp_path / "out", [missing, source]), [missing, source])
 
     annotator.write(source, result_of(source))
 
@@ -167,7 +168,7 @@ def test_a_picture_that_stands_on_its_side_is_written_upright(tmp_path: Path) ->
 def test_the_copy_shows_the_picture_that_was_searched_even_if_its_file_has_changed(tmp_path: Path) -> None:
     source = make(tmp_path / "in" / "a.png")
     result = result_of(source)
-    annotator = Annotator(tmp_path / "out", [source])
+    annotator = Annotator(OutputNames(tmp_path / "out", [source]), [source])
     Image.new("RGB", (40, 30)).save(source.path)
 
     annotator.write(source, result)
@@ -183,7 +184,9 @@ def test_a_link_that_leads_to_itself_does_not_stop_the_others(tmp_path: Path) ->
     except OSError:
         pytest.skip("no symbolic links here")
 
-    annotator = Annotator(tmp_path / "out", [Source(loop, Path(loop.name)), source])
+    annotator = Annotator(
+        OutputNames(tmp_path / "out", [Source(loop, Path(loop.name)), source]), [Source(loop, Path(loop.name)), source]
+    )
     annotator.write(source, result_of(source))
 
     assert (tmp_path / "out" / "a.png").is_file()

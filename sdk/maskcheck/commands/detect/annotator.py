@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
-import click
-
+from maskcheck.commands.detect.output_names import OutputNames
 from maskcheck.commands.detect.picture_encoding import WRITABLE, encode_copy
 from maskcheck.commands.detect.safe_files import refuse_links, write_whole
 from maskcheck.results import FrameResult
@@ -18,51 +16,21 @@ class Annotator:
     """Writes annotated pictures into a folder, under their own names and subfolders.
 
     Args:
-        folder: Where to write; it exists.
-        sources: The pictures that are read; none of them is overwritten.
-        own_folder: Whether an earlier run wrote the files in the folder, which may then be replaced.
+        names: Gives the copies their names in the folder.
+        sources: The pictures that are read.
         min_confidence: Faces with less confidence are drawn as unsure.
 
     Raises:
         click.UsageError: A copy would replace a picture that is read, or a file that no earlier run wrote.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        sources: Iterable[Source],
-        *,
-        own_folder: bool = True,
-        min_confidence: float = 0.0,
-    ) -> None:
-        self._folder = folder
+    def __init__(self, names: OutputNames, sources: Iterable[Source], *, min_confidence: float = 0.0) -> None:
+        self._names = names
         self._min_confidence = min_confidence
         self._targets: dict[Path, Path] = {}
-        self._taken: set[str] = set()
-        inputs = set()
         for source in sources:
             if source.error is None and not source.piped:
-                inputs.add(os.path.realpath(source.path))
-                self._targets[source.path] = self._free_name(_with_ending(source))
-        for target in self._targets.values():
-            if os.path.realpath(target) in inputs:
-                raise click.UsageError(f"--output {folder} would overwrite {target}; choose another folder")
-            if not own_folder and os.path.lexists(target):
-                raise click.UsageError(
-                    f"--output {folder} would overwrite {target}, which no earlier run wrote (there are no results"
-                    " beside it); choose another folder"
-                )
-
-    def _free_name(self, name: Path) -> Path:
-        # A copy of a format that is not written, such as GIF, is PNG; its name keeps the old ending.
-        kept = name if name.suffix.lower() in WRITABLE else name.with_name(name.name + ".png")
-        target = self._folder / kept
-        count = 1
-        while str(target).casefold() in self._taken:  # two folders have this name; some systems ignore case
-            count += 1
-            target = self._folder / kept.with_stem(f"{kept.stem}-{count}")
-        self._taken.add(str(target).casefold())
-        return target
+                self._targets[source.path] = names.take(_copy_name(_with_ending(source)))
 
     def write(self, source: Source, result: FrameResult, content: bytes | None = None) -> None:
         """Write the annotated copy of a picture, whole or not at all.
@@ -76,13 +44,18 @@ class Annotator:
             OSError: It cannot be written.
         """
         if content is not None:
-            self._targets[source.path] = self._free_name(_name_by_content(source.name, content))
+            self._targets[source.path] = self._names.free(_copy_name(_name_by_content(source.name, content)))
         target = self._targets[source.path]
         pixels = result.draw(min_confidence=self._min_confidence)
         encoded = encode_copy(pixels, target.suffix, source.path if content is None else content)
-        refuse_links(self._folder, target)
+        refuse_links(self._names.folder, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, encoded)
+
+
+def _copy_name(name: Path) -> Path:
+    """The name of a copy. One of a format that is not written, such as GIF, is PNG; its name keeps the old ending."""
+    return name if name.suffix.lower() in WRITABLE else name.with_name(name.name + ".png")
 
 
 def _with_ending(source: Source) -> Path:

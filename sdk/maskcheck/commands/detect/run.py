@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from maskcheck.commands.console import is_terminal
 from maskcheck.commands.detect.annotator import Annotator
 from maskcheck.commands.detect.output_folder import RESULTS, OutputFolder
+from maskcheck.commands.detect.output_names import OutputNames
 from maskcheck.commands.detect.outputs import Outputs
 from maskcheck.commands.detect.picture_pass import PicturePass
 from maskcheck.commands.detect.progress import Progress
@@ -67,7 +68,8 @@ class DetectRun:
             MaskCheckError: The classifier failed, or another run writes to the same place.
         """
         with ExitStack() as stack:
-            annotator = self._open_folder(stack)
+            names = self._open_folder(stack)
+            annotator = self._annotator(names, self._sources)
             # Lines of the log would be mixed with the line that says how far the run is.
             progress = Progress(0 if LOGGER.isEnabledFor(logging.INFO) else len(self._sources))
             outputs = Outputs(stack, self._pipeline, self._sources, self._targets, self._tally, progress)
@@ -88,13 +90,16 @@ class DetectRun:
             return stopping.status
         return SOMETHING_FAILED if self._tally.something_failed else SUCCESS
 
-    def _open_folder(self, stack: ExitStack) -> Annotator | None:
+    def _open_folder(self, stack: ExitStack) -> OutputNames | None:
         if self._targets.folder is None:
             return None
         folder = stack.enter_context(OutputFolder(self._targets.folder))
-        return Annotator(
-            folder.path, self._sources, own_folder=folder.is_own(), min_confidence=self._settings.min_confidence
-        )
+        return OutputNames(folder.path, self._sources, own_folder=folder.is_own())
+
+    def _annotator(self, names: OutputNames | None, pictures: Sequence[Source]) -> Annotator | None:
+        if names is None or not self._settings.images:
+            return None
+        return Annotator(names, pictures, min_confidence=self._settings.min_confidence)
 
     def _summary(self, *, stopped: bool) -> Iterator[str]:
         tally, targets = self._tally, self._targets
