@@ -20,6 +20,7 @@ _COLOURS: dict[str, Colour] = {
 }
 _OTHER_COLOUR: Colour = (178, 114, 0)  # blue
 _UNSURE_COLOUR: Colour = (110, 110, 110)  # grey
+_UNSURE = "unsure"
 _CAPTIONS = {"with_mask": "mask", "without_mask": "no mask", "mask_worn_incorrectly": "mask worn wrong"}
 
 
@@ -39,6 +40,16 @@ class LabelledBox(Protocol):
         """Probability of the label, in [0, 1]."""
 
 
+def colour_of(label: str) -> Colour:
+    """Colour in which faces of a label are drawn."""
+    return _UNSURE_COLOUR if label == _UNSURE else _COLOURS.get(label, _OTHER_COLOUR)
+
+
+def caption_of(label: str) -> str:
+    """Name of a label as it is shown to people."""
+    return _CAPTIONS.get(label, label.replace("_", " "))
+
+
 def draw_faces(image: BGRImage, faces: Iterable[LabelledBox], *, min_confidence: float = 0.0) -> BGRImage:
     """A copy of a picture with a box and a caption for each face, both sized to the face.
 
@@ -53,10 +64,9 @@ def draw_faces(image: BGRImage, faces: Iterable[LabelledBox], *, min_confidence:
     # Large faces first, so that a small face in front of them keeps its caption.
     for face in sorted(faces, key=lambda face: face.box[0] - face.box[2]):
         if face.confidence < min_confidence:
-            _draw(canvas, face, "unsure", _UNSURE_COLOUR)
+            _draw(canvas, face, _UNSURE, _UNSURE_COLOUR)
         else:
-            text = _CAPTIONS.get(face.label, face.label.replace("_", " "))
-            _draw(canvas, face, text, _COLOURS.get(face.label, _OTHER_COLOUR))
+            _draw(canvas, face, caption_of(face.label), _COLOURS.get(face.label, _OTHER_COLOUR))
     return canvas
 
 
