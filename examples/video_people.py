@@ -16,6 +16,8 @@ from video_scenes import MaskName, PortraitName
 Pixels = NDArray[np.uint8]
 
 FOLDER = Path(__file__).parent
+WIDTH, HEIGHT = 512, 640  # of every portrait, in pixels
+FADE = 60  # pixels at its lower edge where it passes into the body
 BODY = 640  # pixels of the portrait that are added below, so that a body reaches the ground
 CLOTHES = 420  # where they begin, in pixels from the top of the portrait
 STEP = 1.15  # between two of the sizes that a portrait is kept in
@@ -65,7 +67,7 @@ class Look:
 def face_box(look: Look) -> tuple[float, float, float, float]:
     """The face in the picture of :func:`cutout`: x1 y1 x2 y2 in its pixels."""
     x1, y1, x2, y2 = OUTLINES[look.portrait].face
-    return (512 - x2, y1, 512 - x1, y2) if look.mirrored else (x1, y1, x2, y2)
+    return (WIDTH - x2, y1, WIDTH - x1, y2) if look.mirrored else (x1, y1, x2, y2)
 
 
 @cache
@@ -76,21 +78,30 @@ def cutout(look: Look) -> Pixels:
     if picture is None:
         raise FileNotFoundError(f"{FOLDER / name}.jpg is missing; python examples/make_pictures.py makes it")
     if look.hue:
-        colours = cv2.cvtColor(picture[CLOTHES:], cv2.COLOR_BGR2HSV)
-        colours[..., 0] = (colours[..., 0].astype(int) + look.hue) % 180
-        picture[CLOTHES:] = cv2.cvtColor(colours, cv2.COLOR_HSV2BGR)
+        picture[CLOTHES:] = _dyed(np.asarray(picture[CLOTHES:], np.uint8), look.hue)
     alpha = np.zeros(picture.shape[:2], np.uint8)
     cv2.fillPoly(alpha, [np.array(OUTLINES[look.portrait].person, np.int32)], (255,), cv2.LINE_AA)
     alpha = np.asarray(cv2.GaussianBlur(cv2.erode(alpha, np.ones((5, 5), np.uint8)), (0, 0), 2.5), np.uint8)
 
-    fall = np.linspace(1, 0.55, BODY, dtype=np.float32)[:, None, None]  # it is darker near the ground
-    hem = cv2.GaussianBlur(picture[-24:], (0, 0), 6).mean(axis=0, keepdims=True)
-    body = np.concatenate([picture, np.asarray(hem * fall, np.uint8)])
-    alphas = np.concatenate([alpha, np.repeat(alpha[-8:-7], BODY, axis=0)])
-    alphas[len(picture) - 8 : len(picture)] = alpha[-9:-8]
+    # The body below the portrait: its colours without buttons and folds, darker near the ground.
+    row = np.median(picture[-40:], axis=0, keepdims=True).astype(np.float32)
+    plain = cv2.GaussianBlur(row, (0, 0), 45, borderType=cv2.BORDER_REPLICATE)[:1]
+    body = np.concatenate([picture, np.asarray(plain * np.linspace(1, 0.6, BODY)[:, None, None], np.uint8)])
+    seam = np.linspace(0, 1, FADE)[:, None, None]
+    body[HEIGHT - FADE : HEIGHT] = body[HEIGHT - FADE : HEIGHT] * (1 - seam) + plain * seam
+    alpha[-8:] = alpha[-9]  # the blur above made the lower edge soft
+    alphas = np.concatenate([alpha, np.repeat(alpha[-1:], BODY, axis=0)])
     colours = np.asarray(body.astype(np.uint16) * alphas[..., None] // 255, np.uint8)
     person = np.dstack([colours, alphas])
     return np.ascontiguousarray(person[:, ::-1] if look.mirrored else person)
+
+
+def _dyed(clothes: Pixels, hue: int) -> Pixels:
+    """Turn the hue of what has a colour; white and black stay."""
+    colours = cv2.cvtColor(clothes, cv2.COLOR_BGR2HSV)
+    colours[..., 0] = np.where(colours[..., 1] > 110, (colours[..., 0].astype(int) + hue) % 180, colours[..., 0])
+    colours[..., 1] = colours[..., 1] * 0.6  # cloth is rarely as bright as an astronaut's
+    return np.asarray(cv2.cvtColor(colours, cv2.COLOR_HSV2BGR), np.uint8)
 
 
 @lru_cache(maxsize=512)
