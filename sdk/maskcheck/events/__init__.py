@@ -17,9 +17,13 @@ module beside this one          holds
 :mod:`.best_crop`               the best picture of a face so far
 :mod:`.delivery`                ``Delivery``: bounded queues in front of slow consumers; ``Sink``
 :mod:`.json_lines_sink`         lines of JSON, in a file or on a stream
+:mod:`.crop_files`              ``CropFolderSink``: the best crops, as JPEG files
+:mod:`.geometry_arguments`      zones and lines as they are written on a command line
+:mod:`.source_names`            short names of sources, for file names and topics
 ==============================  ===================================================================
 """
 
+from maskcheck.events.crop_files import BlurHook, CropFolderSink
 from maskcheck.events.delivery import CallableSink, Delivery, Sink, SinkReport
 from maskcheck.events.event import (
     EVENT_KINDS,
@@ -41,7 +45,9 @@ from maskcheck.events.zones import Line, Zone
 __all__ = [
     "EVENT_KINDS",
     "EVENT_SCHEMA",
+    "BlurHook",
     "CallableSink",
+    "CropFolderSink",
     "Delivery",
     "Event",
     "JSONLinesSink",

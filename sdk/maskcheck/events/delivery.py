@@ -175,7 +175,7 @@ class _SinkQueue:
             self._waiting.append(event)
             self._changed.notify()
         if self._untold:
-            self._warn("is too slow: %d events dropped so far", self._dropped)
+            self._warn("is too slow: its oldest events are dropped, %d so far", self._dropped)
 
     def end(self) -> None:
         with self._changed:
