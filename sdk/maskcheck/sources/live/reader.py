@@ -21,6 +21,8 @@ from maskcheck.sources.live.state import LiveState, Phase
 from maskcheck.sources.live.streams import stream_opener
 from maskcheck.sources.reader import FrameReader
 
+_GRACE = 0.25  # seconds: one that receives pictures sees within a frame that it is closed
+
 
 class LiveReader(FrameReader):
     """Gives the newest frame of a camera or stream, and connects again after a disconnect.
@@ -120,17 +122,18 @@ class LiveReader(FrameReader):
         )
         return self._frames(attempts, self._thread)
 
-    def close(self, grace: float = GRACE) -> None:
+    def close(self, grace: float = _GRACE) -> None:
         """End the iteration, from any thread.
 
         Args:
             grace: Seconds to wait for the thread that receives. In a call that does not return, such as a connection
-                to a host that is silent, it ends by itself after the time-outs.
+                to a host that is silent, it is left behind, and ends by itself after the time-outs.
         """
+        first = not self._closed.is_set()
         self._closed.set()
         self._newest.end(at_once=True)
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+        if first and thread is not None and thread is not threading.current_thread() and thread.is_alive():
             thread.join(grace)
             if thread.is_alive():
                 leave(thread)

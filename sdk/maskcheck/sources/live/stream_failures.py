@@ -36,7 +36,7 @@ def failure_of(error: Exception, *, timed_out: str, broken: str) -> ConnectionFa
         (av_errors.ArgumentError, "the address, or an option, is not valid", Hope.AFTER_CORRECTION),
         (av_errors.ExitError, timed_out, Hope.SOON),
         (av_errors.EOFError, "the server closed the connection", Hope.SOON),
-        (av_errors.InvalidDataError, "what it sends is not a video stream, or is damaged", Hope.SOON),
+        (av_errors.InvalidDataError, broken, Hope.SOON),
         (TimeoutError, timed_out, Hope.SOON),
         (ConnectionRefusedError, "connection refused: nothing listens at that address and port", Hope.SOON),
         (ConnectionResetError, "the server broke the connection", Hope.SOON),

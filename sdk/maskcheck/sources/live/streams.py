@@ -34,7 +34,9 @@ _OPTIONS = {
     "fpsprobesize": "0",
 }
 
-_BROKEN = "the connection broke"
+_BROKEN = "it closed the connection, or what it sends is no video stream"
+# FFmpeg refuses larger pictures before it decodes them, but does not tell their size.
+_REFUSED_UNSEEN = 4  # times the limit
 _ENDED = "the server closed the connection"
 
 
@@ -61,7 +63,7 @@ def stream_opener(address: str, *, read_timeout: float, limits: DecodingLimits, 
         ) from error
     all_options = {
         **_OPTIONS,
-        "max_pixels": str(limits.max_pixels),  # refused before it is decoded, where the format shows its streams early
+        "max_pixels": str(_REFUSED_UNSEEN * limits.max_pixels),
     }
     if scheme.lower() in ("rtsp", "rtsps"):  # of UDP, it would mean something else
         all_options["timeout"] = str(round(read_timeout * 1e6))  # also bounds the farewell to the server
@@ -93,7 +95,7 @@ def _connection_of(
 ) -> StreamConnection:
     try:
         if not container.streams.video:
-            raise ConnectionFailure("it has no video", Hope.AFTER_CORRECTION)
+            raise ConnectionFailure("what it sends has no video", Hope.AFTER_CORRECTION)
         if address[:4].lower() == "http" and container.duration:
             # It would be read faster than it plays, and its end taken for a disconnect.
             raise ConnectionFailure(
@@ -121,7 +123,7 @@ class StreamConnection(Connection):
         self._reformatter = VideoReformatter()
         context = stream.codec_context
         context.thread_type = "SLICE"  # threads that work on several frames would delay each by several
-        context.options = {"max_pixels": str(limits.max_pixels)}
+        context.options = {"max_pixels": str(_REFUSED_UNSEEN * limits.max_pixels)}
         rate = stream.average_rate
         self.info = VideoInfo(
             size=(context.width, context.height),
