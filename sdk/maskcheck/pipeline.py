@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from numbers import Real
 from types import TracebackType
@@ -41,6 +42,7 @@ from maskcheck.runtime.providers import Provider
 from maskcheck.sources.reader import FrameReader
 
 if TYPE_CHECKING:
+    from maskcheck.events import Event, Line, WatchSettings, Zone
     from maskcheck.tracking.settings import TrackingSettings
 
 _ENOUGH = 8  # faces for which the classifier does not let a caller wait: larger batches gain little, and cost time
@@ -270,6 +272,66 @@ class MaskPipeline:
             frames, limit, workers, Interruption(stop), keep_images=keep_images, detect_every=detect_every
         )
         return track_results(results, detect_every=detect_every, settings=settings)
+
+    def watch(
+        self,
+        source: str | int | os.PathLike[str] | FrameReader | Iterable[ImageLike | Frame],
+        *,
+        zones: Iterable[Zone] = (),
+        lines: Iterable[Line] = (),
+        settings: WatchSettings | None = None,
+        detect_every: int = 1,
+        tracking: TrackingSettings | None = None,
+        stop: threading.Event | None = None,
+        crops: bool = True,
+    ) -> Generator[Event, None, None]:
+        """Tell who enters and leaves, and when a mask comes off or is put on, in a video or in front of a camera.
+
+        ::
+
+            for event in pipeline.watch("rtsp://camera/stream"):
+                if isinstance(event, MaskRemoved):
+                    ring_the_bell(event.crop)
+
+        An event comes as soon as it is sure; its ``time`` is when it began. At the end of the source, who is in view
+        leaves. Closing the iterator closes the source, unless it was given open.
+
+        Args:
+            source: What :func:`open_source` takes, or a reader, or frames, each with its time.
+            zones: Parts of the picture; events say who goes into and out of them.
+            lines: Lines in the picture; events say who crosses them, and in which direction.
+            settings: When a change is an event.
+            detect_every: As in :meth:`track`.
+            tracking: Settings of the tracker.
+            stop: As in :meth:`stream`; who is in view then leaves.
+            crops: Give each event the best picture of the face so far.
+
+        Raises:
+            SourceError: The source cannot be opened, or ends too early; after the events before it.
+            ValueError: A frame has no time; two zones or lines have the same name; `detect_every` is less than 1.
+            TypeError, RuntimeError, RuntimeUnavailable, ModelError, PluginError: As :meth:`stream`.
+        """
+        from maskcheck.events import Watcher
+        from maskcheck.sources.opening import open_source
+
+        given = isinstance(source, FrameReader)
+        reader = source if isinstance(source, FrameReader) else open_source(source)
+        watcher = Watcher(zones=zones, lines=lines, settings=settings)
+        results = self.track(reader, detect_every=detect_every, settings=tracking, stop=stop, keep_images=crops)
+
+        def events() -> Generator[Event, None, None]:
+            try:
+                for result in results:
+                    if reader.is_live and watcher.started is None:
+                        watcher.started = datetime.now(UTC) - timedelta(seconds=result.time or 0.0)
+                    yield from watcher.update(result)
+                yield from watcher.finish()
+            finally:
+                results.close()
+                if not given:
+                    reader.close()
+
+        return events()
 
     def batch(self, images: Iterable[ImageLike | Frame], *, keep_images: bool = False) -> list[FrameResult]:
         """Find and classify the faces of several pictures together: a list of what :meth:`stream` gives.

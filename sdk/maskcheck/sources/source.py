@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from maskcheck.errors import SourceError
 
@@ -12,6 +13,8 @@ RAW_SUFFIXES = frozenset(
     {".3fr", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw"}
 )
 """File name endings of camera raw files, in lower case."""
+
+SourceKind: TypeAlias = Literal["picture", "video", "live"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,14 @@ class Source:
         name: Its path below the folder that was searched, or its file name: the name for a copy of it.
         error: Set if there is no picture at `path`.
         piped: Whether it is standard input or a pipe, which :func:`read_piped` reads, once.
+        kind: What it is; ``live`` is a camera or a stream.
     """
 
     path: Path
     name: Path
     error: SourceError | None = None
     piped: bool = False
+    kind: SourceKind = "picture"
 
     @property
     def display_name(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from maskcheck.commands.detect.output_names import OutputNames
 from maskcheck.commands.detect.picture_encoding import WRITABLE, encode_copy
 from maskcheck.commands.detect.safe_files import refuse_links, write_whole
+from maskcheck.privacy import Blur, blur_faces, boxes_to_blur
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source
 
@@ -19,13 +20,22 @@ class Annotator:
         names: Gives the copies their names in the folder.
         sources: The pictures that are read.
         min_confidence: Faces with less confidence are drawn as unsure.
+        blur: Which faces are blurred; None for none.
 
     Raises:
         click.UsageError: A copy would replace a picture that is read, or a file that no earlier run wrote.
     """
 
-    def __init__(self, names: OutputNames, sources: Iterable[Source], *, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        names: OutputNames,
+        sources: Iterable[Source],
+        *,
+        min_confidence: float = 0.0,
+        blur: Blur | None = None,
+    ) -> None:
         self._names = names
+        self._blur = blur
         self._min_confidence = min_confidence
         self._targets: dict[Path, Path] = {}
         for source in sources:
@@ -46,7 +56,11 @@ class Annotator:
         if content is not None:
             self._targets[source.path] = self._names.free(_copy_name(_name_by_content(source.name, content)))
         target = self._targets[source.path]
-        pixels = result.draw(min_confidence=self._min_confidence)
+        if self._blur is not None and result.image is not None:
+            blurred = blur_faces(result.image, boxes_to_blur(result, self._blur), out=result.image)
+            pixels = result.draw(blurred, min_confidence=self._min_confidence)
+        else:
+            pixels = result.draw(min_confidence=self._min_confidence)
         encoded = encode_copy(pixels, target.suffix, source.path if content is None else content)
         refuse_links(self._names.folder, target)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -117,7 +117,10 @@ def detect(
     Image.MAX_IMAGE_PIXELS = None  # --max-megapixels takes the place of Pillow's own limit
     with ExitStack() as stack:
         own_output: IO[str] | None = None
-        if on_standard_output:  # first of all, as a plugin may print when it is imported
+        events_there = settings.events == "-"
+        if events_there and on_standard_output:
+            raise click.UsageError("--events - and results on standard output exclude each other; give one a FILE")
+        if on_standard_output or events_there:  # first of all, as a plugin may print when it is imported
             own_output = stack.enter_context(own_standard_output())
         try:
             pipeline = MaskPipeline(
@@ -131,7 +134,14 @@ def detect(
         run = DetectRun(
             pipeline,
             list(find_pictures(sources, exclude=output, left_out=left_out)),
-            Targets(output, form or "jsonl", json_file if json_file != "-" else None, on_standard_output, own_output),
+            Targets(
+                output,
+                form or "jsonl",
+                json_file if json_file != "-" else None,
+                on_standard_output,
+                own_output,
+                events_there,
+            ),
             settings,
             left_out=left_out,
         )

@@ -65,7 +65,7 @@ class Outputs:
         )
 
     def write(self, result: FrameResult) -> Counter[str]:
-        """Write a result to the files, and count it.
+        """Write the result of a picture to the files, and count it.
 
         Returns:
             How many of its faces have each label, or are unsure.
@@ -73,9 +73,34 @@ class Outputs:
         Raises:
             OSError: It cannot be written.
         """
-        for writer in self._writers:
-            writer.write(result)
+        self._write(result)
         return self.tally.count(result)
+
+    def write_frame(self, result: FrameResult) -> None:
+        """Write the result of a frame of a video to the files, and count it.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._write(result)
+        self.tally.count_frame(result)
+
+    def write_failure(self, result: FrameResult) -> None:
+        """Write what ended a video early; its row follows.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self._write(result)
+        self.tally.failed += 1
+
+    def fail(self, result: FrameResult) -> None:
+        """Write, count and show a source that could not be opened.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self.show(result, self.write(result))
 
     def show(self, result: FrameResult, labels: Counter[str], problem: str = "") -> None:
         """Print the row of a picture.
@@ -91,10 +116,39 @@ class Outputs:
             self.complain(result.source or "", problem)
         self.progress.show(self.tally.done)
 
+    def show_video(
+        self, name: str, people: Counter[str], frames: int, seconds: float, *, problem: str = "", error: str = ""
+    ) -> None:
+        """Print the row of a video.
+
+        Args:
+            name: The video, as it is shown.
+            people: How many people have each label.
+            frames: Frames that were worked on.
+            seconds: Time that this took.
+            problem: What was not written, and why.
+            error: Why it ended early; empty if it did not.
+        """
+        self.tally.count_video(people, failed=bool(error))
+        self.progress.clear()
+        self._table.add_video(name, people, frames, seconds, problem=problem, error=error)
+        if problem:
+            self.complain(name, problem)
+        self.progress.show(self.tally.done)
+
+    def tell(self, text: str) -> None:
+        """Say on standard error what goes on, as with a camera that is lost; from any thread."""
+        self.progress.clear()
+        click.echo(printable(f"maskcheck: {text}"), err=True)
+
     def complain(self, name: str, problem: str) -> None:
         """Say on standard error what was not done; on a terminal, the table says so."""
         if not is_terminal(sys.stderr):
             click.echo(printable(f"maskcheck: {name} was {problem}"), err=True)
+
+    def _write(self, result: FrameResult) -> None:
+        for writer in self._writers:
+            writer.write(result)
 
     def close(self) -> OSError | None:
         """Write the ends of the files; what fails first is returned, as the others are closed, too."""

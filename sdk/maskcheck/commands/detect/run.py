@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from typing import TYPE_CHECKING, Protocol
 
 from maskcheck.commands.console import is_terminal
 from maskcheck.commands.detect.annotator import Annotator
@@ -19,10 +20,23 @@ from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
 from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.detect.targets import Targets
+from maskcheck.commands.detect.video_files import VideoFiles
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.log import LOGGER
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.sources import LeftOut, Source
+
+if TYPE_CHECKING:
+    from maskcheck.commands.detect.run_events import RunEvents
+
+_KINDS = ("picture", "video", "live")
+
+
+class Part(Protocol):
+    """A part of the run, which works on sources of a kind."""
+
+    def run(self, stopping: Stopping) -> None:
+        """Work on them, until the end or a signal."""
 
 
 class DetectRun:
@@ -69,14 +83,15 @@ class DetectRun:
         """
         with ExitStack() as stack:
             names = self._open_folder(stack)
-            annotator = self._annotator(names, self._sources)
             # Lines of the log would be mixed with the line that says how far the run is.
             progress = Progress(0 if LOGGER.isEnabledFor(logging.INFO) else len(self._sources))
             outputs = Outputs(stack, self._pipeline, self._sources, self._targets, self._tally, progress)
             stopping = stack.enter_context(Stopping(on_stop=_say_stopping))
             failure: Exception | None = None
             try:
-                PicturePass(self._pipeline, self._sources, annotator, outputs).run(stopping)
+                for part in self._parts(stack, names, outputs):
+                    if not stopping.event.is_set():
+                        part.run(stopping)
             except Exception as error:  # raised below, after the results before it are written and summed up
                 failure = error
             failing_end = outputs.close()
@@ -96,10 +111,35 @@ class DetectRun:
         folder = stack.enter_context(OutputFolder(self._targets.folder))
         return OutputNames(folder.path, self._sources, own_folder=folder.is_own())
 
-    def _annotator(self, names: OutputNames | None, pictures: Sequence[Source]) -> Annotator | None:
-        if names is None or not self._settings.images:
+    def _parts(self, stack: ExitStack, names: OutputNames | None, outputs: Outputs) -> Iterator[Part]:
+        """The pictures, then the videos, then what is live."""
+        settings, pipeline = self._settings, self._pipeline
+        by_kind = {kind: [source for source in self._sources if source.kind == kind] for kind in _KINDS}
+        pictures = by_kind["picture"]
+        annotator = None
+        if names is not None and settings.images:
+            annotator = Annotator(names, pictures, min_confidence=settings.min_confidence, blur=settings.blur)
+        files = {}
+        if names is not None:
+            for source in (*by_kind["video"], *by_kind["live"]):
+                files[source] = VideoFiles.take(names, source, images=settings.images)
+        yield PicturePass(pipeline, pictures, annotator, outputs)
+        if len(pictures) < len(self._sources):
+            from maskcheck.commands.detect.live_pass import LivePass
+            from maskcheck.commands.detect.video_pass import VideoPass
+
+            events = self._open_events(stack, names)
+            yield VideoPass(pipeline, by_kind["video"], files, outputs, settings, events)
+            yield LivePass(pipeline, by_kind["live"], files, outputs, settings, events)
+
+    def _open_events(self, stack: ExitStack, names: OutputNames | None) -> RunEvents | None:
+        settings = self._settings
+        if settings.events is None and settings.mqtt is None:
             return None
-        return Annotator(names, pictures, min_confidence=self._settings.min_confidence)
+        from maskcheck.commands.detect.run_events import CROPS, RunEvents
+
+        folder = None if names is None else names.folder / CROPS
+        return stack.enter_context(closing(RunEvents(settings, self._targets.events_output, folder)))
 
     def _summary(self, *, stopped: bool) -> Iterator[str]:
         tally, targets = self._tally, self._targets

@@ -67,6 +67,28 @@ class RunningTable:
             text += f" ({printable(problem)})"
         self._row(name, str(len(result)), f"{result.timings.total:.0f}", text, "red" if problem else "")
 
+    def add_video(
+        self, name: str, people: Counter[str], frames: int, seconds: float, *, problem: str = "", error: str = ""
+    ) -> None:
+        """Print the row of a video: how many people there are, and how long a frame took.
+
+        Args:
+            name: The video.
+            people: How many people have each label.
+            frames: Frames that were worked on.
+            seconds: Time that this took.
+            problem: What was not written, and why.
+            error: Why it ended early; empty if it did not.
+        """
+        if self._stream is None:
+            return
+        rate = f" ({frames:,} frames, {frames / seconds:.0f} a second)" if frames and seconds else ""
+        text = (_list(people) or "nobody") + rate
+        for words in (error, problem):
+            text += f" ({printable(words)})" if words else ""
+        time = f"{seconds / frames * 1000:.0f}" if frames else "-"
+        self._row(printable(name), str(people.total()), time, text, "red" if error or problem else "")
+
     def close(self, *lines: str) -> None:
         """Print the lines below the rows."""
         for line in lines:

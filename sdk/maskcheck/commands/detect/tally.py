@@ -1,4 +1,4 @@
-"""Counts of a run: pictures, faces and failures."""
+"""Counts of a run: pictures, faces, videos, people and failures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ class Tally:
 
     Attributes:
         pictures: Pictures that were searched for faces.
-        failed: Pictures that have an error instead.
-        labels: Faces of each label; those that are unsure count as ``unsure``.
+        failed: Pictures that have an error instead, and videos that ended with one.
+        labels: Faces of pictures that have each label; those that are unsure count as ``unsure``.
+        videos: Videos and cameras whose end was reached.
+        frames: Their frames.
+        people: Their people of each label: the last one that a person had.
         not_annotated: Pictures whose annotated copy could not be written.
     """
 
@@ -28,11 +31,14 @@ class Tally:
         self.pictures = 0
         self.failed = 0
         self.labels: Counter[str] = Counter()
+        self.videos = 0
+        self.frames = 0
+        self.people: Counter[str] = Counter()
         self.not_annotated = 0
         self._has_label_to_fail_on = False
 
     def count(self, result: FrameResult) -> Counter[str]:
-        """Count a result.
+        """Count the result of a picture.
 
         Returns:
             How many of its faces have each label, or are unsure.
@@ -46,10 +52,26 @@ class Tally:
         self._has_label_to_fail_on |= not self._fail_on.isdisjoint(labels)
         return labels
 
+    def count_frame(self, result: FrameResult) -> None:
+        """Count the result of a frame of a video."""
+        self.frames += 1
+        labels = count_labels([result], min_confidence=self._min_confidence)
+        self._has_label_to_fail_on |= not self._fail_on.isdisjoint(labels)
+
+    def count_video(self, people: Counter[str], *, failed: bool) -> None:
+        """Count a video that has ended.
+
+        Args:
+            people: How many of its people have each label.
+            failed: Whether it ended with an error, which is counted already.
+        """
+        self.people += people
+        self.videos += not failed
+
     @property
     def done(self) -> int:
-        """Pictures that have a result, failed ones included."""
-        return self.pictures + self.failed
+        """Pictures and videos that have a result, failed ones included."""
+        return self.pictures + self.videos + self.failed
 
     @property
     def something_failed(self) -> bool:
@@ -57,8 +79,16 @@ class Tally:
         return bool(self.failed or self.not_annotated or self._has_label_to_fail_on)
 
     def __str__(self) -> str:
-        faces = self.labels.total()
-        text = f"{_plural(self.pictures, 'picture')}, {_plural(faces, 'face')}"
+        parts = []
+        if self.pictures or not self.frames:
+            parts.append(f"{_plural(self.pictures, 'picture')}, {_plural(self.labels.total(), 'face')}")
+        if self.frames:
+            people = self.people.total()
+            parts.append(
+                f"{_plural(self.videos, 'video')}, {_plural(self.frames, 'frame')},"
+                f" {people} {'person' if people == 1 else 'people'}"
+            )
+        text = "; ".join(parts)
         if self.failed:
             text += f", {self.failed} failed"
         if self.not_annotated:

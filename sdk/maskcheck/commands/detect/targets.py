@@ -20,7 +20,8 @@ class Targets:
         form: The form of the results in it.
         json_file: The file for lines of JSON; None for none.
         standard_form: The form of the results on standard output; None if the table goes there.
-        standard_output: The stream for these results.
+        standard_output: The stream for these results, or for events.
+        events_on_standard_output: Whether events go there.
     """
 
     folder: Path | None
@@ -28,9 +29,15 @@ class Targets:
     json_file: str | None
     standard_form: Form | None
     standard_output: IO[str] | None
+    events_on_standard_output: bool = False
+
+    @property
+    def events_output(self) -> IO[str] | None:
+        """The stream for events; None if they do not go to standard output."""
+        return self.standard_output if self.events_on_standard_output else None
 
     def table_stream(self) -> IO[str] | None:
         """Where the table goes; None for nowhere."""
-        if self.standard_form is None:
+        if self.standard_form is None and not self.events_on_standard_output:
             return sys.stdout
         return sys.stderr if is_terminal(sys.stderr) else None

@@ -1,0 +1,179 @@
+"""The part of a run that watches cameras and streams, all at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from queue import Empty, Full, Queue
+
+from maskcheck.commands.detect.outputs import Outputs
+from maskcheck.commands.detect.run_events import RunEvents
+from maskcheck.commands.detect.settings import RunSettings
+from maskcheck.commands.detect.stopping import Stopping
+from maskcheck.commands.detect.video_files import VideoFiles
+from maskcheck.commands.detect.video_outputs import VideoOutputs
+from maskcheck.errors import SourceError
+from maskcheck.pipeline import MaskPipeline
+from maskcheck.results import FrameResult
+from maskcheck.sources import Source
+from maskcheck.sources.live import LiveReader, LiveState
+
+_POLL = 0.1  # seconds after which a wait for results looks whether the run is to end
+_WAITING = 2  # results of all sources that wait to be used: more would be old by then
+
+
+class LivePass:
+    """Follows people in front of cameras, until the sources end or a signal comes.
+
+    Each source has a thread, in which its newest frame is worked on; the results of all are used in the caller's.
+
+    Args:
+        pipeline: It is warmed up.
+        sources: Cameras and streams.
+        files: Where the files of each go; empty for nowhere.
+        outputs: What all sources of the run share.
+        settings: What the run is asked to do.
+        events: Where events go; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        pipeline: MaskPipeline,
+        sources: Sequence[Source],
+        files: Mapping[Source, VideoFiles],
+        outputs: Outputs,
+        settings: RunSettings,
+        events: RunEvents | None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._sources = sources
+        self._files = files
+        self._outputs = outputs
+        self._settings = settings
+        self._events = events
+
+    def run(self, stopping: Stopping) -> None:
+        """Watch the sources, until all have ended or a signal comes.
+
+        Raises:
+            OSError: Results cannot be written.
+            MaskCheckError: The classifier failed.
+        """
+        if not self._sources:
+            return
+        with ExitStack() as stack:
+            queue: Queue[_Message] = Queue(_WAITING * len(self._sources))
+            watches = [
+                stack.enter_context(
+                    closing(
+                        _Watch(
+                            self._pipeline,
+                            source,
+                            self._files.get(source),
+                            self._outputs,
+                            self._settings,
+                            self._events,
+                            queue,
+                            stopping.event,
+                        )
+                    )
+                )
+                for source in self._sources
+            ]
+            open_watches = set(watches)
+            while open_watches and not stopping.event.is_set():
+                try:
+                    watch, result, error = queue.get(timeout=_POLL)
+                except Empty:
+                    continue
+                if result is not None:
+                    watch.outputs.add(result)
+                else:
+                    open_watches.discard(watch)
+                    watch.finish(error)
+            for watch in open_watches:
+                watch.finish(None)
+
+
+class _Watch:
+    """One live source: its thread, and what is done with its results."""
+
+    def __init__(
+        self,
+        pipeline: MaskPipeline,
+        source: Source,
+        files: VideoFiles | None,
+        outputs: Outputs,
+        settings: RunSettings,
+        events: RunEvents | None,
+        queue: Queue[_Message],
+        stop: threading.Event,
+    ) -> None:
+        self._pipeline = pipeline
+        self._settings = settings
+        self._outputs = outputs
+        self._queue = queue
+        self._stop = stop
+        self._ended = threading.Event()
+        self._name = source.display_name
+        self.reader = LiveReader(
+            source.address,
+            read_timeout=settings.read_timeout,
+            reconnect=settings.reconnect,
+            on_state=self._tell,
+            limits=pipeline.limits,
+        )
+        self.outputs = VideoOutputs(source, self.reader, files, outputs, settings, events)
+        self._keep_images = self.outputs.needs_images
+        self._thread = threading.Thread(target=self._work, name=f"maskcheck live: {self._name}", daemon=True)
+        self._thread.start()
+
+    def finish(self, error: BaseException | None) -> None:
+        """Write its files; other errors than that the source has ended are raised."""
+        self.close()
+        if error is not None and not isinstance(error, SourceError):
+            raise error
+        if error is not None:
+            self._outputs.write_failure(FrameResult((), (0, 0), source=self._name, error=error))
+        self.outputs.finish(complete=error is None, error="" if error is None else str(error))
+
+    def close(self) -> None:
+        """End the thread, and put in place what was written."""
+        self._ended.set()
+        self.reader.close()
+        self._thread.join(2.0)  # it may be at work on a frame; a daemon does not hold up the end
+        self.outputs.close()
+
+    def _work(self) -> None:
+        error: BaseException | None = None
+        try:
+            results = self._pipeline.track(
+                self.reader,
+                detect_every=self._settings.detect_every,
+                stop=self._stop,
+                keep_images=self._keep_images,
+            )
+            with closing(results):
+                for result in results:
+                    if not self._put(result, None):
+                        return
+        except BaseException as failure:  # raised in the thread of the run
+            error = failure
+        self._put(None, error)
+
+    def _put(self, result: FrameResult | None, error: BaseException | None) -> bool:
+        """Hand over; False if nobody takes it any more."""
+        while not self._ended.is_set():
+            try:
+                self._queue.put((self, result, error), timeout=_POLL)
+            except Full:
+                continue
+            return True
+        return False
+
+    def _tell(self, state: LiveState) -> None:
+        self._outputs.tell(str(state))
+
+
+_Message = tuple[_Watch, FrameResult | None, BaseException | None]

@@ -1,0 +1,71 @@
+"""The events of a run: they are watched for in each video and camera, and delivered to files, folders and brokers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO
+
+from maskcheck.commands.detect.settings import RunSettings
+from maskcheck.events import BlurHook, CropFolderSink, Delivery, Event, JSONLinesSink, Sink, SinkReport, Watcher
+from maskcheck.pictures.decoding import BGRImage
+from maskcheck.privacy import Blur, blur_faces, must_blur
+from maskcheck.results import Face
+
+CROPS = "events"
+"""Name of the folder of crops in the output folder."""
+
+
+class RunEvents:
+    """Delivers the events of a run.
+
+    Args:
+        settings: What the run is asked to do.
+        standard_output: The stream for events of ``--events -``.
+        crop_folder: The folder for crops of events; None for none.
+
+    Attributes:
+        takes_crops: Whether results must hold their pictures, to cut crops out of them.
+
+    Raises:
+        OSError: A file cannot be made.
+    """
+
+    def __init__(self, settings: RunSettings, standard_output: IO[str] | None, crop_folder: Path | None) -> None:
+        self._settings = settings
+        sinks: list[Sink] = []
+        if settings.events == "-" and standard_output is not None:
+            sinks.append(JSONLinesSink(standard_output))
+        elif settings.events is not None:
+            sinks.append(JSONLinesSink(settings.events))
+        if settings.mqtt is not None:
+            from maskcheck.events.mqtt import MQTTSink
+
+            sinks.append(MQTTSink(settings.mqtt))
+        self.takes_crops = crop_folder is not None and settings.images
+        if crop_folder is not None and self.takes_crops:
+            sinks.append(CropFolderSink(crop_folder, blur=_blur_hook(settings.blur)))
+        self._delivery = Delivery(sinks)
+
+    def watcher(self) -> Watcher:
+        """What watches one video or camera."""
+        return Watcher(zones=self._settings.zones, lines=self._settings.lines)
+
+    def send(self, events: Iterable[Event]) -> None:
+        """Deliver events; never waits."""
+        for event in events:
+            self._delivery.send(event)
+
+    def close(self) -> Sequence[SinkReport]:
+        """Deliver what is left, within a few seconds."""
+        return self._delivery.close()
+
+
+def _blur_hook(blur: Blur | None) -> BlurHook | None:
+    if blur is None:
+        return None
+
+    def hide(crop: BGRImage, faces: Sequence[Face]) -> BGRImage:
+        return blur_faces(crop, [face.box for face in faces if must_blur(face.label, face.confidence, blur)])
+
+    return hide

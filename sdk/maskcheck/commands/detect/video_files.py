@@ -1,0 +1,44 @@
+"""The files that are written of a video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskcheck.commands.detect.output_names import OutputNames
+from maskcheck.sources import Source
+
+_WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")  # as maskcheck.recording.VIDEO_SUFFIXES, which loads much
+
+
+@dataclass(frozen=True)
+class VideoFiles:
+    """The files that are written of a video.
+
+    Attributes:
+        folder: The output folder.
+        video: The annotated copy; None for none.
+        summary: The summary, JSON.
+        chart: The chart of people over time, PNG.
+    """
+
+    folder: Path
+    video: Path | None
+    summary: Path
+    chart: Path
+
+    @classmethod
+    def take(cls, names: OutputNames, source: Source, *, images: bool) -> VideoFiles:
+        """Take their names in the output folder.
+
+        Raises:
+            click.UsageError: A file would be overwritten that no earlier run wrote.
+        """
+        name = source.name
+        video = name if name.suffix.lower() in _WRITABLE else name.with_name(name.name + ".mp4")
+        return cls(
+            names.folder,
+            names.take(video) if images else None,
+            names.take(name.with_name(name.name + ".summary.json")),
+            names.take(name.with_name(name.name + ".chart.png")),
+        )

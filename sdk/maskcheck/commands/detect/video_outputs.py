@@ -1,0 +1,171 @@
+"""What is done with the results of one video or camera."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from maskcheck.commands.detect.annotated_video import AnnotatedVideo, BlurredFile, BlurredStream, PlainVideo
+from maskcheck.commands.detect.outputs import Outputs
+from maskcheck.commands.detect.safe_files import refuse_links, write_whole
+from maskcheck.commands.detect.settings import RunSettings
+from maskcheck.commands.detect.video_files import VideoFiles
+from maskcheck.frames import Frame
+from maskcheck.log import LOGGER
+from maskcheck.pictures.decoding import BGRImage
+from maskcheck.recording import VideoSummary, VideoWriter, draw_chart
+from maskcheck.results import FrameResult
+from maskcheck.sources import Source
+from maskcheck.sources.reader import FrameReader, VideoInfo
+
+if TYPE_CHECKING:
+    from maskcheck.commands.detect.run_events import RunEvents
+
+
+class VideoOutputs:
+    """Takes the results of one video or camera: they are written, drawn, summed up, watched and shown.
+
+    Args:
+        source: The video.
+        reader: Reads it.
+        files: Where its files go; None for nowhere.
+        outputs: What all sources of the run share.
+        settings: What the run is asked to do.
+        events: Where events go; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        reader: FrameReader,
+        files: VideoFiles | None,
+        outputs: Outputs,
+        settings: RunSettings,
+        events: RunEvents | None,
+    ) -> None:
+        self._source = source
+        self._reader = reader
+        self._files = files
+        self._outputs = outputs
+        self._settings = settings
+        self._events = events
+        self._watcher = None if events is None else events.watcher()
+        self._summary = VideoSummary(
+            source.display_name,
+            reader.info,
+            min_confidence=settings.min_confidence,
+            settings={"detect_every": settings.detect_every, "every": settings.every, "blur": settings.blur},
+        )
+        self._video = self._open_video()
+        self._problem = ""
+        self._started = monotonic()
+        self._frames = 0
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether results must hold their pictures."""
+        return (
+            (self._video is not None and self._video.needs_images)
+            or (self._events is not None and self._events.takes_crops)
+            or self._settings.show
+        )
+
+    def add(self, result: FrameResult) -> None:
+        """Take the result of the next frame.
+
+        Raises:
+            OSError: Results cannot be written.
+        """
+        self._frames += 1
+        self._outputs.write_frame(result)
+        self._summary.add(result)
+        if self._watcher is not None and self._events is not None:
+            if self._reader.is_live and self._watcher.started is None:
+                self._watcher.started = datetime.now(UTC) - timedelta(seconds=result.time or 0.0)
+            self._events.send(self._watcher.update(result))
+        if self._video is not None:
+            try:
+                self._video.add(result)
+            except OSError as error:
+                self._stop_video(error)
+        self._outputs.progress.show_video(self._reader, result, self._frames)
+
+    def finish(self, *, complete: bool, error: str = "") -> None:
+        """Write the files, and print the row of the video.
+
+        Args:
+            complete: Whether it was read to its end.
+            error: Why it was not; empty if nothing failed.
+        """
+        if self._watcher is not None and self._events is not None:
+            self._events.send(self._watcher.finish())
+        seconds = monotonic() - self._started
+        if self._video is not None:
+            try:
+                if self._video.finish(complete=complete) is None and self._frames and not error:
+                    self._problem = "not annotated, as it was not read to its end"
+            except OSError as failure:
+                self._stop_video(failure)
+        summary = self._summary.to_dict(complete=complete and not error)
+        if self._files is not None and self._frames:
+            try:
+                refuse_links(self._files.folder, self._files.summary)
+                self._files.summary.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(self._files.summary, (json.dumps(summary, indent=2) + "\n").encode("ascii"))
+                if self._settings.images:
+                    draw_chart(summary, self._files.chart)
+            except OSError as failure:
+                self._problem = self._problem or f"not summed up: {failure}"
+        people = Counter[str]((summary["people"] or {}).get("by_label", {}))
+        self._outputs.show_video(
+            self._source.display_name, people, self._frames, seconds, problem=self._problem, error=error
+        )
+
+    def close(self) -> None:
+        """Put in place what was written, if :meth:`finish` did not."""
+        if self._video is not None:
+            with suppress(OSError):
+                self._video.close()
+
+    def _open_video(self) -> AnnotatedVideo | None:
+        if self._files is None or self._files.video is None:
+            return None
+        settings, target, is_live = self._settings, self._files.video, self._reader.is_live
+        refuse_links(self._files.folder, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        writer = VideoWriter(
+            target,
+            like=self._reader.info or VideoInfo((0, 0)),
+            audio_from=None if is_live or settings.every > 1 else self._source.path,
+            start=settings.start or 0.0,
+            end=settings.end,
+        )
+        if settings.blur is None:
+            return PlainVideo(writer, self._draw)
+        if is_live:
+            return BlurredStream(writer, self._draw, settings.blur)
+        return BlurredFile(writer, self._draw, settings.blur, self._read_again)
+
+    def _read_again(self) -> Iterator[Frame]:
+        from maskcheck.sources.opening import open_source
+
+        settings = self._settings
+        with open_source(self._source.path, every=settings.every, start=settings.start, end=settings.end) as reader:
+            yield from reader
+
+    def _draw(self, image: BGRImage, result: FrameResult) -> BGRImage:
+        return result.draw(image, min_confidence=self._settings.min_confidence)
+
+    def _stop_video(self, error: OSError) -> None:
+        """The copy cannot be written, on a full disk for example: the run goes on without it."""
+        name = error.filename or (self._files.video if self._files else "")
+        self._problem = f"not annotated: cannot write {name}: {error.strerror or error}"
+        LOGGER.warning("%s was %s", self._source.display_name, self._problem)
+        self.close()
+        self._video = None
+        self._outputs.tally.not_annotated += 1
