@@ -18,6 +18,10 @@ module beside this one          holds
 :mod:`.delivery`                ``Delivery``: bounded queues in front of slow consumers; ``Sink``
 :mod:`.json_lines_sink`         lines of JSON, in a file or on a stream
 :mod:`.crop_files`              ``CropFolderSink``: the best crops, as JPEG files
+:mod:`.mqtt`                    ``MQTTSink``: events and counts to an MQTT broker; needs paho-mqtt
+:mod:`.mqtt_address`            ``MQTTAddress``: where a broker is, without showing the password
+:mod:`.mqtt_messages`           the payloads of events, in Frigate's shape, and counts
+:mod:`.home_assistant`          messages that make each count a sensor in Home Assistant
 :mod:`.geometry_arguments`      zones and lines as they are written on a command line
 :mod:`.source_names`            short names of sources, for file names and topics
 ==============================  ===================================================================

@@ -18,7 +18,7 @@ _REPORTED_EVERY = 30.0  # seconds between warnings about one sink
 
 
 class Sink(ABC):
-    """Where events go. It has a thread of its own, which alone calls its methods.
+    """Where events go. It has a thread of its own, which alone calls `send` and `close`.
 
     Attributes:
         name: As it is shown, without passwords.
@@ -38,7 +38,7 @@ class Sink(ABC):
         """
 
     def lost(self) -> int:
-        """How many events it took and could not pass on, beside those for which it raised an error."""
+        """How many of the events that it took it could not pass on. Called from any thread."""
         return 0
 
     def close(self) -> None:  # noqa: B027
@@ -193,10 +193,11 @@ class _SinkQueue:
 
     def report(self) -> SinkReport:
         with self._changed:
-            dropped = self._dropped + self._sink.lost()
+            lost = self._sink.lost()
+            dropped = self._dropped + lost
             if self._ended and self._busy:  # with an event that it may never pass on
                 dropped += 1
-            return SinkReport(self._sink.name, self._delivered, dropped, self._failed, self._error)
+            return SinkReport(self._sink.name, self._delivered - lost, dropped, self._failed, self._error)
 
     def _run(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from pathlib import PurePosixPath, PureWindowsPath
 from urllib.parse import urlsplit
 
@@ -28,5 +29,25 @@ def short_name(source: str | None) -> str:
     else:
         name = PureWindowsPath(source).name if "\\" in source else PurePosixPath(source).name
         text = name.rpartition(".")[0] or name
+    return plain_name(text) or "camera"
+
+
+def plain_name(text: str) -> str:
+    """A text in letters, digits, ``_`` and ``-``, which is safe in file names and topics; it may be empty."""
     text = "".join(character if character.isalnum() or character in "_-" else "_" for character in text)
-    return re.sub("_{2,}", "_", text).strip("_")[:_MAX_CHARACTERS] or "camera"
+    return re.sub("_{2,}", "_", text).strip("_")[:_MAX_CHARACTERS]
+
+
+def add_unique(names: dict[str, str], key: str, wanted: str) -> str:
+    """The name of a key; if it has none yet, the wanted one, with a number behind it if another key has it.
+
+    Args:
+        names: Name of each key; a new one is added.
+        key: What is named.
+        wanted: Its name, if that is free.
+    """
+    if key not in names:
+        taken = set(names.values())
+        tries = (wanted if number == 1 else f"{wanted}_{number}" for number in count(1))
+        names[key] = next(name for name in tries if name not in taken)
+    return names[key]
