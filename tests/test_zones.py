@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maskcheck.events import Line, Zone
+from maskcheck import Face, FrameResult
+from maskcheck.events import Line, Watcher, Zone
+from maskcheck.events.drawing import draw_places
 from maskcheck.events.geometry_arguments import parse_line, parse_zone
 
 SIZE = (640, 480)
@@ -104,3 +106,41 @@ def test_lines_that_are_written_wrong_say_what_is_expected() -> None:
         parse_line("gate=1,2,3,4,5,6")
     with pytest.raises(ValueError, match="two different points"):
         parse_line("gate=1,2,1,2")
+
+
+def crossing_result(frame: int, y: float) -> FrameResult:
+    face = Face((300, y - 40, 360, y + 40), "with_mask", 0.9, {"with_mask": 0.9, "without_mask": 0.1}, track_id=1)
+    return FrameResult((face,), SIZE, source="door.mp4", frame=frame, time=frame / 25)
+
+
+def test_zones_and_lines_are_drawn_with_their_counts() -> None:
+    zone = Zone("door", ((0.5, 0), (1, 0), (1, 0.5), (0.5, 0.5)), relative=True)
+    watcher = Watcher(zones=[zone], lines=[Line("gate", (0, 300), (640, 300))])
+    before = np.zeros((480, 640, 3), np.uint8)
+    draw_places(before, watcher)
+    for frame, y in enumerate(range(100, 400, 6)):
+        watcher.update(crossing_result(frame, y))
+    after = np.zeros((480, 640, 3), np.uint8)
+    draw_places(after, watcher)
+
+    assert before[120, 480].any()  # the fill of the zone
+    assert not before[120, 160].any()
+    assert before[300, 600].max() > 200  # the line
+    assert before[310, 320].any()  # the arrow points to the side that is in, which is below
+    assert not before[290, 320].any()
+    changed = np.argwhere((before != after).any(axis=2))
+    assert len(changed)  # the count of the line, at its start
+    assert changed[:, 1].max() < 320
+    assert abs(changed[:, 0] - 290).max() < 40
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (3000, 40)])
+def test_places_outside_the_picture_can_be_drawn(size: tuple[int, int]) -> None:
+    watcher = Watcher(
+        zones=[Zone("Büro", ((-5000, -10), (9000, 0), (20, 99999)))], lines=[Line("gate", (-100000, 3), (100000, 3))]
+    )
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+
+    draw_places(canvas, watcher)
+
+    assert canvas.any()

@@ -15,6 +15,7 @@ module beside this one          holds
 :mod:`.zones`                   ``Zone`` and ``Line``
 :mod:`.line_crossing`           whether a person crosses a line
 :mod:`.best_crop`               the best picture of a face so far
+:mod:`.drawing`                 ``draw_places``: zones and lines with their counts, on a frame
 :mod:`.delivery`                ``Delivery``: bounded queues in front of slow consumers; ``Sink``
 :mod:`.json_lines_sink`         lines of JSON, in a file or on a stream
 :mod:`.crop_files`              ``CropFolderSink``: the best crops, as JPEG files

@@ -25,12 +25,14 @@ class Caption:
 
     Args:
         text: Any text; long texts are cut.
-        confidence: In [0, 1]; it follows the text, in per cent.
+        confidence: In [0, 1]; it follows the text, in per cent. None for a text alone.
         scale: Size of the letters; at 1, a capital letter is 21 pixels high.
     """
 
-    def __init__(self, text: str, confidence: float, *, scale: float) -> None:
-        text = f"{text if len(text) <= _MAX_CHARACTERS else f'{text[:_MAX_CHARACTERS]}...'} {confidence:.0%}"
+    def __init__(self, text: str, confidence: float | None, *, scale: float) -> None:
+        text = text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}..."
+        if confidence is not None:
+            text = f"{text} {confidence:.0%}"
         self._scale = scale
         self._stroke = max(1, round(scale * 1.6))
         self._height, self._padding = round(_CAP_HEIGHT * scale), round(6 * scale) + 1
