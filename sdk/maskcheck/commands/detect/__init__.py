@@ -12,6 +12,7 @@ module beside this one     holds
 :mod:`.tally`              counts, and the exit status that follows from them
 :mod:`.table`              the table that is printed while the run goes on
 :mod:`.progress`           the line that says how far the run is
+:mod:`.speed`              how fast a video is worked on
 :mod:`.output_folder`      the folder of ``--output``, for one run at a time
 :mod:`.annotator`          annotated copies of the pictures
 :mod:`.picture_encoding`   an annotated copy as the bytes of a file
