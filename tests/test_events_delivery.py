@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -142,6 +143,19 @@ def test_json_lines_are_in_the_file_at_once(tmp_path: Path) -> None:
     assert "dropped_before" not in first
     assert second["dropped_before"] == 7
     sink.close()
+
+
+def test_streams_of_text_get_lines_and_stay_open(tmp_path: Path) -> None:
+    memory = io.StringIO()
+    with (tmp_path / "events.jsonl").open("w", encoding="utf-8") as stream:
+        stream.write("before\n")
+        with Delivery([JSONLinesSink(memory), JSONLinesSink(stream)]) as delivery:
+            delivery.send(event(1))
+        stream.write("after\n")
+
+    line = json.dumps(event(1).to_dict())
+    assert memory.getvalue() == f"{line}\n"
+    assert (tmp_path / "events.jsonl").read_text().splitlines() == ["before", line, "after"]
 
 
 def test_a_file_is_written_anew_or_appended_to(tmp_path: Path) -> None:

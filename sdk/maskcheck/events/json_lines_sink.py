@@ -33,11 +33,17 @@ class JSONLinesSink(Sink):
             self.name, self._descriptor = f"file descriptor {target}", target
         elif isinstance(target, (str, os.PathLike)):
             self.name = os.fsdecode(target)
-            # Not Python's own buffered file, whose lock a thread that hangs in a pipe would keep at the program's end.
+            # Not through Python's buffers, whose lock a thread that hangs in a pipe would hold at the program's end.
             flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
             self._descriptor, self._own = os.open(target, flags, 0o666), True
         else:
-            self.name, self._stream = str(getattr(target, "name", "stream")), target
+            self.name = str(getattr(target, "name", "stream"))
+            try:
+                self._descriptor = target.fileno()
+            except (AttributeError, OSError, ValueError):  # no file: it is in memory
+                self._stream = target
+            else:
+                target.flush()
 
     def send(self, event: Event, *, dropped: int) -> None:
         """Write a line, and hand it to the system."""

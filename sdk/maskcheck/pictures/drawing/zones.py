@@ -67,10 +67,9 @@ def _write(canvas: BGRImage, text: str, x: int, y: int, colour: Colour) -> None:
 
 
 def _line_width(canvas: BGRImage) -> int:
-    height, width = canvas.shape[:2]
-    return max(1, round(min(height, width) / 240))
+    return max(1, int(min(canvas.shape[:2])) // 240)
 
 
 def _pixel(point: np.ndarray) -> tuple[int, int]:
-    x, y = np.clip(np.rint(point), -30000, 30000)  # OpenCV's lines overflow further out
-    return int(x), int(y)
+    x, y = (max(-30000, min(30000, round(float(edge)))) for edge in point)  # OpenCV's lines overflow further out
+    return x, y
