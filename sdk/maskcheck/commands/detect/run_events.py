@@ -41,7 +41,8 @@ class RunEvents:
         if settings.mqtt is not None:
             from maskcheck.events.mqtt import MQTTSink
 
-            sinks.append(MQTTSink(settings.mqtt))
+            zones, lines = [zone.name for zone in settings.zones], [line.name for line in settings.lines]
+            sinks.append(MQTTSink(settings.mqtt, zones=zones, lines=lines))
         self.takes_crops = crop_folder is not None and settings.images
         if crop_folder is not None and self.takes_crops:
             sinks.append(CropFolderSink(crop_folder, blur=_blur_hook(settings.blur)))

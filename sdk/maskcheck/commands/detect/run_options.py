@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from maskcheck.commands.options import FilePath
 from maskcheck.commands.sections import read_time
+
+if TYPE_CHECKING:
+    from maskcheck.events.mqtt_address import MQTTAddress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -128,6 +132,7 @@ def run_options(command: Command) -> Command:
 
         given = {field.name: values.pop(field.name) for field in fields(RunSettings)}
         given["zones"], given["lines"] = _shapes(given["zones"], given["lines"])
+        given["mqtt"] = _broker(given["mqtt"])
         return command(*args, settings=RunSettings(**given), **values)
 
     for option in reversed((*_PICTURES, *_VIDEOS, *_EVENTS, *_PRIVACY, *_FOLDERS)):
@@ -138,9 +143,22 @@ def run_options(command: Command) -> Command:
 def _shapes(zones: tuple[str, ...], lines: tuple[str, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     if not zones and not lines:
         return (), ()
+    from maskcheck.events import Watcher
     from maskcheck.events.geometry_arguments import parse_line, parse_zone
 
     try:
-        return tuple(map(parse_zone, zones)), tuple(map(parse_line, lines))
+        watcher = Watcher(zones=map(parse_zone, zones), lines=map(parse_line, lines))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return watcher.zones, watcher.lines
+
+
+def _broker(address: str | None) -> MQTTAddress | None:
+    if address is None:
+        return None
+    from maskcheck.events.mqtt_address import PASSWORD_VARIABLE, MQTTAddress
+
+    try:
+        return MQTTAddress.parse(address, password=os.environ.get(PASSWORD_VARIABLE))
     except ValueError as error:
         raise click.UsageError(str(error)) from None

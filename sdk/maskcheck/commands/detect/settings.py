@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maskcheck.events.mqtt_address import MQTTAddress
     from maskcheck.events.zones import Line, Zone
     from maskcheck.privacy import Blur
 
@@ -45,7 +46,7 @@ class RunSettings:
     detect_every: int = 1
     show: bool = False
     events: str | None = None
-    mqtt: str | None = None
+    mqtt: MQTTAddress | None = None
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     reconnect: bool = True
