@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import pytest
 
 HERE = Path(__file__).parent
 
@@ -77,3 +80,23 @@ class ServerProcess:
 def mjpeg_process(port: int, *arguments: str) -> ServerProcess:
     """A camera that speaks MJPEG."""
     return ServerProcess([sys.executable, str(HERE / "mjpeg_server.py"), "--port", str(port), *arguments], port)
+
+
+def rtsp_process(port: int, login: str = "") -> ServerProcess:
+    """A camera that speaks RTSP; the test is skipped where GStreamer's server is absent."""
+    python = "/usr/bin/python3"
+    probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst; Gst.init(None);"
+    probe += "import sys; sys.exit(not Gst.ElementFactory.find('x264enc'))"
+    if not Path(python).exists() or subprocess.run([python, "-c", probe], capture_output=True, check=False).returncode:
+        pytest.skip("needs Debian's gir1.2-gst-rtsp-server-1.0 and gstreamer1.0-plugins-ugly")
+    return ServerProcess([python, str(HERE / "rtsp_server.py"), str(port), *([login] if login else [])], port)
+
+
+def mpegts_process(address: str, port: int) -> ServerProcess:
+    """MPEG-TS by ffmpeg, which serves one client, or sends by UDP; the test is skipped where the program is absent."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        pytest.skip("needs the program ffmpeg")
+    video = ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-c:v", "mpeg2video", "-g", "10", "-bf", "0"]
+    listen = [] if address.startswith("udp") else ["-listen", "1"]
+    return ServerProcess([program, "-v", "error", *video, "-f", "mpegts", *listen, address], port, says_ready=False)

@@ -56,7 +56,7 @@ def open_capture(index: int) -> Capture:
     return capture
 
 
-def _connect(index: int, read_timeout: float, limits: DecodingLimits, _open_timeout: float) -> Connection:
+def _connect(index: int, read_timeout: float, limits: DecodingLimits) -> Connection:
     if sys.platform == "linux" and not Path(f"/dev/video{index}").exists():
         # OpenCV would say so on standard error, in its own words.
         present = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))

@@ -63,5 +63,5 @@ class Connection(ABC):
         """Free what it holds."""
 
 
-Connect: TypeAlias = Callable[[float], Connection]
-"""Connects within so many seconds, or raises `ConnectionFailure`."""
+Connect: TypeAlias = Callable[[], Connection]
+"""Connects, or raises `ConnectionFailure` after the open time-out."""

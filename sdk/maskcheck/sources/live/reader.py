@@ -79,7 +79,13 @@ class LiveReader(FrameReader):
         camera = camera_index(address)
         if camera is None:
             self.name = shown_address(str(address))
-            self._connect = stream_opener(str(address), read_timeout=read_timeout, limits=limits, options=options or {})
+            self._connect = stream_opener(
+                str(address),
+                open_timeout=open_timeout,
+                read_timeout=read_timeout,
+                limits=limits,
+                options=options or {},
+            )
         else:
             self.name = str(address)
             self._connect = camera_opener(camera, read_timeout=read_timeout, limits=limits)
@@ -192,7 +198,7 @@ class LiveReader(FrameReader):
         self._tell("connecting")
         connected = False
         try:
-            connection = self._connect(self._open_timeout)
+            connection = self._connect()
             try:
                 while not self._closed.is_set():
                     picture = connection.receive()

@@ -40,7 +40,9 @@ _REFUSED_UNSEEN = 4  # times the limit
 _ENDED = "the server closed the connection"
 
 
-def stream_opener(address: str, *, read_timeout: float, limits: DecodingLimits, options: Mapping[str, str]) -> Connect:
+def stream_opener(
+    address: str, *, open_timeout: float, read_timeout: float, limits: DecodingLimits, options: Mapping[str, str]
+) -> Connect:
     """What connects to a stream.
 
     Raises:
@@ -66,22 +68,27 @@ def stream_opener(address: str, *, read_timeout: float, limits: DecodingLimits, 
         "max_pixels": str(_REFUSED_UNSEEN * limits.max_pixels),
     }
     if scheme.lower() in ("rtsp", "rtsps"):  # of UDP, it would mean something else
-        all_options["timeout"] = str(round(read_timeout * 1e6))  # also bounds the farewell to the server
+        # PyAV's own time-outs do not hold in the farewell to the server; this one is longer than they are.
+        all_options["timeout"] = str(round(2e6 * max(open_timeout, read_timeout)))
     all_options.update(options)
-    return partial(_connect, address, read_timeout, limits, all_options)
+    return partial(_connect, address, open_timeout, read_timeout, limits, all_options)
 
 
 def _connect(
-    address: str, read_timeout: float, limits: DecodingLimits, options: Mapping[str, str], open_timeout: float
+    address: str, open_timeout: float, read_timeout: float, limits: DecodingLimits, options: Mapping[str, str]
 ) -> Connection:
     import av
 
+    began = monotonic()
     try:
         container = av.open(
             address, options=dict(options), timeout=(open_timeout, read_timeout), metadata_errors="replace"
         )
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
-        failure = failure_of(error, timed_out=f"no answer in {open_timeout:g} s", broken=_BROKEN)
+        timed_out = f"no answer in {open_timeout:g} s"
+        failure = failure_of(error, timed_out=timed_out, broken=_BROKEN)
+        if failure.reason == _BROKEN and monotonic() - began >= open_timeout:  # RTSP takes a time-out for bad data
+            failure = ConnectionFailure(timed_out)
     else:
         return _connection_of(container, address, read_timeout, limits)
     if failure.reason == _BROKEN:
