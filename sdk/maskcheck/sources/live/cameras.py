@@ -14,7 +14,7 @@ import numpy as np
 
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.pictures.limits import DecodingLimits
-from maskcheck.sources.live.connection import Connect, Connection, ConnectionFailure, Hope, Picture
+from maskcheck.sources.live.connection import Connect, Connection, ConnectionFailure, Hope, Picture, check_size
 from maskcheck.sources.reader import VideoInfo
 
 
@@ -45,9 +45,9 @@ def camera_index(address: str | int) -> int | None:
     return int(match[1]) if match else None
 
 
-def camera_opener(index: int, *, read_timeout: float, limits: DecodingLimits) -> Connect:
+def camera_opener(index: int, limits: DecodingLimits) -> Connect:
     """What connects to the camera of this number."""
-    return partial(_connect, index, read_timeout, limits)
+    return partial(_connect, index, limits)
 
 
 def open_capture(index: int) -> Capture:
@@ -56,12 +56,21 @@ def open_capture(index: int) -> Capture:
     return capture
 
 
-def _connect(index: int, read_timeout: float, limits: DecodingLimits) -> Connection:
-    if sys.platform == "linux" and not Path(f"/dev/video{index}").exists():
-        # OpenCV would say so on standard error, in its own words.
-        present = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
-        found = f"there are {', '.join(present)}" if present else "this machine has none"
-        raise ConnectionFailure(f"there is no camera {index} (/dev/video{index}); {found}", Hope.AFTER_CORRECTION)
+def camera_missing(index: int) -> str | None:
+    """Why there is no camera of this number; None if there may be one.
+
+    OpenCV would say so on standard error, in its own words.
+    """
+    if sys.platform != "linux" or Path(f"/dev/video{index}").exists():
+        return None
+    present = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video[0-9]*"))
+    found = f"there are {', '.join(present)}" if present else "this machine has none"
+    return f"there is no camera {index} (/dev/video{index}); {found}"
+
+
+def _connect(index: int, limits: DecodingLimits) -> Connection:
+    if missing := camera_missing(index):
+        raise ConnectionFailure(missing, Hope.AFTER_CORRECTION)
     capture = open_capture(index)
     if not capture.isOpened():
         capture.release()
@@ -71,15 +80,14 @@ def _connect(index: int, read_timeout: float, limits: DecodingLimits) -> Connect
             Hope.AFTER_CORRECTION,
         )
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # not all cameras can
-    return CameraConnection(capture, read_timeout, limits)
+    return CameraConnection(capture, limits)
 
 
 class CameraConnection(Connection):
     """A camera that is open."""
 
-    def __init__(self, capture: Capture, read_timeout: float, limits: DecodingLimits) -> None:
+    def __init__(self, capture: Capture, limits: DecodingLimits) -> None:
         self._capture = capture
-        self._read_timeout = read_timeout
         self._limits = limits
         rate = capture.get(cv2.CAP_PROP_FPS)
         self.info = VideoInfo(
@@ -97,8 +105,7 @@ class CameraConnection(Connection):
                 f"the camera gave no picture for {waited:.0f} s" if waited >= 1 else "the camera gives no pictures"
             )
         height, width = image.shape[:2]
-        if width * height > self._limits.max_pixels or max(width, height) > self._limits.max_side:
-            raise ConnectionFailure(f"its pictures have {width} x {height} pixels, above the limits", Hope.NEVER)
+        check_size(width, height, self._limits)
         if (width, height) != self.info.size:
             self.info = VideoInfo((width, height), frame_rate=self.info.frame_rate)
         return partial(np.asarray, image, np.uint8)

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from maskcheck.pictures.decoding import BGRImage
+from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.sources.reader import VideoInfo
 
 Picture: TypeAlias = Callable[[], BGRImage]
@@ -65,3 +66,13 @@ class Connection(ABC):
 
 Connect: TypeAlias = Callable[[], Connection]
 """Connects, or raises `ConnectionFailure` after the open time-out."""
+
+
+def check_size(width: int, height: int, limits: DecodingLimits) -> None:
+    """Raise `ConnectionFailure`, without hope, if pictures of this size are above the limits."""
+    if width * height > limits.max_pixels or max(width, height) > limits.max_side:
+        raise ConnectionFailure(
+            f"its pictures have {width} x {height} pixels, above the limit of {limits.max_pixels:,} pixels"
+            f" and {limits.max_side:,} a side; raise max_pixels or max_side to allow it",
+            Hope.NEVER,
+        )

@@ -39,7 +39,8 @@ class LiveReader(FrameReader):
         address: ``rtsp://...``, ``http://...`` (MJPEG, MPEG-TS, HLS), another address that FFmpeg reads, or a camera of
             this machine: its number from 0, also as text, or ``/dev/video0``.
         open_timeout: Seconds for one attempt to connect; also those in which the first frame must come.
-        read_timeout: Seconds without a frame after which the connection is lost.
+        read_timeout: Seconds without a frame of a stream after which the connection is lost. A camera of this machine
+            has the time-out of its driver.
         reconnect: Whether to connect again. If not, the first disconnect raises `SourceError`.
         wait_for_start: Whether to wait for the first frame as long as it takes, in place of `open_timeout`.
         max_retry_delay: The longest delay between two attempts, in seconds.
@@ -88,7 +89,7 @@ class LiveReader(FrameReader):
             )
         else:
             self.name = str(address)
-            self._connect = camera_opener(camera, read_timeout=read_timeout, limits=limits)
+            self._connect = camera_opener(camera, limits)
         self.info = None
         self.state: LiveState | None = None
         self._open_timeout = open_timeout

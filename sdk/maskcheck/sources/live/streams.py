@@ -14,7 +14,7 @@ from maskcheck.errors import PackageNotInstalled, SourceError
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.sources.addresses import shown_address
-from maskcheck.sources.live.connection import Connect, Connection, ConnectionFailure, Hope, Picture
+from maskcheck.sources.live.connection import Connect, Connection, ConnectionFailure, Hope, Picture, check_size
 from maskcheck.sources.live.stream_failures import check_host_name, failure_of
 from maskcheck.sources.reader import VideoInfo
 
@@ -139,7 +139,7 @@ class StreamConnection(Connection):
             codec=context.name,
             has_audio=bool(container.streams.audio),
         )
-        self._check_size(context.width, context.height)
+        check_size(context.width, context.height, limits)
         self._frames = self._decode()
 
     def receive(self) -> Picture:
@@ -174,21 +174,13 @@ class StreamConnection(Connection):
                 frames = packet.decode()
             except av.FFmpegError:  # damaged: the next may be whole
                 frames = []
-                self._check_size(self._stream.codec_context.width, self._stream.codec_context.height)
+                check_size(self._stream.codec_context.width, self._stream.codec_context.height, self._limits)
             for frame in frames:
-                self._check_size(frame.width, frame.height)
+                check_size(frame.width, frame.height, self._limits)
                 last = monotonic()
                 yield frame
             if monotonic() > last + self._read_timeout:
                 raise ConnectionFailure(f"no picture could be decoded for {self._read_timeout:g} s")
-
-    def _check_size(self, width: int, height: int) -> None:
-        if width * height > self._limits.max_pixels or max(width, height) > self._limits.max_side:
-            raise ConnectionFailure(
-                f"its pictures have {width} x {height} pixels, above the limit of {self._limits.max_pixels:,} pixels"
-                f" and {self._limits.max_side:,} a side; raise max_pixels or max_side to allow it",
-                Hope.NEVER,
-            )
 
 
 def _pixels(frame: VideoFrame, reformatter: VideoReformatter) -> BGRImage:
