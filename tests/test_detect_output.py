@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -221,18 +220,15 @@ def test_on_a_full_disk_the_results_end_with_a_whole_line_and_the_error_names_th
 ) -> None:
     if earlier:
         assert detect("b.png", "--json", "r.jsonl").exit_code == 0
-    from maskcheck.commands.detect import result_writers
+    from maskcheck.commands.detect.safe_files import write_all
 
-    written = result_writers._JSONLines.write
-
-    def guarded(self: Any, result: Any) -> None:
-        if result.source == "b.png":  # half a line gets onto the disk
-            self._stream.write('{"schema": ')
-            self._stream.flush()
+    def guarded(descriptor: int, data: bytes) -> None:
+        if b'"b.png"' in data:  # half a line gets onto the disk
+            os.write(descriptor, data[:20])
             raise OSError(errno.ENOSPC, "No space left on device")
-        written(self, result)
+        write_all(descriptor, data)
 
-    monkeypatch.setattr(result_writers._JSONLines, "write", guarded)
+    monkeypatch.setattr("maskcheck.commands.detect.results_file.write_all", guarded)
 
     result = detect("a.png", "b.png", "--json", "r.jsonl")
 
@@ -244,19 +240,19 @@ def test_on_a_full_disk_the_results_end_with_a_whole_line_and_the_error_names_th
 
 def test_earlier_results_stay_if_a_run_has_none(detect: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     assert detect("a.png", "--json", "r.jsonl").exit_code == 0
-    from maskcheck.commands.detect import result_writers
 
-    def fail(_self: Any, _result: Any) -> None:
+    def fail(_descriptor: int, _data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(result_writers._JSONLines, "write", fail)
+    monkeypatch.setattr("maskcheck.commands.detect.results_file.write_all", fail)
 
     assert detect("b.png", "--json", "r.jsonl").exit_code == 2
     assert sources("r.jsonl") == ["a.png"]
-    assert not Path("r.jsonl.part").exists()
+    assert sorted(path.name for path in Path().iterdir()) == ["a.png", "b.png", "r.jsonl", "r.receipt.json"]
 
 
 def test_the_next_run_keeps_the_lines_of_a_killed_run(detect: Callable[..., Result]) -> None:
+    assert detect("b.png", "--json", "r.jsonl").exit_code == 0
     lines = '{"schema": "maskcheck/1", "source": "killed.png"}\n' * 3
     Path("r.jsonl.part").write_text(lines)
 
@@ -264,6 +260,7 @@ def test_the_next_run_keeps_the_lines_of_a_killed_run(detect: Callable[..., Resu
     assert Path("r.jsonl.part").read_text() == lines
     assert detect("a.png", "--json", "r.jsonl").exit_code == 0
     assert sources("r.jsonl") == ["a.png"]
+    assert Path("r.jsonl.killed").read_text() == lines
     assert not Path("r.jsonl.part").exists()
 
 

@@ -116,6 +116,10 @@ def test_csv_has_a_row_for_each_face_and_for_each_picture_without_faces() -> Non
         "detection_score": "0.5",
         "notes": "",
         "error": "",
+        "time": "",
+        "track_id": "",
+        "predicted": "false",
+        "landmarks": "",
     }
     assert (second["label"], second["detection_score"]) == ("with_mask", "")
     assert (nothing["source"], nothing["x1"], nothing["label"]) == ("empty street.jpg", "", "")

@@ -7,12 +7,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from maskcheck.commands.detect.replaceable import holds_receipt, holds_results
 from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.results_file import PART, holds_results
+from maskcheck.commands.detect.results_file import PART
 from maskcheck.commands.detect.safe_files import InUse, locked
 from maskcheck.errors import MaskCheckError
 
-RESULTS: dict[Form, str] = {"jsonl": "results.jsonl", "csv": "results.csv", "coco": "annotations.json"}
+RESULTS: dict[Form, str] = {
+    "jsonl": "results.jsonl",
+    "csv": "results.csv",
+    "coco": "annotations.json",
+    "parquet": "results.parquet",
+}
 """Names of the results in an output folder."""
 
 RECEIPT = "receipt.json"
@@ -53,5 +59,6 @@ class OutputFolder:
 
     def is_own(self) -> bool:
         """Whether an earlier run wrote here, so that its pictures may be replaced."""
+        # A run that was killed before its first result has left the receipt, and perhaps a picture.
         names = [*RESULTS.values(), *(name + PART for name in RESULTS.values())]
-        return any(holds_results(self.path / name) for name in names)
+        return holds_receipt(self.path / (RECEIPT + PART)) or any(holds_results(self.path / name) for name in names)

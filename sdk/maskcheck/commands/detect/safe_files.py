@@ -158,3 +158,14 @@ def is_regular(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write bytes to the system at once, so that they stay if the process is killed.
+
+    Raises:
+        OSError: Not all could be written.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
