@@ -8,6 +8,7 @@ from maskcheck.commands.detect import detect
 from maskcheck.commands.doctor import doctor
 from maskcheck.commands.group import CommandGroup
 from maskcheck.commands.info import info
+from maskcheck.commands.report import report
 from maskcheck.commands.schema import schema
 from maskcheck.commands.stages import classifiers, detectors
 
@@ -21,5 +22,5 @@ def main() -> None:
     """
 
 
-for _command in (detect, detectors, classifiers, doctor, info, schema):
+for _command in (detect, report, detectors, classifiers, doctor, info, schema):
     main.add_command(_command)
