@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from marked_pictures import number_in
-from processes import ServerProcess, free_port, mjpeg_process
 from waiting import wait_until
 from watched_reader import WatchedReader
 
 from maskcheck.errors import SourceError
 from maskcheck.sources.live import LiveReader
+from maskcheck_bench.live.camera_process import ServerProcess, camera_process, free_port
+from maskcheck_bench.live.marked_pictures import number_in
 
 pytest.importorskip("av")
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows freezes no process by a signal")
@@ -28,7 +28,7 @@ def port() -> int:
 
 @pytest.fixture
 def camera(port: int) -> Iterator[ServerProcess]:
-    with mjpeg_process(port) as process:
+    with camera_process(port) as process:
         yield process
 
 
@@ -125,7 +125,7 @@ def test_without_reconnect_the_first_disconnect_is_an_error(address: str, camera
 
 
 def test_a_camera_that_starts_late_is_waited_for_as_long_as_open_timeout(port: int) -> None:
-    camera = mjpeg_process(port)
+    camera = camera_process(port)
     try:
         with WatchedReader(f"http://127.0.0.1:{port}/", open_timeout=30) as watched:
             watched.wait_for_phase("retrying")
@@ -143,7 +143,7 @@ def test_a_camera_that_never_starts_is_an_error_after_open_timeout(port: int) ->
 
 
 def test_waiting_for_the_start_outlasts_open_timeout(port: int) -> None:
-    camera = mjpeg_process(port)
+    camera = camera_process(port)
     try:
         with WatchedReader(f"http://127.0.0.1:{port}/", open_timeout=0.3, wait_for_start=True) as watched:
             watched.wait_for_phase("retrying", 4)  # 0, 0.25, 0.5 and 1 s
@@ -166,7 +166,7 @@ def test_a_login_that_is_refused_is_an_error_at_once_and_the_password_is_shown_n
 ) -> None:
     caplog.set_level(0)
     with (
-        mjpeg_process(port, "--login", "admin:open-sesame"),
+        camera_process(port, "--login", "admin:open-sesame"),
         WatchedReader(f"http://admin:sesame-wrong@127.0.0.1:{port}/camera?token=t0ps3cret") as watched,
     ):
         error = watched.wait_for_end()
@@ -184,7 +184,7 @@ def test_a_login_that_is_refused_is_an_error_at_once_and_the_password_is_shown_n
 
 def test_the_right_login_is_let_in(port: int) -> None:
     with (
-        mjpeg_process(port, "--login", "admin:open@sesame"),
+        camera_process(port, "--login", "admin:open@sesame"),
         WatchedReader(f"http://admin:open%40sesame@127.0.0.1:{port}/camera") as watched,
     ):
         watched.wait_for_frames()

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from marked_pictures import marked_jpeg, number_in
-from processes import free_port
-from scripted_server import MJPEG_HEAD, Script, ScriptedServer, mjpeg_part, some_pictures
+from scripted_server import MJPEG_HEAD, Script, ScriptedServer, mjpeg_part, numbered_jpeg, some_pictures
 from watched_reader import WatchedReader
 
 from maskcheck.errors import SourceError
 from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.sources.live import LiveReader
+from maskcheck_bench.live.camera_process import free_port
+from maskcheck_bench.live.marked_pictures import number_in
 
 pytest.importorskip("av")
 
@@ -134,7 +134,7 @@ def test_a_redirect_in_a_circle_is_an_error() -> None:
 
 def test_a_stall_in_the_middle_of_a_picture_is_a_disconnect() -> None:
     def script(connection: socket.socket, _request: bytes, ended: threading.Event) -> None:
-        connection.sendall(some_pictures(2) + mjpeg_part(marked_jpeg(2))[:2000])
+        connection.sendall(some_pictures(2) + mjpeg_part(numbered_jpeg(2))[:2000])
         ended.wait(30)
 
     with ScriptedServer(script) as server, WatchedReader(server.http, read_timeout=0.3, open_timeout=5) as watched:
@@ -151,11 +151,11 @@ def test_parts_that_are_no_pictures_are_a_disconnect_after_the_read_timeout() ->
 
 def test_a_damaged_picture_is_passed_over() -> None:
     def script(connection: socket.socket, _request: bytes, ended: threading.Event) -> None:
-        connection.sendall(some_pictures(1) + mjpeg_part(b"no picture at all") + mjpeg_part(marked_jpeg(7)))
+        connection.sendall(some_pictures(1) + mjpeg_part(b"no picture at all") + mjpeg_part(numbered_jpeg(7)))
         for number in range(8, 1000):
             if ended.wait(0.02):
                 return
-            connection.sendall(mjpeg_part(marked_jpeg(number)))
+            connection.sendall(mjpeg_part(numbered_jpeg(number)))
 
     with ScriptedServer(script) as server, WatchedReader(server.http, open_timeout=5) as watched:
         watched.wait_for_frames(5)
@@ -167,7 +167,7 @@ def test_a_size_that_changes_is_taken_as_it_comes() -> None:
     def script(connection: socket.socket, _request: bytes, ended: threading.Event) -> None:
         connection.sendall(MJPEG_HEAD)
         for number in range(1000):
-            connection.sendall(mjpeg_part(marked_jpeg(number, (640, 360) if number % 2 else (801, 203))))
+            connection.sendall(mjpeg_part(numbered_jpeg(number, (640, 360) if number % 2 else (801, 203))))
             if ended.wait(0.02):
                 return
 

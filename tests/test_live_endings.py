@@ -15,8 +15,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from marked_pictures import marked_jpeg
-from scripted_server import MJPEG_HEAD, ScriptedServer, mjpeg_part
+from scripted_server import MJPEG_HEAD, ScriptedServer, mjpeg_part, numbered_jpeg
 from waiting import wait_until
 from watched_reader import WatchedReader
 
@@ -33,7 +32,7 @@ def silent(_connection: socket.socket, _request: bytes, ended: threading.Event) 
 
 def endless(connection: socket.socket, _request: bytes, ended: threading.Event) -> None:
     connection.sendall(MJPEG_HEAD)
-    part = mjpeg_part(marked_jpeg(0))
+    part = mjpeg_part(numbered_jpeg(0))
     while not ended.wait(0.01):
         connection.sendall(part)
 
@@ -109,7 +108,7 @@ def test_close_within_a_change_of_state(no_reader_left: Callable[[], None]) -> N
 
 @posix
 def test_nothing_is_left_behind_after_fifty_cuts(no_reader_left: Callable[[], None]) -> None:
-    pictures = MJPEG_HEAD + b"".join(mjpeg_part(marked_jpeg(number)) for number in range(3))
+    pictures = MJPEG_HEAD + b"".join(mjpeg_part(numbered_jpeg(number)) for number in range(3))
 
     def cut(connection: socket.socket, _request: bytes, _ended: threading.Event) -> None:
         connection.sendall(pictures)

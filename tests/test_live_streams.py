@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from processes import ServerProcess, free_port, mpegts_process, rtsp_process
+from processes import mpegts_process, rtsp_process
 from waiting import wait_until
 from watched_reader import WatchedReader
 
 from maskcheck.errors import SourceError
+from maskcheck_bench.live.camera_process import ServerProcess, free_port
 
 pytest.importorskip("av")
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows freezes no process by a signal")

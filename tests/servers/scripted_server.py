@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from marked_pictures import marked_jpeg
+from maskcheck_bench.live.marked_pictures import marked_jpeg, plain_picture
 
 Script = Callable[[socket.socket, bytes, threading.Event], None]
 """Called with a connection, the request that came on it, and what is set at the end of the server."""
@@ -21,9 +21,14 @@ def mjpeg_part(jpeg: bytes) -> bytes:
     return b"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
 
 
+def numbered_jpeg(number: int, size: tuple[int, int] = (640, 360)) -> bytes:
+    """A picture that carries a number."""
+    return marked_jpeg(number, plain_picture(size))
+
+
 def some_pictures(number: int, size: tuple[int, int] = (640, 360)) -> bytes:
     """An MJPEG answer with so many pictures."""
-    return MJPEG_HEAD + b"".join(mjpeg_part(marked_jpeg(index, size)) for index in range(number))
+    return MJPEG_HEAD + b"".join(mjpeg_part(numbered_jpeg(index, size)) for index in range(number))
 
 
 class ScriptedServer:
