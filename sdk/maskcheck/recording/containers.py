@@ -19,12 +19,16 @@ VIDEO_SUFFIXES = tuple(_FORMATS)
 # Codecs of sound that players expect in these; FFmpeg writes others too, which play nowhere else.
 _SOUND = {
     "mp4": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "opus", "flac"},
-    "mov": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_f32le"},
+    "mov": {"aac", "mp3", "mp3float", "ac3", "eac3", "alac"},  # and PCM
 }
+# Packets come in order, so none waits for long for those of another stream: what waits is lost if the process dies.
+_ALL = {"max_interleave_delta": "1000000"}  # microseconds
 _FRAGMENTED = {
     # While it is written, the file is made of fragments, which a killed run leaves playable; at the end, it becomes one
     # that all players know.
     "movflags": "hybrid_fragmented+frag_keyframe+delay_moov",
+    "frag_duration": "1000000",  # microseconds
+    **_ALL,
 }
 
 
@@ -40,21 +44,21 @@ def checked_suffix(path: Path) -> str:
     return suffix
 
 
-def path_for(path: Path, sound: Sound | None) -> Path:
-    """Where a video goes: to `path`, or beside it to ``NAME.mkv`` if only Matroska takes the sound."""
-    form = _FORMATS[checked_suffix(path)]
-    if sound is None or form == "matroska":
-        return path
-    if set(sound.codecs) <= _SOUND[form] and _takes(form, sound):
-        return path
-    return path.with_suffix(".mkv")
+def path_for(path: Path, sound: Sound) -> Path | None:
+    """Where a video with that sound goes: to `path`, or beside it to ``NAME.mkv`` or ``NAME.mov`` if it must.
+
+    Returns:
+        The path; None if no container takes the sound.
+    """
+    names = (path, path.with_suffix(".mkv"), path.with_suffix(".mov"))
+    return next((name for name in names if _takes(_FORMATS[checked_suffix(name)], sound)), None)
 
 
 def open_container(file: Any, path: Path, *, buffer_size: int) -> Any:
     """A container to write to a file object."""
     form = _FORMATS[checked_suffix(path)]
     return import_av().open(
-        file, "w", format=form, options={} if form == "matroska" else _FRAGMENTED, buffer_size=buffer_size
+        file, "w", format=form, options=_ALL if form == "matroska" else _FRAGMENTED, buffer_size=buffer_size
     )
 
 
@@ -65,6 +69,11 @@ def is_fragmented(path: Path) -> bool:
 
 def _takes(form: str, sound: Sound) -> bool:
     """Whether a container takes the sound, found out by writing the beginning of a small video."""
+    expected = _SOUND.get(form)
+    if expected is not None and not all(
+        codec in expected or (form == "mov" and codec.startswith("pcm_")) for codec in sound.codecs
+    ):
+        return False
     av = import_av()
     container = av.open(BytesIO(), "w", format=form)
     try:

@@ -76,21 +76,29 @@ class PartFile:
         self.closed = True
         self._held = None
 
-    def put_in_place(self, *, cut: bool) -> None:
+    def put_in_place(self) -> None:
         """Give the file its name.
-
-        Args:
-            cut: Whether it ends in the middle of something: an MP4 is cut to its whole fragments.
 
         Raises:
             OSError: It cannot be moved.
         """
         self.closed = True
-        if cut:
-            with suppress(OSError):
-                self._file.truncate(_end_of_fragments(self._file))
         self._file.close()
         self.path.replace(self._target)
+
+    def cut(self) -> bool:
+        """Cut an MP4 that ends in the middle of a fragment to its whole ones.
+
+        Returns:
+            Whether there are any.
+        """
+        self.closed = True
+        end = _end_of_fragments(self._file)
+        if end is None:
+            return False
+        with suppress(OSError):
+            self._file.truncate(end)
+        return True
 
     def remove(self) -> None:
         """Delete it."""
@@ -106,21 +114,18 @@ class PartFile:
             rest = rest[self._file.write(rest) :]
 
 
-def _end_of_fragments(file: io.FileIO) -> int:
-    """Where the last whole fragment of an MP4 ends; of another file, its end."""
+def _end_of_fragments(file: io.FileIO) -> int | None:
+    """Where the last whole fragment of an MP4 ends; None without one."""
     size = file.seek(0, os.SEEK_END)
-    position = end = 0
+    position, end, kind = 0, None, b""
     while position + _BOX_HEADER <= size:
         file.seek(position)
         header = file.read(2 * _BOX_HEADER)
-        length, kind = int.from_bytes(header[:4], "big"), header[4:8]
-        if length == 1:
-            length = int.from_bytes(header[8:16], "big")
-        if position == 0 and kind != b"ftyp":
-            return size
+        before, kind = kind, header[4:8]
+        length = int.from_bytes(header[8:16] if header[:4] == b"\0\0\0\1" else header[:4], "big")
         if length < _BOX_HEADER or position + length > size:
             break
         position += length
-        if kind != b"moof":  # it describes the block that follows it
+        if (before, kind) == (b"moof", b"mdat"):  # what is in it, and the data
             end = position
     return end

@@ -34,7 +34,9 @@ class Sound:
 
     def __init__(self, path: str | os.PathLike[str], *, start: float = 0.0, end: float | None = None) -> None:
         # "file:" keeps a name such as "a:b.mp4" from being taken for a protocol.
-        self._file = import_av().open(f"file:{os.fspath(path)}")
+        self._av = import_av()
+        self._name = f"file:{os.fspath(path)}"
+        self._file = self._av.open(self._name)
         self._streams = [stream for stream in self._file.streams.audio if stream.codec_context is not None]
         self.codecs = tuple(stream.codec_context.name for stream in self._streams)
         self._zero = _start_of_video(self._file) + Fraction(start).limit_denominator(1_000_000)
@@ -42,6 +44,7 @@ class Sound:
         self.error: Exception | None = None
         self._keeps_lead = True
         self._outputs: dict[int, Any] = {}
+        self._with_headers: set[int] = set()
         self._packets: Iterator[Packet[Any]] | None = None
         self._next: Packet[Any] | None = None
 
@@ -52,7 +55,12 @@ class Sound:
             ValueError: The container does not take one of the codecs.
         """
         self._keeps_lead = container.format.name in ("mp4", "mov")
-        self._outputs = {stream.index: container.add_stream_from_template(stream) for stream in self._streams}
+        for stream in self._streams:
+            output: Any = container.add_stream_from_template(stream, opaque=True)
+            self._outputs[stream.index] = output
+            if stream.codec_context.name == "aac" and not stream.codec_context.extradata:  # as in MPEG-TS
+                output.codec_context.extradata = self._aac_header(stream.index)
+                self._with_headers.add(stream.index)
 
     def packets(self, until: float) -> Iterator[Packet[Any]]:
         """The packets that begin before some time, each once.
@@ -71,6 +79,14 @@ class Sound:
         """Close the file."""
         self._packets = self._next = None
         self._file.close()
+
+    def _aac_header(self, index: int) -> bytes:
+        """What MP4 and Matroska say of AAC, from the header of a first packet (ISO 14496-3, 1.A.2.2 and 1.6.2.1)."""
+        with self._av.open(self._name) as file:
+            data = next((bytes(packet) for packet in file.demux(file.streams[index]) if packet.size > 7), b"")
+        header = int.from_bytes(data[2:4], "big")
+        profile, frequency, channels = header >> 14, header >> 10 & 15, header >> 6 & 7
+        return ((profile + 1) << 11 | frequency << 7 | channels << 3).to_bytes(2, "big")
 
     def _read(self) -> Iterator[Packet[Any]]:
         try:
@@ -91,8 +107,19 @@ class Sound:
             # What comes before the first picture warms decoders up, where the container can say that it is not heard.
             if packet.pts < 0 and (self._start > 0 or not self._keeps_lead):
                 continue
-            packet.stream = self._outputs[packet.stream.index]
+            index = packet.stream.index
+            if index in self._with_headers:
+                packet = self._without_header(packet)
+            packet.stream = self._outputs[index]
             yield packet
+
+    def _without_header(self, packet: Packet[Any]) -> Packet[Any]:
+        """A packet of AAC without the header that MP4 and Matroska write once, for all (ADTS)."""
+        data = bytes(packet)
+        bare: Packet[Any] = self._av.Packet(data[7 if data[1] & 1 else 9 :])
+        bare.pts, bare.dts, bare.duration, bare.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+        bare.is_keyframe = True
+        return bare
 
 
 def _time(packet: Packet[Any]) -> float:

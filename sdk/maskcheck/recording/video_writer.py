@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import threading
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from maskcheck.pictures.decoding import BGRImage
-from maskcheck.recording.containers import is_fragmented, open_container, path_for
+from maskcheck.recording.containers import checked_suffix, is_fragmented, open_container, path_for
 from maskcheck.recording.encoding import Encoder, Preset, find_codec, time_base_for
 from maskcheck.recording.part_file import PartFile
 from maskcheck.recording.sound import Sound
@@ -47,7 +48,8 @@ class VideoWriter:
         preset: How long libx264 may look for shorter files.
 
     Attributes:
-        path: Where the video will be: `path`, or beside it ``NAME.mkv`` if the container does not take the sound.
+        path: Where the video will be: `path`, or beside it ``NAME.mkv`` (rarely ``NAME.mov``) if that container does
+            not take the sound.
 
     Raises:
         PackageNotInstalled: PyAV is missing.
@@ -70,8 +72,9 @@ class VideoWriter:
         self._preset = preset
         self._like = like
         self._notes: list[str] = []
+        self.path = Path(path)
+        checked_suffix(self.path)
         self._sound = self._open_sound(audio_from, start, end)
-        self.path = path_for(Path(path), self._sound)
         self._time_base = time_base_for(self._codec, like.time_base)
         self._stamps = TimeStamps(start, self._time_base, 1 / (like.frame_rate or 25))
         self._file = PartFile(self.path)
@@ -108,8 +111,9 @@ class VideoWriter:
             time: Seconds from the start of the source.
 
         Raises:
-            OSError: The file cannot be written. What was written before stays; :meth:`close` puts it in place.
-            ValueError: The array has another shape or dtype, or `time` is no number; or the encoder refuses it.
+            OSError: The file cannot be written, or the encoder fails. What was written before stays; :meth:`close` puts
+                it in place.
+            ValueError: The array has another shape or dtype, or `time` is no number.
             RuntimeError: The writer is closed.
         """
         if self._closed:
@@ -133,8 +137,8 @@ class VideoWriter:
             The file; None if no picture was written, and there is no file.
 
         Raises:
-            OSError: The file could not be finished, as on a full disk. What was written before is in place, and valid.
-            ValueError: The encoder failed, with the same consequence.
+            OSError: The file could not be finished, as on a full disk. What was written before is in place, and valid;
+                of less than a second, there may be no file.
         """
         if self._closed:
             return self.path if self._encoder is not None else None
@@ -148,7 +152,10 @@ class VideoWriter:
         self._waiting.put(None)
         self._thread.join()
         self._release()
-        self._file.put_in_place(cut=self._failure is not None and is_fragmented(self.path))
+        if self._failure is None or not is_fragmented(self.path) or self._file.cut():
+            self._file.put_in_place()
+        else:
+            self._file.remove()
         self._raise_failure()
         return self.path
 
@@ -185,7 +192,11 @@ class VideoWriter:
             self._notes.append(f"the sound could not be copied: {error}")
             return None
         if sound.codecs:
-            return sound
+            found = path_for(self.path, sound)
+            if found is not None:
+                self.path = found
+                return sound
+            self._notes.append(f"the sound ({', '.join(sound.codecs)}) was left out: no container takes it")
         sound.close()
         return None
 
@@ -204,10 +215,10 @@ class VideoWriter:
             if self._sound is not None:
                 self._sound.add_to(self._container)
             self._container.start_encoding()
-        except BaseException as error:
-            self._failure = error
+        except Exception as error:
+            self._failure = _as_os_error(error, self.path)
             self._encoder = None
-            raise
+            raise self._failure from error
         self._thread.start()
         return self._encoder
 
@@ -225,7 +236,7 @@ class VideoWriter:
         try:
             step(*arguments)
         except BaseException as error:  # raised in the thread of the caller
-            self._failure = error
+            self._failure = _as_os_error(error, self.path)
 
     def _add(self, frame: VideoFrame) -> None:
         assert self._encoder is not None
@@ -259,6 +270,15 @@ class VideoWriter:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+
+def _as_os_error(error: BaseException, path: Path) -> BaseException:
+    """An error with the name of the file, of the one kind that callers expect; others than PyAV's stay."""
+    if isinstance(error, (OSError, ValueError)):  # PyAV's are both, or one of them
+        return OSError(
+            getattr(error, "errno", None) or errno.EIO, getattr(error, "strerror", None) or str(error), str(path)
+        )
+    return error
 
 
 def _check_times(start: float, end: float | None) -> None:
