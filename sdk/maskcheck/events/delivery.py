@@ -15,6 +15,7 @@ from maskcheck.events.event import Event
 from maskcheck.log import LOGGER
 
 _REPORTED_EVERY = 30.0  # seconds between warnings about one sink
+_GRACE = 0.25  # seconds for a sink whose time is over to say so
 
 
 class Sink(ABC):
@@ -41,8 +42,12 @@ class Sink(ABC):
         """How many of the events that it took it could not pass on. Called from any thread."""
         return 0
 
-    def close(self) -> None:  # noqa: B027
-        """Pass on what is left, and free what it holds. It may raise an error."""
+    def close(self, timeout: float) -> None:  # noqa: B027
+        """Pass on what is left, and free what it holds. It may raise an error.
+
+        Args:
+            timeout: Seconds that this may take; who closes waits no longer.
+        """
 
 
 class CallableSink(Sink):
@@ -129,7 +134,7 @@ class Delivery:
         """
         deadline = time.monotonic() + timeout
         for queue in self._queues:
-            queue.end()
+            queue.end(deadline)
         for queue in self._queues:
             queue.join(deadline)
         return self.report()
@@ -152,6 +157,7 @@ class _SinkQueue:
         self._capacity = capacity
         self._changed = threading.Condition()
         self._ended = False
+        self._deadline = 0.0
         self._busy = False
         self._delivered = self._dropped = self._failed = 0
         self._untold = 0  # of the dropped: those of which the sink does not know yet
@@ -177,13 +183,13 @@ class _SinkQueue:
         if self._untold:
             self._warn("is too slow: its oldest events are dropped, %d so far", self._dropped)
 
-    def end(self) -> None:
+    def end(self, deadline: float) -> None:
         with self._changed:
-            self._ended = True
+            self._ended, self._deadline = True, deadline
             self._changed.notify()
 
     def join(self, deadline: float) -> None:
-        self._thread.join(max(0.0, deadline - time.monotonic()))
+        self._thread.join(max(0.0, deadline - time.monotonic()) + _GRACE)
         with self._changed:
             stuck = self._thread.is_alive()
             self._dropped += len(self._waiting)
@@ -218,7 +224,7 @@ class _SinkQueue:
                     self._delivered += 1
                     self._busy = False
         try:
-            self._sink.close()
+            self._sink.close(max(0.0, self._deadline - time.monotonic()))
         except Exception as error:
             self._fail(error, 0)
 

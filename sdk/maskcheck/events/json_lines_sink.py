@@ -57,7 +57,7 @@ class JSONLinesSink(Sink):
         else:
             self._write(line.encode("ascii"))
 
-    def close(self) -> None:
+    def close(self, timeout: float = 0.0) -> None:  # noqa: ARG002
         """Close the file, if it was opened here."""
         if self._own:
             os.close(self._descriptor)

@@ -139,9 +139,9 @@ class MQTTSink(Sink):
             self._changed.notify_all()
 
     def lost(self) -> int:
-        """How many events were not published."""
+        """How many events were not published; those that wait are lost when it is closed."""
         with self._changed:
-            return self._lost
+            return self._lost + (len(self._waiting) + self._event_under_way if self._closing else 0)
 
     def close(self, timeout: float = 3.0) -> None:
         """Publish what waits, say ``offline``, and disconnect; without a connection, what waits is lost.
@@ -155,14 +155,11 @@ class MQTTSink(Sink):
             self._closing = True
             self._changed.notify_all()
         self._publisher.join(max(0.0, deadline - time.monotonic()))
-        with self._changed:
-            self._lost += len(self._waiting) + self._event_under_way
-            self._waiting.clear()
         self._client.disconnect()
         # In a thread, as it waits for a broker that hangs.
         stopping = threading.Thread(target=self._client.loop_stop, daemon=True)
         stopping.start()
-        stopping.join(max(0.2, deadline - time.monotonic()))
+        stopping.join(max(0.0, deadline - time.monotonic()))
 
     def _make_client(self, ca_file: str | os.PathLike[str] | None) -> Client:
         try:
