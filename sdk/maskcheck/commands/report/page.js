@@ -16,7 +16,6 @@ function element(tag, { text, kind, ...attributes } = {}, ...children) {
 }
 
 const spoken = (label) => label.replaceAll("_", " ");
-const lastPart = (path) => path.split(/[\\/]/).filter(Boolean).pop() ?? path;
 
 function clock(seconds) {
   const tenths = Math.round(seconds * 10);
@@ -31,22 +30,24 @@ function when(face) {
 }
 
 function picture(face) {
-  const about = `face in ${lastPart(face.source)}, ${spoken(face.label)}, ${percent(face.confidence)}`;
+  const about = `face in ${face.name}, ${spoken(face.label)}, ${percent(face.confidence)}`;
   if (face.image) return element("img", { src: face.image, alt: about, width: 128, height: 128 });
   return element("span", { kind: "gone", text: face.missing });
 }
 
-function labelName(label) {
-  const known = ["with_mask", "without_mask", "mask_worn_incorrectly"].includes(label);
-  return element("span", { kind: known ? `label ${label}` : "label", text: spoken(label) });
-}
+const coloured = (label) => (["with_mask", "without_mask", "mask_worn_incorrectly"].includes(label) ? label : "");
+const labelName = (label) => element("span", { kind: `label ${coloured(label)}`, text: spoken(label) });
+const share = (face) => element("span", { kind: "share", text: percent(face.confidence) });
 
 function card(face, place) {
   const bar = element("span");
   bar.style.width = `${100 * face.confidence}%`;
-  const label = labelName(face.label);
-  label.append(` ${percent(face.confidence)}`, element("span", { kind: "bar", "aria-hidden": "true" }, bar));
-  const caption = element("span", { kind: "caption" }, label, element("bdi", { kind: "name", text: lastPart(face.source) }));
+  const headline = element("span", { kind: "headline" }, labelName(face.label), " ", share(face));
+  const caption = element(
+    "span", { kind: "caption" }, headline,
+    element("span", { kind: `bar ${coloured(face.label)}`, "aria-hidden": "true" }, bar),
+    element("bdi", { kind: "name", text: face.name }),
+  );
   if (when(face)) caption.append(element("span", { kind: "when", text: when(face) }));
   const button = element("button", { kind: "card", type: "button", title: face.source }, picture(face), caption);
   button.addEventListener("click", () => show(place));
@@ -132,7 +133,7 @@ function show(place) {
   while (drawn <= place) draw();
   const dialog = byId("details");
   dialog.querySelector(".picture").replaceChildren(picture(face));
-  byId("details-name").textContent = lastPart(face.source);
+  byId("details-name").textContent = face.name;
   dialog.querySelector("dl").replaceChildren(...facts(face).flatMap(
     ([name, value]) => [element("dt", { text: name }), element("dd", {}, element("bdi", { text: value }))],
   ));

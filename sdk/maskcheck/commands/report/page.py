@@ -69,6 +69,7 @@ def make_page(
 def _face(face: ShownFace, thumbnail: Thumbnail) -> Mapping[str, Any]:
     return {
         "source": printable(face.source),
+        "name": printable(Path(face.source).name or face.source),
         "frame": face.frame,
         "time": face.time,
         "box": face.box,
