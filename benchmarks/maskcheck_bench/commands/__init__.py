@@ -8,6 +8,7 @@ from maskcheck.commands.group import CommandGroup
 from maskcheck_bench.commands.accuracy import accuracy
 from maskcheck_bench.commands.compare import compare
 from maskcheck_bench.commands.gpu import gpu
+from maskcheck_bench.commands.live import live
 from maskcheck_bench.commands.run import run
 
 
@@ -17,5 +18,5 @@ def main() -> None:
     """Measure speed and accuracy of maskcheck on this machine."""
 
 
-for _command in (run, accuracy, compare, gpu):
+for _command in (run, accuracy, compare, gpu, live):
     main.add_command(_command)
