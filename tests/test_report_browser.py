@@ -131,7 +131,7 @@ def test_faces_can_be_chosen_by_name_label_and_confidence(page: Any) -> None:
     assert shown.inner_text() == "3 of 303 faces"
     assert set(page.locator("#faces .headline .label").all_inner_texts()) == {"without mask"}
     page.get_by_role("button", name="Reset").click()
-    page.wait_for_function("document.getElementById('shown').textContent === '303 faces'")
+    playwright.expect(shown).to_have_text("303 faces")
     page.get_by_label("from").fill("70")
     page.get_by_label("to", exact=True).fill("70.95")
     assert shown.inner_text() == "10 of 303 faces"
