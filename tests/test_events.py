@@ -140,6 +140,37 @@ def test_a_mask_is_removed_and_put_on_at_the_onset() -> None:
     assert (put_on.time, put_on.label, put_on.previous) == (4.0, "with_mask", "without_mask")
 
 
+@pytest.mark.parametrize("smoothing", [0.2, 0.1, 0.05])
+def test_the_onset_is_found_behind_a_label_that_is_smoothed_over_time(smoothing: float) -> None:
+    dice = np.random.default_rng(0)
+    share = 0.95
+
+    def faces_of(frame: int) -> list[Face]:
+        nonlocal share
+        share += smoothing * ((0.05 if frame >= 75 else 0.95) + dice.normal(0, 0.02) - share)
+        label = "with_mask" if share > 0.4 else "without_mask"
+        confidence = share if label == "with_mask" else 1 - share
+        return [Face(BOX, label, confidence, {"with_mask": share, "without_mask": 1 - share}, 0.9, track_id=1)]
+
+    _, removed, _ = watch(150, faces_of)
+
+    assert removed.kind == "mask_removed"
+    assert removed.time == pytest.approx(3.0, abs=0.1)
+
+
+def test_a_face_that_slowly_turns_away_before_the_mask_comes_off_does_not_shift_the_onset() -> None:
+    shares = [*np.linspace(0.99, 0.7, 100), *[0.05] * 50]
+
+    def faces_of(frame: int) -> list[Face]:
+        share = float(shares[frame])
+        label = "with_mask" if share > 0.5 else "without_mask"
+        return [Face(BOX, label, max(share, 1 - share), {"with_mask": share, "without_mask": 1 - share}, track_id=1)]
+
+    _, removed, _ = watch(150, faces_of)
+
+    assert removed.time == 4.0
+
+
 def test_a_label_that_flickers_is_no_change() -> None:
     events = watch(200, lambda frame: [face("without_mask" if frame % 10 < 4 else "with_mask")])
 

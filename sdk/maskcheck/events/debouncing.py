@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
+_STILL = 0.01
+"""A probability that changes by less neither rises nor falls."""
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -39,17 +42,45 @@ class Debounced(Generic[Value]):
         self.since: Sight | None = None
         self._seconds = seconds
         self._next: Value | None = None
+        self._first: Sight | None = None  # of the next value
         self._onset: Sight | None = None
 
-    def see(self, value: Value, sight: Sight) -> bool:
-        """Take the value that is seen now, and say whether it is a new one that has held for long enough."""
+    def see(self, value: Value, sight: Sight, *, onset: Sight | None = None) -> bool:
+        """Take the value that is seen now, and say whether it is a new one that has held for long enough.
+
+        Args:
+            value: The value.
+            sight: When it is seen.
+            onset: When the change to it began, if that is earlier.
+        """
         if value == self.value:
-            self._onset = None
+            self._first = None
             return False
-        if self._onset is None or value != self._next:
-            self._next, self._onset = value, sight
+        if self._first is None or value != self._next:
+            self._next, self._first, self._onset = value, sight, onset or sight
             return False
-        if sight.time - self._onset.time < self._seconds:
+        if sight.time - self._first.time < self._seconds:
             return False
-        self.value, self.since, self._onset = value, self._onset, None
+        self.value, self.since, self._first = value, self._onset, None
         return True
+
+
+class Fall:
+    """The fall of a number that is smoothed over time: when it began is when the change that causes it happened.
+
+    Attributes:
+        since: The first sight of the fall that goes on; None while the number does not fall.
+    """
+
+    def __init__(self) -> None:
+        self.since: Sight | None = None
+        self._last: float | None = None
+
+    def see(self, number: float, sight: Sight) -> None:
+        """Take the number that is seen now."""
+        if self._last is not None and number > self._last - _STILL:
+            if number > self._last + _STILL:
+                self.since = None
+        elif self._last is not None and self.since is None:
+            self.since = sight
+        self._last = number

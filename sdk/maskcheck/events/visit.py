@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from maskcheck.events.best_crop import BestCrop
-from maskcheck.events.debouncing import Debounced, Sight
+from maskcheck.events.debouncing import Debounced, Fall, Sight
 from maskcheck.events.event import (
     Event,
     LineCrossed,
@@ -26,6 +26,9 @@ Kind = TypeVar("Kind", bound=Event)
 
 _WORN = {"with_mask": True, "without_mask": False}
 _INCORRECTLY = "mask_worn_incorrectly"
+
+_LONGEST_CHANGE = 1.0
+"""Seconds that a smoothed label may lag behind: a face that became less sure for longer only turned away before."""
 
 
 class Visit:
@@ -54,6 +57,7 @@ class Visit:
         self._confidence = 0.0
         self._crop = BestCrop(settings.crop_margin, settings.crop_side)
         self._mask: Debounced[bool] = Debounced(settings.mask_after)
+        self._certainty = Fall()  # of the state of the mask
         self._mask_label = ""  # the last one that agrees with the state of the mask
         self._zones: list[tuple[Zone, Debounced[bool]]] = [(zone, Debounced(settings.zone_after)) for zone in zones]
         self._lines = [(line, LineCrossing(line)) for line in lines]
@@ -78,7 +82,7 @@ class Visit:
         sure = face.confidence >= self._settings.min_confidence
         if sure or not self.label:
             self.label, self._confidence = face.label, face.confidence
-        changed = self._see_mask(face.label, sight) if sure else None
+        changed = self._see_mask(face, sight, sure=sure)
         self._crop.see(result, face, anew=changed is not None)
         if changed is not None:
             kind, since, previous = changed
@@ -111,19 +115,30 @@ class Visit:
         stay = {"entered": self._first.time, "seconds": self.last.time - self._first.time}
         return [*events, self._event(PersonLeft, self.last, source_ended=source_ended, **stay)]
 
-    def _see_mask(self, label: str, sight: Sight) -> tuple[type[MaskPutOn | MaskRemoved], Sight, str] | None:
-        worn = _WORN.get(label)
-        if label == _INCORRECTLY and self._settings.incorrectly_worn != "ignored":
-            worn = self._settings.incorrectly_worn == "worn"
-        if worn is None:  # a label of another model
-            return None
+    def _see_mask(
+        self, face: Face, sight: Sight, *, sure: bool
+    ) -> tuple[type[MaskPutOn | MaskRemoved], Sight, str] | None:
         before, previous = self._mask.value, self._mask_label
-        changed = self._mask.see(worn, sight)
+        same = [share for label, share in face.probabilities.items() if self._is_worn(label) == before]
+        self._certainty.see(sum(same), sight)
+        worn = self._is_worn(face.label)
+        if worn is None or not sure:
+            return None
+        began = self._certainty.since
+        if began is not None and sight.time - began.time > _LONGEST_CHANGE:
+            began = None
+        changed = self._mask.see(worn, sight, onset=began)
         if self._mask.value == worn:
-            self._mask_label = label
+            self._mask_label = face.label
         if not changed or before is None or self._mask.since is None:
             return None
         return MaskPutOn if worn else MaskRemoved, self._mask.since, previous
+
+    def _is_worn(self, label: str) -> bool | None:
+        """Whether a label says that the mask is on; None for a label that says nothing of it."""
+        if label == _INCORRECTLY and self._settings.incorrectly_worn != "ignored":
+            return self._settings.incorrectly_worn == "worn"
+        return _WORN.get(label)
 
     def _see_zones(self, face: Face, sight: Sight, size: tuple[int, int]) -> None:
         point = _anchor(face, self._settings)
