@@ -119,6 +119,7 @@ TREE = {
     "PackageNotInstalled": "MaskCheckError",
     "PictureTimeout": "MaskCheckError",
     "SourceError": "MaskCheckError",
+    "WorkerDied": "MaskCheckError",
 }
 
 
@@ -174,6 +175,7 @@ def test_errors_about_a_value_of_the_caller_are_value_errors_too(name: str) -> N
         (maskcheck.PictureTimeout("why", source="a.jpg", timeout=2.5), {"source": "a.jpg", "timeout": 2.5}),
         (maskcheck.PackageNotInstalled("why", package="p"), {"package": "p"}),
         (maskcheck.SourceError("why", source="*.jpg"), {"source": "*.jpg"}),
+        (maskcheck.WorkerDied("why", source="a.jpg", exit_code=-11), {"source": "a.jpg", "exit_code": -11}),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -40,6 +40,7 @@ from maskcheck.errors import (
     RuntimeNotInstalled,
     RuntimeUnavailable,
     SourceError,
+    WorkerDied,
 )
 from maskcheck.lazy import load_name
 
@@ -92,6 +93,7 @@ __all__ = [
     "SourceError",
     "StageReceipt",
     "Timings",
+    "WorkerDied",
     "__version__",
     "hookimpl",
     "load_image",

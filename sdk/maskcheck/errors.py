@@ -23,7 +23,8 @@
     │   └── ImageTooLarge          it is above a limit (pixels, sides, bytes, scans)
     ├── PackageNotInstalled        an optional package is needed and missing (also an ImportError)
     ├── PictureTimeout             a picture took longer than its time limit (also a TimeoutError)
-    └── SourceError                there is no picture at a path, or a folder cannot be read
+    ├── SourceError                there is no picture at a path, or a folder cannot be read
+    └── WorkerDied                 a worker process ends by itself, or is killed, while it works on a picture
 
 A message says what was expected, what came and what to do. Values that a program may need are attributes as well.
 """
@@ -265,3 +266,17 @@ class SourceError(MaskCheckError):
     def __init__(self, message: str, *, source: str) -> None:
         super().__init__(message)
         self.source = source
+
+
+class WorkerDied(MaskCheckError):
+    """A worker process ended by itself, or was killed, while it worked on a picture or loaded its models.
+
+    Attributes:
+        source: The path of the picture, where there is one.
+        exit_code: The exit status of the process; negative for the signal that ended it, as -11 for SIGSEGV.
+    """
+
+    def __init__(self, message: str, *, source: str | None, exit_code: int | None) -> None:
+        super().__init__(message)
+        self.source = source
+        self.exit_code = exit_code

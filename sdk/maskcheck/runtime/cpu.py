@@ -21,6 +21,9 @@ _INT8 = {
 names that people know."""
 
 
+_sharing = 1  # processes that work side by side, this one among them
+
+
 def default_thread_count() -> int:
     """Threads for one session: the CPUs that the process may run on, within the container's quota.
 
@@ -28,7 +31,13 @@ def default_thread_count() -> int:
     """
     cpus = affinity()
     quota = cgroup_quota()
-    return cpus if quota is None else max(1, min(cpus, int(quota)))
+    return max(1, (cpus if quota is None else min(cpus, int(quota))) // _sharing)
+
+
+def share_cpus(processes: int) -> None:
+    """Say that so many processes share the CPUs: :func:`default_thread_count` gives this one its part from now on."""
+    global _sharing
+    _sharing = max(1, processes)
 
 
 def affinity() -> int:

@@ -1,0 +1,288 @@
+"""Pictures in worker processes: one that dies or hangs costs its picture alone; none outlives its parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from maskcheck import Detections, FrameResult, ImageError, MaskCheckError, MaskPipeline, PictureTimeout, WorkerDied
+from maskcheck.engine.processes import stream_in_processes
+from maskcheck.frames import Frame
+
+KILLS, KILLS_ONCE, HANGS = 1, 2, 3
+"""Marks in a picture: what the detector does when it sees its top left pixel."""
+
+
+class MarkedDetector:
+    """Finds the whole picture; ends or hangs its process on pictures that are marked."""
+
+    default_min_score = 0.0
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        mark = int(image[0, 0, 0])
+        if mark == KILLS or (mark == KILLS_ONCE and not (self._folder / "died").exists()):
+            (self._folder / "died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mark == HANGS:
+            threading.Event().wait()
+        height, width = image.shape[:2]
+        return Detections(np.array([[0, 0, width, height]], np.float32), np.array([0.9], np.float32))
+
+
+class NoModel:
+    """Ends its process when its models are loaded."""
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        raise AssertionError(image)
+
+    def warm_up(self) -> None:
+        if multiprocessing.parent_process() is not None:
+            os._exit(7)
+
+
+class NoPickle:
+    """Cannot be pickled."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def detect(self, image: NDArray[np.uint8]) -> Detections:
+        raise AssertionError(image)
+
+
+@pytest.fixture
+def pipeline(toy_model: Path, tmp_path: Path) -> MaskPipeline:
+    return MaskPipeline(MarkedDetector(tmp_path), model=toy_model, min_score=0.0)
+
+
+def picture(shade: int, mark: int = 0, size: tuple[int, int] = (24, 24)) -> NDArray[np.uint8]:
+    image = np.full((*size, 3), shade, np.uint8)
+    image[0, 0] = mark
+    return image
+
+
+def in_processes(
+    pipeline: MaskPipeline, marks: list[int], *, workers: int = 2, timeout: float | None = None, group: int = 4
+) -> list[FrameResult]:
+    frames = (Frame(picture(10 + 8 * n, mark), source=f"{n}.png") for n, mark in enumerate(marks))
+    return list(stream_in_processes(pipeline, frames, workers=workers, timeout=timeout, group=group))
+
+
+def children() -> set[int]:
+    return {child.pid or 0 for child in multiprocessing.active_children()}
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        threading.Event().wait(0.02)
+    return False
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_results_are_those_of_threads_in_order(pipeline: MaskPipeline) -> None:
+    marks = [0] * 21
+    frames = [Frame(picture(10 + 8 * n), source=f"{n}.png") for n in range(21)]
+
+    results = in_processes(pipeline, marks)
+
+    expected = list(pipeline.stream(frames))
+    assert [result.source for result in results] == [f"{n}.png" for n in range(21)]
+    assert [result.faces for result in results] == [result.faces for result in expected]
+    assert all(result.image is None for result in results)
+    assert children() == set()
+
+
+def test_the_picture_on_which_two_workers_die_gets_the_error_and_no_other_result_is_lost(
+    pipeline: MaskPipeline,
+) -> None:
+    results = in_processes(pipeline, [0, 0, KILLS, 0, 0, 0, 0, KILLS, 0, 0])
+
+    died = [result.source for result in results if result.error is not None]
+    assert died == ["2.png", "7.png"]
+    error = results[2].error
+    assert isinstance(error, WorkerDied)
+    assert (error.source, error.exit_code) == ("2.png", -signal.SIGKILL)
+    assert "2.png: the worker process ended while it worked on it, and so did another one: SIGKILL" in str(error)
+    assert [len(result) for result in results] == [1, 1, 0, 1, 1, 1, 1, 0, 1, 1]
+    assert [result.source for result in results] == [f"{n}.png" for n in range(10)]
+
+
+def test_a_picture_on_which_one_worker_dies_is_tried_again(pipeline: MaskPipeline, tmp_path: Path) -> None:
+    results = in_processes(pipeline, [0, KILLS_ONCE, 0])
+
+    assert (tmp_path / "died").exists()
+    assert [result.error for result in results] == [None, None, None]
+    assert [len(result) for result in results] == [1, 1, 1]
+
+
+def test_a_worker_that_hangs_is_killed_and_the_others_go_on(pipeline: MaskPipeline) -> None:
+    results = in_processes(pipeline, [0, HANGS, 0, 0], timeout=1.0)
+
+    error = results[1].error
+    assert isinstance(error, PictureTimeout)
+    assert (error.source, error.timeout) == ("1.png", 1.0)
+    assert [len(result) for result in results] == [1, 0, 1, 1]
+
+
+def test_a_worker_that_is_killed_from_outside_loses_no_result(pipeline: MaskPipeline) -> None:
+    results = []
+    with closing(stream_in_processes(pipeline, map(picture, range(10, 130)), workers=2, group=2)) as stream:
+        for number, result in enumerate(stream):
+            results.append(result)
+            if number in (5, 40):
+                os.kill(min(children()), signal.SIGKILL)
+
+    assert [result.frame for result in results] == list(range(120))
+    assert {result.error for result in results} == {None}
+
+
+def test_pictures_that_fail_have_their_errors(pipeline: MaskPipeline, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    Image.new("RGB", (30, 20)).save(tmp_path / "good.png")
+    frames: list[Path | Frame] = [
+        tmp_path / "bad.png",
+        tmp_path / "good.png",
+        Frame(None, source="x", error=ImageError("gone")),
+    ]
+
+    bad, good, given = stream_in_processes(pipeline, frames, workers=1)
+
+    assert isinstance(bad.error, ImageError)
+    assert bad.source == str(tmp_path / "bad.png")
+    assert good.size == (30, 20)
+    assert str(given.error) == "gone"
+
+
+def test_an_array_may_be_filled_anew_and_pixels_come_back_if_they_are_asked_for(pipeline: MaskPipeline) -> None:
+    shared = picture(0)
+
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        for shade in range(10, 90, 10):
+            shared[1:] = shade
+            yield shared
+
+    results = list(stream_in_processes(pipeline, frames(), workers=1, keep_images=True))
+
+    images = [result.image for result in results if result.image is not None]
+    assert [int(image[5, 5, 0]) for image in images] == list(range(10, 90, 10))
+
+
+def test_no_more_than_some_pictures_are_taken_ahead(pipeline: MaskPipeline) -> None:
+    taken = 0
+
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield picture(10)
+
+    with closing(stream_in_processes(pipeline, frames(), workers=1, group=2)) as stream:
+        for _ in range(3):
+            next(stream)
+        assert taken <= 3 + 8
+
+
+def test_what_the_source_raises_comes_after_the_results_before_it(pipeline: MaskPipeline) -> None:
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        yield picture(10)
+        yield picture(20)
+        raise OSError("the camera is gone")
+
+    stream = stream_in_processes(pipeline, frames(), workers=1)
+
+    assert [next(stream).frame, next(stream).frame] == [0, 1]
+    with pytest.raises(OSError, match="the camera is gone"):
+        next(stream)
+    assert children() == set()
+
+
+def test_once_stopped_it_ends_after_what_is_nearly_finished(pipeline: MaskPipeline) -> None:
+    stop = threading.Event()
+    marks = [0, 0, HANGS, 0, 0, 0, 0, 0]
+    frames = (Frame(picture(10, mark), source=str(n)) for n, mark in enumerate(marks))
+    results = []
+
+    for result in stream_in_processes(pipeline, frames, workers=1, stop=stop, group=1):
+        results.append(result)
+        if len(results) == 2:
+            stop.set()
+
+    assert [result.source for result in results] == ["0", "1"]
+    assert children() == set()
+
+
+def test_models_that_cannot_be_loaded_are_an_error_and_not_a_loop(toy_model: Path) -> None:
+    with pytest.raises(WorkerDied, match="while it loaded the models: exit status 7"):
+        list(stream_in_processes(MaskPipeline(NoModel(), model=toy_model), [picture(10)], workers=1))
+    assert children() == set()
+
+
+def test_a_detector_that_cannot_be_pickled_is_refused_at_once(toy_model: Path) -> None:
+    with pytest.raises(MaskCheckError, match="cannot be given to worker processes"):
+        stream_in_processes(MaskPipeline(NoPickle(), model=toy_model), [], workers=1)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from maskcheck import MaskPipeline
+from maskcheck.engine.processes import stream_in_processes
+from test_worker_processes import HANGS, MarkedDetector, children, picture
+if __name__ == "__main__":
+    pipeline = MaskPipeline(MarkedDetector(Path({folder!r})), model={model!r}, min_score=0.0)
+    marks = iter([0, 0, HANGS, HANGS])
+    try:
+        for result in stream_in_processes(pipeline, (picture(9, mark) for mark in marks), workers=2, group=1):
+            print(*children(), flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, to see which processes run")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_no_worker_outlives_its_parent(toy_model: Path, tmp_path: Path, number: signal.Signals) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.format(tests=str(Path(__file__).parent), folder=str(tmp_path), model=str(toy_model)))
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stderr is not None
+        parent.stdout.readline()
+        workers = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(map(is_running, workers))
+        if number == signal.SIGINT:  # as Ctrl-C, which all processes of the group get
+            os.killpg(parent.pid, number)
+            assert parent.stdout.readline() == "interrupted\n"
+            assert parent.stderr.read() == ""
+        else:
+            parent.kill()
+        assert eventually(lambda: not any(map(is_running, workers)))
