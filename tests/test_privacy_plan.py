@@ -111,6 +111,15 @@ def test_what_was_found_counts_for_more_than_what_a_tracker_predicted() -> None:
     assert covers(only(plan.boxes(1)), (150.0, 100.0, 190.0, 150.0))
 
 
+def test_a_prediction_counts_where_nothing_else_does() -> None:
+    predicted = [result(frame, face(B, predicted=True)) for frame in range(1, 12)]
+    plan = plan_of(result(0, face(A)), *predicted, *map(result, range(12, 20)), hold=0.5)
+
+    assert all(covers(only(plan.boxes(frame)), A) for frame in range(1, 6))
+    assert [only(plan.boxes(frame)) for frame in range(6, 12)] == [B] * 6
+    assert plan.boxes(12) == []
+
+
 def test_a_face_is_blurred_for_a_while_before_and_after_and_moves_on() -> None:
     steps = [result(10 + step, face((100.0 + 20 * step, 100.0, 140.0 + 20 * step, 150.0))) for step in range(4)]
     plan = plan_of(*map(result, range(10)), *steps, *map(result, range(14, 30)))

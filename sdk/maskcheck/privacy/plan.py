@@ -33,7 +33,8 @@ class BlurPlan:
     - for a while before and after its label says that it must be blurred.
 
     Where it was not found, the box grows with the time. A face without a track is blurred for a while where it is.
-    A face that a tracker predicted is left out: the frames in which it was really found say more.
+    A face that a tracker predicted counts only where nothing else does, for longer than that: the frames in which it was
+    really found say more.
 
     ::
 
@@ -67,6 +68,7 @@ class BlurPlan:
         self._times = array("d")  # rising, whatever the video says
         self._paths: dict[int, FacePath] = {}
         self._lone = LoneBoxes()
+        self._predicted = LoneBoxes()
         self._spans: tuple[list[FacePath], NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def add(self, result: FrameResult, others: Iterable[Box] = ()) -> None:
@@ -94,6 +96,10 @@ class BlurPlan:
                     self._lone.add(time, face.box)
             elif not face.predicted:
                 self._paths.setdefault(face.track_id, FacePath()).add(time, face.box, clear=clear)
+            elif not clear:
+                path = self._paths.get(face.track_id)
+                if path is None or time > path.last + self._hold:
+                    self._predicted.add(time, face.box)
         for box in others:
             self._lone.add(time, box)
 
@@ -106,7 +112,7 @@ class BlurPlan:
         """
         time = self.time_of(frame)
         hold = self._hold * caution
-        boxes = list(self._lone.boxes(time, hold, caution))
+        boxes = [*self._lone.boxes(time, hold, caution), *self._predicted.boxes(time, 0.0)]
         paths, firsts, lasts = self._spans = self._spans or self._make_spans()
         for place in np.flatnonzero((firsts - hold <= time) & (time <= lasts + hold)):
             path = paths[place]
@@ -137,6 +143,7 @@ class BlurPlan:
         del self._frames[:drop]
         del self._times[:drop]
         self._lone.forget(oldest)
+        self._predicted.forget(oldest)
         for track, path in list(self._paths.items()):
             if path.last < oldest:
                 del self._paths[track]
