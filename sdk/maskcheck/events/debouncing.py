@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
-_STILL = 0.01
-"""A probability that changes by less neither rises nor falls."""
+_STILL_HIGH = 0.85
+"""Share of a fall from its height on: a number that is higher has not begun to fall, but for noise."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,28 @@ class Debounced(Generic[Value]):
 
 
 class Fall:
-    """The fall of a number that is smoothed over time: when it began is when the change that causes it happened.
+    """The last moments of a number that is smoothed over time: where it began to fall, the cause of the fall happened.
 
-    Attributes:
-        since: The first sight of the fall that goes on; None while the number does not fall.
+    Args:
+        seconds: How long a fall may take.
     """
 
-    def __init__(self) -> None:
-        self.since: Sight | None = None
-        self._last: float | None = None
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._recent: deque[tuple[float, Sight]] = deque()
 
     def see(self, number: float, sight: Sight) -> None:
         """Take the number that is seen now."""
-        if self._last is not None and number > self._last - _STILL:
-            if number > self._last + _STILL:
-                self.since = None
-        elif self._last is not None and self.since is None:
-            self.since = sight
-        self._last = number
+        self._recent.append((number, sight))
+        while sight.time - self._recent[0][1].time > self._seconds:
+            self._recent.popleft()
+
+    def onset(self) -> Sight:
+        """The first sight since which the number has been clearly below its height before; at the latest, the last."""
+        now, onset = self._recent[-1]
+        clearly = now + _STILL_HIGH * (max(number for number, _ in self._recent) - now)
+        for number, sight in reversed(self._recent):
+            if number > clearly:
+                break
+            onset = sight
+        return onset

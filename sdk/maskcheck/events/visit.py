@@ -27,7 +27,7 @@ Kind = TypeVar("Kind", bound=Event)
 _WORN = {"with_mask": True, "without_mask": False}
 _INCORRECTLY = "mask_worn_incorrectly"
 
-_LONGEST_CHANGE = 1.0
+_LONGEST_CHANGE = 1.5
 """Seconds that a smoothed label may lag behind: a face that became less sure for longer only turned away before."""
 
 
@@ -57,7 +57,7 @@ class Visit:
         self._confidence = 0.0
         self._crop = BestCrop(settings.crop_margin, settings.crop_side)
         self._mask: Debounced[bool] = Debounced(settings.mask_after)
-        self._certainty = Fall()  # of the state of the mask
+        self._certainty = Fall(_LONGEST_CHANGE)  # of the state of the mask
         self._mask_label = ""  # the last one that agrees with the state of the mask
         self._zones: list[tuple[Zone, Debounced[bool]]] = [(zone, Debounced(settings.zone_after)) for zone in zones]
         self._lines = [(line, LineCrossing(line)) for line in lines]
@@ -124,10 +124,7 @@ class Visit:
         worn = self._is_worn(face.label)
         if worn is None or not sure:
             return None
-        began = self._certainty.since
-        if began is not None and sight.time - began.time > _LONGEST_CHANGE:
-            began = None
-        changed = self._mask.see(worn, sight, onset=began)
+        changed = self._mask.see(worn, sight, onset=self._certainty.onset() if worn != before else None)
         if self._mask.value == worn:
             self._mask_label = face.label
         if not changed or before is None or self._mask.since is None:
