@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -18,7 +20,7 @@ from maskcheck.sources.live import LiveReader
 from maskcheck_bench.live.camera_process import free_port
 from maskcheck_bench.live.marked_pictures import number_in
 
-pytest.importorskip("av")
+av = pytest.importorskip("av")
 
 
 def silent(_connection: socket.socket, _request: bytes, ended: threading.Event) -> None:
@@ -193,6 +195,61 @@ def test_a_size_that_grows_above_the_limit_ends_the_iteration() -> None:
     with ScriptedServer(answers(answer, keep_open=True)) as server:
         error = error_of(server.http, open_timeout=5, limits=DecodingLimits(max_pixels=100_000))
     assert "500 x 400" in str(error)
+
+
+def test_a_video_file_at_an_address_is_no_live_source(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(100):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="bgr24")))
+        container.mux(stream.encode())
+    content = path.read_bytes()
+    answer = b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
+    with ScriptedServer(answers(answer)) as server:
+        error = error_of(server.http, open_timeout=5)
+    assert "it is a video of 4 s, not a live stream" in str(error)
+
+
+def test_a_picture_at_an_address_is_no_live_source() -> None:
+    picture = numbered_jpeg(0)
+    answer = b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b" % (len(picture), picture)
+    with ScriptedServer(answers(answer)) as server:
+        error = error_of(server.http, open_timeout=5)
+    assert "it is a single picture, not a live stream" in str(error)
+
+
+VARIANTS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
+    "a part without its length": (
+        MJPEG_HEAD,
+        lambda jpeg: b"--picture\r\nContent-Type: image/jpeg\r\n\r\n%b\r\n" % jpeg,
+    ),
+    "another boundary than the header says": (MJPEG_HEAD.replace(b"=picture", b"=x"), mjpeg_part),
+    "a boundary in quotation marks": (MJPEG_HEAD.replace(b"=picture", b'="picture"'), mjpeg_part),
+    "a boundary with its dashes": (MJPEG_HEAD.replace(b"=picture", b"=--picture"), mjpeg_part),
+    "line feeds alone": (MJPEG_HEAD, lambda jpeg: mjpeg_part(jpeg).replace(b"\r\n", b"\n", 4)),
+    "no content type": (b"HTTP/1.0 200 OK\r\n\r\n", mjpeg_part),
+    "JPEGs without parts": (b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n", bytes),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_cameras_that_speak_mjpeg_in_their_own_way_are_understood(variant: str) -> None:
+    head, part = VARIANTS[variant]
+
+    def script(connection: socket.socket, _request: bytes, ended: threading.Event) -> None:
+        connection.sendall(head)
+        number = 0
+        while not ended.wait(0.01):
+            connection.sendall(part(numbered_jpeg(number)))
+            number += 1
+
+    with ScriptedServer(script) as server, WatchedReader(server.http, open_timeout=5) as watched:
+        watched.wait_for_frames(5)
+    numbers = [number_in(np.asarray(frame.image)) for frame in watched.frames]
+    assert numbers == sorted(set(numbers))
+    assert watched.phases() == ["connecting", "connected", "ended"]
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ class StreamConnection(Connection):
             has_audio=bool(container.streams.audio),
         )
         check_size(context.width, context.height, limits)
+        self._received = 0
         self._frames = self._decode()
 
     def receive(self) -> Picture:
@@ -151,8 +152,13 @@ class StreamConnection(Connection):
         except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
             failure = failure_of(error, timed_out=f"no data for {self._read_timeout:g} s", broken=_ENDED)
         else:
+            if frame is None and self._received == 1 and self._container.format.name.endswith("_pipe"):
+                raise ConnectionFailure(
+                    "it is a single picture, not a live stream; download it and name the file", Hope.NEVER
+                )
             if frame is None:
                 raise ConnectionFailure(_ENDED)
+            self._received += 1
             turned = frame.rotation % 180 != 0
             size = (frame.height, frame.width) if turned else (frame.width, frame.height)
             if size != self.info.size or frame.rotation != self.info.rotation:
