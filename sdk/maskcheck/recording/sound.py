@@ -20,8 +20,9 @@ class Sound:
 
     Args:
         path: A file with sound, or without any.
-        start: Where to begin, in seconds from the start of the file's video.
+        start: Where to begin, in seconds from `zero`.
         end: Where to end; None for the end of the file.
+        zero: Time stamp that is time 0, in seconds; None for the start of the file's video.
 
     Attributes:
         codecs: Name of the codec of each stream.
@@ -32,14 +33,22 @@ class Sound:
         OSError, ValueError: The file cannot be read; errors of PyAV are both.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, start: float = 0.0, end: float | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start: float = 0.0,
+        end: float | None = None,
+        zero: float | None = None,
+    ) -> None:
         # "file:" keeps a name such as "a:b.mp4" from being taken for a protocol.
         self._av = import_av()
         self._name = f"file:{os.fspath(path)}"
         self._file = self._av.open(self._name)
         self._streams = [stream for stream in self._file.streams.audio if stream.codec_context is not None]
         self.codecs = tuple(stream.codec_context.name for stream in self._streams)
-        self._zero = _start_of_video(self._file) + Fraction(start).limit_denominator(1_000_000)
+        origin = _start_of_video(self._file) if zero is None else _fraction(zero)
+        self._zero = origin + _fraction(start)
         self._start, self._end = start, math.inf if end is None else end - start
         self.error: Exception | None = None
         self._keeps_lead = True
@@ -120,6 +129,10 @@ class Sound:
         bare.pts, bare.dts, bare.duration, bare.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
         bare.is_keyframe = True
         return bare
+
+
+def _fraction(seconds: float) -> Fraction:
+    return Fraction(seconds).limit_denominator(1_000_000)
 
 
 def _time(packet: Packet[Any]) -> float:

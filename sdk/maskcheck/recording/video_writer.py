@@ -45,6 +45,7 @@ class VideoWriter:
             without sound is allowed.
         start: Time at which the written video begins, in seconds from the start of the source.
         end: Time at which its sound ends at the latest; None for the end of the source.
+        zero: Time stamp of `audio_from`, in seconds, at which the source starts; by default, the start of its video.
         preset: How long libx264 may look for shorter files.
 
     Attributes:
@@ -65,6 +66,7 @@ class VideoWriter:
         audio_from: str | os.PathLike[str] | None = None,
         start: float = 0.0,
         end: float | None = None,
+        zero: float | None = None,
         preset: Preset = "superfast",
     ) -> None:
         _check_times(start, end)
@@ -74,7 +76,7 @@ class VideoWriter:
         self._notes: list[str] = []
         self.path = Path(path)
         checked_suffix(self.path)
-        self._sound = self._open_sound(audio_from, start, end)
+        self._sound = self._open_sound(audio_from, start, end, zero)
         self._time_base = time_base_for(self._codec, like.time_base)
         self._stamps = TimeStamps(start, self._time_base, 1 / (like.frame_rate or 25))
         self._file = PartFile(self.path)
@@ -96,9 +98,7 @@ class VideoWriter:
             width, height = self._encoder.size
             notes.append(f"pictures of other sizes were scaled to fit into {width} x {height} pixels")
         if self._stamps.corrected:
-            notes.append(
-                f"{self._stamps.corrected} pictures came with a time that did not rise, and follow the last one"
-            )
+            notes.append(f"{self._stamps.corrected} pictures had a time that did not rise, and follow the last one")
         if self._sound is not None and self._sound.error is not None:
             notes.append(f"the sound ends early: {self._sound.error}")
         return tuple(notes)
@@ -122,9 +122,10 @@ class VideoWriter:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype.name != "uint8" or not image.size:
             raise ValueError(f"image: expected uint8 (H, W, 3), got {image.dtype} {image.shape}")
         height, width = image.shape[:2]
+        stamp = self._stamps.next(time)
         encoder = self._encoder or self._begin((width, height))
         self._sizes.add((width, height))
-        self._waiting.put(encoder.prepare(image, self._stamps.next(time)))
+        self._waiting.put(encoder.prepare(image, stamp))
 
     def close(self, *, all_sound: bool = False) -> Path | None:
         """Finish the file and put it in place. Once it is closed, this does nothing more.
@@ -183,11 +184,13 @@ class VideoWriter:
             if failure is not error:  # which the block raised already
                 raise
 
-    def _open_sound(self, path: str | os.PathLike[str] | None, start: float, end: float | None) -> Sound | None:
+    def _open_sound(
+        self, path: str | os.PathLike[str] | None, start: float, end: float | None, zero: float | None
+    ) -> Sound | None:
         if path is None:
             return None
         try:
-            sound = Sound(path, start=start, end=end)
+            sound = Sound(path, start=start, end=end, zero=zero)
         except (OSError, ValueError) as error:
             self._notes.append(f"the sound could not be copied: {error}")
             return None
