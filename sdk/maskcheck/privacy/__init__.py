@@ -13,7 +13,7 @@ module beside this one   holds
 
 from maskcheck.privacy.blurring import blur_faces
 from maskcheck.privacy.delayed import DelayedBlur
-from maskcheck.privacy.plan import BlurPlan
+from maskcheck.privacy.plan import HOLD, BlurPlan
 from maskcheck.privacy.selection import SURE, Blur, boxes_to_blur, must_blur
 
-__all__ = ["SURE", "Blur", "BlurPlan", "DelayedBlur", "blur_faces", "boxes_to_blur", "must_blur"]
+__all__ = ["HOLD", "SURE", "Blur", "BlurPlan", "DelayedBlur", "blur_faces", "boxes_to_blur", "must_blur"]

@@ -33,8 +33,8 @@ class BlurPlan:
     - for a while before and after its label says that it must be blurred.
 
     Where it was not found, the box grows with the time. A face without a track is blurred for a while where it is.
-    A face that a tracker predicted counts only where nothing else does, for longer than that: the frames in which it was
-    really found say more.
+    A face that a tracker predicted counts only where nothing else does, for longer than that: the frames in which it
+    was really found say more.
 
     ::
 

@@ -61,7 +61,8 @@ class Annotator:
             pixels = result.draw(blurred, min_confidence=self._min_confidence)
         else:
             pixels = result.draw(min_confidence=self._min_confidence)
-        encoded = encode_copy(pixels, target.suffix, source.path if content is None else content)
+        original = source.path if content is None else content
+        encoded = encode_copy(pixels, target.suffix, original, with_exif=self._blur is None)
         refuse_links(self._names.folder, target)
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, encoded)

@@ -25,7 +25,7 @@ _PIXEL_TAGS = frozenset(
 _MAX_SEGMENT = 65533  # bytes of a JPEG segment after its length
 
 
-def encode_copy(pixels: BGRImage, ending: str, original: Path | bytes) -> bytes:
+def encode_copy(pixels: BGRImage, ending: str, original: Path | bytes, *, with_exif: bool = True) -> bytes:
     """Encode the annotated copy of a picture, with the original's EXIF data and colour profile.
 
     The copy is upright, so its orientation is 1. Previews, tags that describe how the original's pixels are stored, and
@@ -35,12 +35,15 @@ def encode_copy(pixels: BGRImage, ending: str, original: Path | bytes) -> bytes:
         pixels: The copy: uint8 (H, W, 3), BGR.
         ending: One of :data:`WRITABLE`, in any case.
         original: The file of the picture, or its bytes.
+        with_exif: Whether the EXIF data are copied. The notes of a camera's maker may hold a preview, where no face
+            is blurred.
 
     Raises:
         OSError: The format cannot hold the picture.
     """
     ending = ending.lower()
     exif, profile, lossless = (b"", b"", False) if ending == ".bmp" else _read_metadata(original)
+    exif = exif if with_exif else b""
     if ending in (".webp", ".tif", ".tiff"):
         return _encode_with_pillow(pixels, ending, exif, profile, lossless)
     try:
