@@ -172,7 +172,7 @@ class ResultsFile:
         if self._resumed is not None:
             self._write_receipt(self._receipt_part)  # first: what is in NAME.part was made with it
             self._take_over(self._resumed)
-            told = f"continues {self._lines} results in {self.path}"
+            told = f"continues {self._lines} results in {self.path}" if self._lines else ""
         else:
             if os.fstat(self._descriptor).st_size:
                 told = self._keep_killed()
