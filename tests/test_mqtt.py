@@ -539,7 +539,8 @@ def test_an_encrypted_connection_checks_the_certificate(tmp_path: Path) -> None:
 
 @needs_mosquitto
 def test_home_assistant_finds_a_sensor_for_each_count(broker: Broker) -> None:
-    sink = sink_for(broker, sources=["door.mp4"], zones=["Büro"], lines=["gate"], discovery="homeassistant")
+    sink = sink_for(broker, zones=["Büro"], lines=["gate"], discovery="homeassistant")
+    sink.add_source("door.mp4")
     with closing(Listener(broker)) as listener:
         wait_for(lambda: len([topic for topic in listener.last if topic.endswith("/config")]) == 6)
         sink.close()

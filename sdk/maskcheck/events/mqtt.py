@@ -113,6 +113,12 @@ class MQTTSink(Sink):
         with self._changed:
             return self._problem
 
+    def add_source(self, source: str | None) -> None:
+        """Publish the counts of a source from now on, as 0, and not only from its first event on."""
+        with self._changed:
+            self._messages.camera(source)
+            self._changed.notify_all()
+
     def wait_connected(self, timeout: float) -> bool:
         """Wait until there is a connection, or the first attempt has failed; say whether there is one.
 

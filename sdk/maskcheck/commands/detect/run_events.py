@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.events import BlurHook, CropFolderSink, Delivery, Event, JSONLinesSink, Sink, SinkReport, Watcher
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.privacy import Blur, blur_faces, must_blur
 from maskcheck.results import Face
+
+if TYPE_CHECKING:
+    from maskcheck.events.mqtt import MQTTSink
 
 CROPS = "events"
 """Name of the folder of crops in the output folder."""
@@ -34,6 +37,7 @@ class RunEvents:
     def __init__(self, settings: RunSettings, standard_output: IO[str] | None, crop_folder: Path | None) -> None:
         self._settings = settings
         sinks: list[Sink] = []
+        self._broker: MQTTSink | None = None
         if settings.events == "-" and standard_output is not None:
             sinks.append(JSONLinesSink(standard_output))
         elif settings.events is not None:
@@ -42,14 +46,22 @@ class RunEvents:
             from maskcheck.events.mqtt import MQTTSink
 
             zones, lines = [zone.name for zone in settings.zones], [line.name for line in settings.lines]
-            sinks.append(MQTTSink(settings.mqtt, zones=zones, lines=lines))
+            discovery = "homeassistant" if settings.home_assistant else None
+            self._broker = MQTTSink(settings.mqtt, zones=zones, lines=lines, discovery=discovery)
+            sinks.append(self._broker)
         self.takes_crops = crop_folder is not None and settings.images
         if crop_folder is not None and self.takes_crops:
             sinks.append(CropFolderSink(crop_folder, blur=_blur_hook(settings.blur)))
         self._delivery = Delivery(sinks)
 
-    def watcher(self) -> Watcher:
-        """What watches one video or camera."""
+    def watcher(self, source: str) -> Watcher:
+        """What watches one video or camera.
+
+        Args:
+            source: Its name in results.
+        """
+        if self._broker is not None:
+            self._broker.add_source(source)
         return Watcher(zones=self._settings.zones, lines=self._settings.lines)
 
     def send(self, events: Iterable[Event]) -> None:

@@ -66,6 +66,11 @@ _EVENTS = (
         help="Publish these events: mqtt://user@host:1883/prefix. The password is in MASKCHECK_MQTT_PASSWORD.",
     ),
     click.option(
+        "--home-assistant",
+        is_flag=True,
+        help="Make each count that --mqtt publishes a sensor in Home Assistant, by its discovery.",
+    ),
+    click.option(
         "--zone",
         "zones",
         multiple=True,
@@ -105,7 +110,7 @@ _FOLDERS = (
 SECTIONS = {
     "Results": ("output", "json_file", "form", "min_confidence", "fail_on"),
     "Videos and cameras": ("every", "start", "end", "detect_every", "show", "read_timeout", "reconnect"),
-    "Events": ("events", "mqtt", "zones", "lines"),
+    "Events": ("events", "mqtt", "home_assistant", "zones", "lines"),
     "Privacy": ("blur", "images"),
     "Large folders": ("resume", "retry_failed", "workers"),
     "Detector": ("detector", "detector_options", "min_score", "tile", "no_detector", "max_faces", "timeout"),
@@ -133,6 +138,8 @@ def run_options(command: Command) -> Command:
         given = {field.name: values.pop(field.name) for field in fields(RunSettings)}
         given["zones"], given["lines"] = _shapes(given["zones"], given["lines"])
         given["mqtt"] = _broker(given["mqtt"])
+        if given["home_assistant"] and given["mqtt"] is None:
+            raise click.UsageError("--home-assistant: expected --mqtt as well, with the address of the broker")
         return command(*args, settings=RunSettings(**given), **values)
 
     for option in reversed((*_PICTURES, *_VIDEOS, *_EVENTS, *_PRIVACY, *_FOLDERS)):

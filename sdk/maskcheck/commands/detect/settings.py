@@ -27,6 +27,7 @@ class RunSettings:
         show: Whether a window shows the frames.
         events: The file for events, or ``-``; None for none.
         mqtt: Address of an MQTT broker for events; None for none.
+        home_assistant: Whether messages make each count on that broker a sensor in Home Assistant.
         zones: Areas of the picture; events say who enters and leaves them.
         lines: Lines in the picture; events say who crosses them.
         reconnect: Whether a live source that is lost is connected again.
@@ -47,6 +48,7 @@ class RunSettings:
     show: bool = False
     events: str | None = None
     mqtt: MQTTAddress | None = None
+    home_assistant: bool = False
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
     reconnect: bool = True

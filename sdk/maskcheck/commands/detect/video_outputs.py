@@ -54,7 +54,7 @@ class VideoOutputs:
         self._outputs = outputs
         self._settings = settings
         self._events = events
-        self._watcher = None if events is None else events.watcher()
+        self._watcher = None if events is None else events.watcher(reader.name)
         self._summary = VideoSummary(
             source.display_name,
             reader.info,
