@@ -14,6 +14,9 @@ from maskcheck.results import FrameResult
 DELAY = 0.5
 """Seconds that a frame of a stream waits."""
 
+MOST_BYTES = 256_000_000
+"""Most bytes of frames that wait."""
+
 _CAUTION = 2.0  # for a frame that cannot wait for what comes after it
 
 
@@ -55,7 +58,7 @@ class DelayedBlur:
         hold: float = HOLD,
         around_change: float = AROUND_CHANGE,
         sure: float = SURE,
-        max_bytes: int = 256_000_000,
+        max_bytes: int = MOST_BYTES,
     ) -> None:
         if not 0 <= delay < float("inf"):
             raise ValueError(f"delay: expected seconds from 0, got {delay!r}")
