@@ -21,6 +21,7 @@ _DOTS = 100  # an inch
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)  # seconds
 _MOST_TICKS = 13
 _LONGEST_NAME = 70  # characters
+_PILE = ("with_mask", "mask_worn_incorrectly", "without_mask")
 _GREY, _DARK = "#767676", "#222222"
 
 
@@ -70,7 +71,7 @@ def _draw_people(axes: Any, buckets: Sequence[Mapping[str, Any]], width: float) 
     known = np.array([bucket["seconds"] > 0 for bucket in buckets])
     most = np.array([bucket["max_people"] for bucket in buckets], float)
     bottom = np.zeros(len(buckets))
-    for label in sorted({label for bucket in buckets for label in bucket["mean"]}):
+    for label in sorted({label for bucket in buckets for label in bucket["mean"]}, key=_place):
         top = bottom + np.array([bucket["mean"].get(label, 0.0) for bucket in buckets])
         name = _printable(caption_of(label))
         axes.fill_between(edges, _steps(bottom), _steps(top), step="post", color=_colour(label), lw=0, label=name)
@@ -91,6 +92,11 @@ def _draw_people(axes: Any, buckets: Sequence[Mapping[str, Any]], width: float) 
     axes.set_xticks(ticks, [clock(tick, tenths=tenths) for tick in ticks])
     axes.set_xlabel("time (hours:minutes:seconds)" if edges[-1] >= 3600 else "time (minutes:seconds)")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def _place(label: str) -> tuple[int, str]:
+    """Where a label is in the pile: bare faces on top of masked ones, others above them."""
+    return (_PILE.index(label) if label in _PILE else len(_PILE)), label
 
 
 def _steps(values: NDArray[np.float64]) -> NDArray[np.float64]:

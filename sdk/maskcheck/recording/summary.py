@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from maskcheck.recording.people import People
@@ -16,6 +17,7 @@ SUMMARY_SCHEMA = "maskcheck-summary/1"
 # In a longer gap than one of these, as of a camera that is cut, nobody is seen.
 _LONGEST_PICTURE = 1.0  # seconds
 _GAP = 4  # times the usual time between frames
+_REMEMBERED = 16  # frames, about, whose mean is the usual time
 _MOST_ERRORS = 20
 
 
@@ -96,8 +98,12 @@ class VideoSummary:
         Args:
             complete: Whether the source was read to its end.
         """
-        if self._first is not None:
-            self._pass_time(self._last + self._picture_time)
+        finished = deepcopy(self)  # to which the time of the last frame is added, and here it is not
+        if finished._first is not None:
+            finished._pass_time(finished._last + finished._picture_time)
+        return finished._to_dict(complete)
+
+    def _to_dict(self, complete: bool) -> dict[str, Any]:
         return {
             "schema": SUMMARY_SCHEMA,
             "source": self._source,
@@ -127,9 +133,11 @@ class VideoSummary:
             self._first = self._known_until = self._last = time
             return
         passed = max(0.0, time - self._last)
+        if self._frames == 1:
+            self._picture_time = passed
         longest = max(_LONGEST_PICTURE, _GAP * self._picture_time)
         self._pass_time(min(time, self._last + longest))
-        self._picture_time += (min(passed, longest) - self._picture_time) / (2 if self._frames == 1 else 16)
+        self._picture_time += (min(passed, longest) - self._picture_time) / _REMEMBERED
         self._last = max(self._last, time)
         self._known_until = max(self._known_until, self._last)
 
