@@ -272,6 +272,13 @@ def test_what_is_no_address_of_a_live_source_is_refused_at_once(address: str | i
         LiveReader(address)
 
 
+@pytest.mark.parametrize("address", ["rtsp:/admin:s3cret@host/", "admin:s3cret@host/live", "ftp://admin:s3cret@host/"])
+def test_an_address_that_is_refused_is_shown_without_its_password(address: str) -> None:
+    with pytest.raises(SourceError, match=r"\*\*\*@host") as caught:
+        LiveReader(address)
+    assert "s3cret" not in f"{caught.value!r} {caught.value.source}"
+
+
 @pytest.mark.parametrize("scheme", ["http", "rtsp", "rtmp"])
 def test_a_host_of_an_unknown_name_is_an_error_at_once(scheme: str) -> None:
     error = error_of(f"{scheme}://admin:s3cret@no-such-host.invalid/x", open_timeout=60)

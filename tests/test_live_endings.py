@@ -20,7 +20,8 @@ from waiting import wait_until
 from watched_reader import WatchedReader
 
 from maskcheck.engine.ending import stuck_threads
-from maskcheck.sources.live import LiveReader, LiveState
+from maskcheck.errors import SourceError
+from maskcheck.sources.live import LiveReader, LiveState, cameras
 
 pytest.importorskip("av")
 posix = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts file descriptors in /proc")
@@ -104,6 +105,24 @@ def test_close_within_a_change_of_state(no_reader_left: Callable[[], None]) -> N
         reader = LiveReader(server.http, on_state=close)
         assert list(reader) == []
         no_reader_left()
+
+
+def test_a_call_that_never_returns_does_not_keep_the_iteration(
+    monkeypatch: pytest.MonkeyPatch, no_reader_left: Callable[[], None]
+) -> None:
+    """As the look-up of a name may do, which has no time-out."""
+    returns = threading.Event()
+
+    def hang(_index: int) -> str:
+        returns.wait(30)
+        return "there is no camera"
+
+    monkeypatch.setattr(cameras, "camera_missing", hang)
+    with pytest.raises(SourceError, match=r"0: no frame in 0\.2 s"):
+        list(LiveReader(0, open_timeout=0.2))
+    assert any(thread.name.startswith("maskcheck live") for thread in stuck_threads())
+    returns.set()
+    no_reader_left()
 
 
 @posix

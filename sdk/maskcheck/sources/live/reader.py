@@ -101,6 +101,7 @@ class LiveReader(FrameReader):
         self._closed = threading.Event()
         self._ending = threading.Lock()
         self._ended_told = False
+        self._last_failure = ""  # why the last attempt or connection ended
         self._failure: str | None = None  # why it ended by itself
         self._error: Exception | None = None  # a fault of this program in the thread
         self._thread: threading.Thread | None = None
@@ -160,7 +161,8 @@ class LiveReader(FrameReader):
                     deadline = attempts.start_deadline
                     # The thread ends soon after the deadline, and knows why; unless it hangs in a call.
                     if deadline is not None and monotonic() > deadline + GRACE:
-                        raise SourceError(f"{self.name}: no frame in {self._open_timeout:g} s", source=self.name)
+                        why = f"; the last attempt: {self._last_failure}" if self._last_failure else ""
+                        raise SourceError(f"{self.name}: no frame in {self._open_timeout:g} s{why}", source=self.name)
                     continue
                 first = received.time if first is None else first
                 image = received.picture()
@@ -180,6 +182,7 @@ class LiveReader(FrameReader):
                 failure = self._receive_once(attempts)
                 if self._closed.is_set():
                     return
+                self._last_failure = failure.reason
                 delay = attempts.delay_after(failure)
                 if delay is None:
                     self._failure = failure.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -51,7 +52,8 @@ def stream_opener(
     """
     scheme, separator, rest = address.partition("://")
     if not separator or scheme.lower() not in SCHEMES or not rest.strip("/"):
-        name = shown_address(address)
+        # Who forgets the slashes or the scheme may have written a password all the same.
+        name = shown_address(address) if separator else re.sub(r":[^@]*@", ":***@", address)
         raise SourceError(
             f"expected the address of a live source, such as rtsp://host/path, http://host/path or the number of a"
             f" camera, got {name!r}; known schemes: {', '.join(SCHEMES)}",
