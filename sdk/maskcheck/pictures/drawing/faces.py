@@ -53,7 +53,7 @@ def caption_of(label: str) -> str:
 def draw_faces(image: BGRImage, faces: Iterable[LabelledBox], *, min_confidence: float = 0.0) -> BGRImage:
     """A copy of a picture with a box and a caption for each face, both sized to the face.
 
-    The box is drawn on whole pixels, rounded outwards.
+    The box is drawn on whole pixels, rounded outwards. The caption of a face that has a ``track_id`` begins with it.
 
     Args:
         image: uint8 (H, W, 3), BGR; it is not changed.
@@ -76,4 +76,7 @@ def _draw(canvas: BGRImage, face: LabelledBox, text: str, colour: Colour) -> Non
     side = min(right - left, bottom - top)
     line_width = max(1, round(side / 50))
     cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), colour, line_width, cv2.LINE_AA)
+    track = getattr(face, "track_id", None)
+    if track is not None:
+        text = f"#{track} {text}"
     Caption(text, face.confidence, scale=float(np.clip(side / 180, 0.35, 1.5))).draw(canvas, left, top, colour)
