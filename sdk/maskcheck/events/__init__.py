@@ -22,6 +22,7 @@ module beside this one          holds
 :mod:`.mqtt`                    ``MQTTSink``: events and counts to an MQTT broker; needs paho-mqtt
 :mod:`.mqtt_address`            ``MQTTAddress``: where a broker is, without showing the password
 :mod:`.mqtt_messages`           the payloads of events, in Frigate's shape, and counts
+:mod:`.mqtt_outbox`             what is to be published next
 :mod:`.home_assistant`          messages that make each count a sensor in Home Assistant
 :mod:`.geometry_arguments`      zones and lines as they are written on a command line
 :mod:`.source_names`            short names of sources, for file names and topics

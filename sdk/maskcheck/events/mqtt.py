@@ -8,17 +8,16 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from maskcheck.errors import PackageNotInstalled
 from maskcheck.events.crop_files import BlurHook, crop_as_jpeg
 from maskcheck.events.delivery import Sink
 from maskcheck.events.event import Event
-from maskcheck.events.home_assistant import discovery_message
 from maskcheck.events.mqtt_address import MQTTAddress
-from maskcheck.events.mqtt_messages import Count, MQTTMessages, as_json
+from maskcheck.events.mqtt_messages import MQTTMessages
+from maskcheck.events.mqtt_outbox import MQTTMessage, MQTTOutbox
 from maskcheck.log import LOGGER
 
 if TYPE_CHECKING:
@@ -28,13 +27,6 @@ _KEEP_ALIVE = 20  # seconds after which a broker that says nothing counts as gon
 _CONNECT_TIMEOUT = 5.0
 _RECONNECT_AFTER = (1, 30)  # seconds: at first, and at most
 _LABELS = ("with_mask", "without_mask")
-
-
-class _Message(NamedTuple):
-    topic: str
-    payload: bytes
-    retain: bool = False
-    event: bool = False  # whether its loss is the loss of an event
 
 
 class MQTTSink(Sink):
@@ -90,17 +82,14 @@ class MQTTSink(Sink):
         self.address = MQTTAddress.parse(address) if isinstance(address, str) else address
         self.name = str(self.address)
         self.takes_crops = snapshots
-        self._discovery, self._blur, self._qos, self._capacity = discovery, blur, qos, capacity
+        self._blur, self._qos = blur, qos
         self._messages = MQTTMessages(sources, labels=labels, zones=zones, lines=lines)
-        self._waiting: deque[dict[str, Any]] = deque()
-        self._snapshots: dict[str, bytes] = {}
-        self._published: dict[Count, int] = {}
-        self._discovered: set[Count] = set()
-        self._changed = threading.Condition()
-        self._connected = self._greeted = self._closing = self._event_under_way = False
+        self._outbox = MQTTOutbox(self.address.prefix, self._messages.counts, discovery=discovery, capacity=capacity)
+        self._changed = threading.Condition()  # guards all of these
+        self._connected = self._closing = self._event_under_way = False
         self._problem: str | None = None
         self._acknowledged: set[int] = set()
-        self._lost = self._untold = 0
+        self._lost = 0
         self._client = self._make_client(ca_file)
         self._publisher = threading.Thread(target=self._publish_all, name=f"maskcheck {self.name}", daemon=True)
         self._client.connect_async(self.address.host, self.address.port, keepalive=_KEEP_ALIVE)
@@ -136,18 +125,14 @@ class MQTTSink(Sink):
             payload = self._messages.take(event, has_snapshot=jpeg is not None)
             if dropped:
                 payload["dropped_before"] = dropped
-            if len(self._waiting) >= self._capacity:
-                self._untold += 1 + self._waiting.popleft().get("dropped_before", 0)
-                self._lost += 1
-            self._waiting.append(payload)
-            if jpeg is not None:
-                self._snapshots[f"{payload['after']['camera']}/person/snapshot"] = jpeg
+            self._outbox.add(payload, jpeg)
             self._changed.notify_all()
 
     def lost(self) -> int:
         """How many events were not published; those that wait are lost when it is closed."""
         with self._changed:
-            return self._lost + (len(self._waiting) + self._event_under_way if self._closing else 0)
+            waiting = len(self._outbox) + self._event_under_way if self._closing else 0
+            return self._lost + self._outbox.dropped + waiting
 
     def close(self, timeout: float = 3.0) -> None:
         """Publish what waits, say ``offline``, and disconnect; without a connection, what waits is lost.
@@ -202,14 +187,14 @@ class MQTTSink(Sink):
             self._have_problem(f"the broker refuses the connection {login}: {reason}")
             return
         with self._changed:
-            self._connected, self._greeted, self._problem = True, False, None
+            self._connected, self._problem = True, None
+            self._outbox.start_anew()
             self._changed.notify_all()
         LOGGER.info("%s: connected", self.name)
 
     def _on_connect_fail(self, _client: Client, _data: object) -> None:
-        self._have_problem(
-            f"the broker cannot be reached: {sys.exc_info()[1]}"
-        )  # the client calls it while handling it
+        error = sys.exc_info()[1]  # which the client is handling
+        self._have_problem(f"the broker cannot be reached: {error}")
 
     def _on_disconnect(self, _client: Client, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         with self._changed:
@@ -237,46 +222,16 @@ class MQTTSink(Sink):
     def _publish_all(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or (self._connected and self._has_next()))
+                self._changed.wait_for(lambda: self._closing or (self._connected and not self._outbox.is_empty))
                 if not self._connected:  # closing
                     return
-                message = self._next()
+                message = self._outbox.next()
                 self._event_under_way = message is not None and message.event
-            if message is None:
-                self._publish(_Message(f"{self.address.prefix}/available", b"offline", retain=True))
+            self._publish(message or self._outbox.availability("offline"))
+            if message is None:  # closing
                 return
-            self._publish(message)
 
-    def _has_next(self) -> bool:
-        return bool(not self._greeted or self._waiting or self._snapshots or self._published != self._messages.counts)
-
-    def _next(self) -> _Message | None:
-        prefix = self.address.prefix
-        if not self._greeted:
-            self._greeted = True
-            self._published.clear()  # a broker that was started anew may remember nothing
-            self._discovered.clear()
-            return _Message(f"{prefix}/available", b"online", retain=True)
-        if self._waiting:
-            payload = self._waiting.popleft()
-            if self._untold:
-                payload["dropped_before"] = self._untold + payload.get("dropped_before", 0)
-                self._untold = 0
-            return _Message(f"{prefix}/events", as_json(payload), event=True)
-        if self._snapshots:
-            topic, jpeg = self._snapshots.popitem()
-            return _Message(f"{prefix}/{topic}", jpeg, retain=True)
-        for count, value in self._messages.counts.items():
-            if self._discovery is not None and count not in self._discovered:
-                self._discovered.add(count)
-                topic, payload = discovery_message(count, prefix, self._discovery)
-                return _Message(topic, as_json(payload), retain=True)
-            if self._published.get(count) != value:
-                self._published[count] = value
-                return _Message(f"{prefix}/{count.camera}/{count.key}", b"%d" % value, retain=True)
-        return None
-
-    def _publish(self, message: _Message) -> None:
+    def _publish(self, message: MQTTMessage) -> None:
         """Publish a message, and wait until the broker has it: the client sends it again after a disconnect."""
         info = self._client.publish(message.topic, message.payload, qos=self._qos, retain=message.retain)
 
