@@ -15,7 +15,7 @@ from maskcheck.commands.detect.csv_writer import CSVWriter
 from maskcheck.commands.detect.journal import read_journal
 from maskcheck.commands.detect.parquet_writer import import_pyarrow, write_parquet
 from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.safe_files import create_anew
+from maskcheck.commands.detect.safe_files import PART, create_anew
 
 
 def check_form(form: Form) -> None:
@@ -41,7 +41,7 @@ def convert(journal: Path, form: Form, target: Path, labels: Sequence[str]) -> N
         OSError: It cannot be written; its ``filename`` is the target.
         ValueError: A face has other labels.
     """
-    temporary = target.with_name(target.name + ".part")
+    temporary = target.with_name(target.name + PART)
     try:
         with os.fdopen(create_anew(temporary), "wb") as file:
             if form == "parquet":

@@ -9,8 +9,7 @@ from typing import Self
 
 from maskcheck.commands.detect.replaceable import holds_receipt, holds_results
 from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.results_file import PART
-from maskcheck.commands.detect.safe_files import InUse, locked
+from maskcheck.commands.detect.safe_files import PART, InUse, locked
 from maskcheck.errors import MaskCheckError
 
 RESULTS: dict[Form, str] = {

@@ -14,8 +14,9 @@ import click
 from maskcheck.commands.console import is_terminal, printable
 from maskcheck.commands.detect.output_folder import RECEIPT, RESULTS
 from maskcheck.commands.detect.progress import Progress
+from maskcheck.commands.detect.receipt_file import receipt_path
 from maskcheck.commands.detect.result_writers import Form, ResultWriter, open_results
-from maskcheck.commands.detect.results_file import ResultsFile, receipt_path
+from maskcheck.commands.detect.results_file import ResultsFile
 from maskcheck.commands.detect.table import RunningTable
 from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.detect.targets import Targets

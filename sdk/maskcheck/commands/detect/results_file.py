@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,26 +20,16 @@ from maskcheck.commands.detect.journal import (
     read_journal,
     truncate,
 )
+from maskcheck.commands.detect.receipt_file import ReceiptFile, killed_name
 from maskcheck.commands.detect.replaceable import RECEIPTS, RESULTS_BEGIN, check_replaceable, holds_results
 from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.safe_files import InUse, is_link, is_regular, lock, put_in_place, write_all, write_whole
+from maskcheck.commands.detect.safe_files import PART, InUse, is_link, is_regular, lock, put_in_place, write_all
 from maskcheck.commands.detect.settings_check import check_same_settings
 from maskcheck.errors import MaskCheckError
 from maskcheck.results import FrameResult, Receipt
 from maskcheck.sources import Source
 
-PART = ".part"
-"""Ending of a file that is being written."""
-
-KILLED = ".killed"
-"""Ending of the results of a run that was killed, once another run has begun instead of continuing it."""
-
 _JOURNAL = "results.jsonl"
-
-
-def receipt_path(results: Path) -> Path:
-    """Where the receipt of a file of ``--json`` is: beside ``NAME.jsonl``, it is ``NAME.receipt.json``."""
-    return results.with_name(results.name.removesuffix(".jsonl") + ".receipt.json")
 
 
 class ResultsFile:
@@ -109,8 +98,8 @@ class ResultsFile:
         # Of a pipe or a device there is nothing to replace.
         self._in_place = self._target.exists() and not is_regular(self._target)
         self._part = self._target if self._in_place else self._target.with_name(self._target.name + PART)
-        self._receipt_path, self._receipt_part = receipt_path, receipt_path.with_name(receipt_path.name + PART)
-        self._content = {**receipt.to_dict(), "settings": json.loads(json.dumps(dict(settings or {})))}
+        self._fresh = self._part.with_name(self._part.name + ".new")
+        self._receipt = ReceiptFile(receipt_path, receipt, settings or {})
         if not self._in_place:
             advice = (
                 f"{option} writes the receipt of the results there; move it, or choose another name for the results"
@@ -136,7 +125,7 @@ class ResultsFile:
             try:
                 self._examine(retry_failed)
             except BaseException:
-                os.close(self._descriptor)
+                self.close()
                 raise
 
     def remaining(self, sources: Sequence[Source]) -> list[Source]:
@@ -170,13 +159,15 @@ class ResultsFile:
             return ""
         told = ""
         if self._resumed is not None:
-            self._write_receipt(self._receipt_part)  # first: what is in NAME.part was made with it
+            with suppress(OSError):
+                self._fresh.unlink()  # of a run that was killed as it made it
+            self._receipt.begin()  # first: what is in NAME.part was made with it
             self._take_over(self._resumed)
             told = f"continues {self._lines} results in {self.path}" if self._lines else ""
         else:
             if os.fstat(self._descriptor).st_size:
                 told = self._keep_killed()
-            self._write_receipt(self._receipt_part)
+            self._receipt.begin()
         if self._copy_of is not None and self._copy_of._copied:
             with os.fdopen(os.dup(self._descriptor), "wb") as file:
                 self._whole = copy_without(self._copy_of._part, self._copy_of._copied, (), file)
@@ -226,8 +217,7 @@ class ResultsFile:
             self._release(remove=is_empty)
         elif not self._lines:
             self._release(remove=True)
-            with suppress(OSError):
-                self._receipt_part.unlink()
+            self._receipt.drop()
             if self._set_aside:
                 self._restore_killed()
         else:
@@ -239,8 +229,7 @@ class ResultsFile:
             with suppress(OSError):
                 truncate(self._descriptor, self._whole)
         try:
-            self._write_receipt(self._receipt_path)  # while the file is locked
-            self._receipt_part.unlink(missing_ok=True)
+            self._receipt.finish(self._video)  # while the file is locked
         except OSError as error:
             failure = error
         put_in_place(self._part, self._target, self._descriptor)
@@ -268,8 +257,8 @@ class ResultsFile:
             if was_killed and b"\n" in results.read_bytes()[:100_000]:
                 raise MaskCheckError(f"--resume cannot continue {results}: it holds no results of maskcheck; move it")
             return
-        receipt = self._receipt_part if was_killed and self._receipt_part.exists() else self._receipt_path
-        then = check_same_settings(results, receipt, self._content)
+        receipt = self._receipt.part if was_killed and self._receipt.part.exists() else self._receipt.path
+        then = check_same_settings(results, receipt, self._receipt.content)
         all_finished = not was_killed and "unfinished" in then and then["unfinished"] is None
         self.earlier = examine_journal(results, live=self._live, all_finished=all_finished, retry_failed=retry_failed)
         self._resumed = results
@@ -293,9 +282,7 @@ class ResultsFile:
 
     def _leave_out_failed(self) -> None:
         """Replace NAME.part by a copy without the results of sources that are tried again."""
-        fresh = self._part.with_name(self._part.name + ".new")
-        with suppress(FileNotFoundError):
-            fresh.unlink()
+        fresh = self._fresh
         descriptor = lock(fresh)
         with os.fdopen(os.dup(descriptor), "wb") as file:
             size = copy_without(self._part, self._whole, self.earlier.failed, file)
@@ -317,17 +304,16 @@ class ResultsFile:
             os.ftruncate(self._descriptor, 0)
             return ""
         self._set_aside = True
-        kept = _killed(self._target)
+        kept = killed_name(self._target)
         put_in_place(self._part, kept, self._descriptor)
-        with suppress(OSError):
-            self._receipt_part.replace(_killed(self._receipt_path))
+        self._receipt.set_aside()
         self._descriptor = lock(self._part)
         return f"results of a run that was killed are kept as {kept}; to continue such a run, give --resume"
 
     def _restore_killed(self) -> None:
         with suppress(OSError):
-            _killed(self._target).replace(self._part)
-            _killed(self._receipt_path).replace(self._receipt_part)
+            killed_name(self._target).replace(self._part)
+        self._receipt.restore()
 
     def _release(self, *, remove: bool) -> None:
         if remove and os.name != "nt":
@@ -337,13 +323,6 @@ class ResultsFile:
         if remove and os.name == "nt":
             with suppress(OSError):
                 self._part.unlink()
-
-    def _write_receipt(self, path: Path) -> None:
-        content = dict(self._content)
-        if path == self._receipt_path:
-            content["unfinished"] = self._video
-        encoded = json.dumps(content, indent=2, allow_nan=False).encode("ascii") + b"\n"
-        write_whole(path, encoded, temporary=self._receipt_path.with_name(self._receipt_path.name + ".new"))
 
     def _named(self, error: OSError) -> OSError:
         return OSError(error.errno, error.strerror or str(error), str(self.path))
@@ -359,10 +338,6 @@ class ResultsFile:
         except OSError:
             if kind is None:  # otherwise the first error is raised
                 raise
-
-
-def _killed(path: Path) -> Path:
-    return path.with_name(path.name + KILLED)
 
 
 def _first_line(path: Path) -> bytes:

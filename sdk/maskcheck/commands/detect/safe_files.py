@@ -18,6 +18,12 @@ try:
 except ImportError:
     msvcrt = None  # type: ignore[assignment]
 
+PART = ".part"
+"""Ending of a file that is being written."""
+
+KILLED = ".killed"
+"""Ending of the results of a run that was killed, once another run has begun instead of continuing it."""
+
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _LOCKED_BYTE = 0x7FFF0000  # beyond what is written
 _TEMPORARY = ".maskcheck.part"
