@@ -7,6 +7,7 @@ import click
 from maskcheck.commands.group import CommandGroup
 from maskcheck_bench.commands.accuracy import accuracy
 from maskcheck_bench.commands.compare import compare
+from maskcheck_bench.commands.folders import folders
 from maskcheck_bench.commands.gpu import gpu
 from maskcheck_bench.commands.live import live
 from maskcheck_bench.commands.run import run
@@ -18,5 +19,5 @@ def main() -> None:
     """Measure speed and accuracy of maskcheck on this machine."""
 
 
-for _command in (run, accuracy, compare, gpu, live):
+for _command in (run, accuracy, compare, gpu, live, folders):
     main.add_command(_command)
