@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from maskcheck.commands import main
-from maskcheck.commands.detect import results_file
+from maskcheck.commands.detect import part_file
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_on_a_full_disk_the_results_end_with_a_whole_line_and_the_error_names_th
             raise OSError(errno.ENOSPC, "No space left on device")
         write_all(descriptor, data)
 
-    monkeypatch.setattr(results_file, "write_all", guarded)
+    monkeypatch.setattr(part_file, "write_all", guarded)
 
     result = detect("a.png", "b.png", "--json", "r.jsonl")
 
@@ -245,7 +245,7 @@ def test_earlier_results_stay_if_a_run_has_none(detect: Callable[..., Result], m
     def fail(_descriptor: int, _data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(results_file, "write_all", fail)
+    monkeypatch.setattr(part_file, "write_all", fail)
 
     assert detect("b.png", "--json", "r.jsonl").exit_code == 2
     assert sources("r.jsonl") == ["a.png"]

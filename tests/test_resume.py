@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,9 @@ import click
 import pytest
 
 from maskcheck import Face, FrameResult, ImageError, MaskCheckError, Receipt
+from maskcheck.commands.detect import receipt_file
 from maskcheck.commands.detect.done_sources import DoneSources
+from maskcheck.commands.detect.part_file import PartFile
 from maskcheck.commands.detect.results_file import ResultsFile
 from maskcheck.sources import Source
 
@@ -62,13 +66,12 @@ def results(tmp_path: Path) -> Callable[..., ResultsFile]:
 
 def killed(file: ResultsFile, written: Sequence[FrameResult], cut: bytes = b"") -> None:
     """A run that writes results, and is killed."""
-    import os
-
     file.begin()
     for result in written:
         file.write(result)
-    os.write(file._descriptor, cut)
-    os.close(file._descriptor)  # the system does so, and releases the lock
+    assert isinstance(file._part, PartFile)
+    file._part.append(cut)
+    os.close(file._part.descriptor)  # the system does so, and releases the lock
 
 
 def finished(file: ResultsFile, written: Sequence[FrameResult]) -> None:
@@ -347,6 +350,25 @@ def test_a_run_that_writes_nothing_leaves_the_killed_one_to_be_continued(
 
     with results(resume=True) as file:
         assert todo(file, "a", "b") == ["b"]
+
+
+@pytest.mark.parametrize("end", [killed, finished])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_disk_that_is_full_at_the_start_loses_nothing(
+    results: Callable[..., ResultsFile], monkeypatch: pytest.MonkeyPatch, end: Callable[..., None], resume: bool
+) -> None:
+    end(results(), [picture("a"), picture("b")])
+
+    def fail(_target: Path, _data: bytes, **_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(receipt_file, "write_whole", fail)
+        with pytest.raises(OSError, match="No space left"), results(resume=resume) as file:
+            file.begin()
+
+    with results(resume=True) as file:
+        assert todo(file, "a", "b", "c") == ["c"]
 
 
 def test_two_runs_do_not_continue_the_same_results(results: Callable[..., ResultsFile]) -> None:

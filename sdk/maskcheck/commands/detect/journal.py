@@ -11,7 +11,6 @@ unfinished. The lines of a video that is not done are cut off, and it is worked 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,9 +148,3 @@ def _content(line: bytes) -> dict[str, Any] | None:
 
 def _source(line: dict[str, Any]) -> str:
     return line.get("source") or ""
-
-
-def truncate(descriptor: int, size: int) -> None:
-    """Cut a file, and go to its end."""
-    os.ftruncate(descriptor, size)
-    os.lseek(descriptor, size, os.SEEK_SET)

@@ -12,18 +12,12 @@ from typing import Any, Self
 import click
 
 from maskcheck.commands.detect.conversion import check_form, convert
-from maskcheck.commands.detect.journal import (
-    EarlierRun,
-    copy_without,
-    examine_journal,
-    journal_line,
-    read_journal,
-    truncate,
-)
+from maskcheck.commands.detect.journal import EarlierRun, examine_journal, journal_line, read_journal
+from maskcheck.commands.detect.part_file import PartFile
 from maskcheck.commands.detect.receipt_file import ReceiptFile, killed_name
 from maskcheck.commands.detect.replaceable import RECEIPTS, RESULTS_BEGIN, check_replaceable, holds_results
 from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.safe_files import PART, InUse, is_link, is_regular, lock, put_in_place, write_all
+from maskcheck.commands.detect.safe_files import InUse, is_regular, write_all
 from maskcheck.commands.detect.settings_check import check_same_settings
 from maskcheck.errors import MaskCheckError
 from maskcheck.results import FrameResult, Receipt
@@ -97,8 +91,6 @@ class ResultsFile:
         self._target = Path(os.path.realpath(self.path))
         # Of a pipe or a device there is nothing to replace.
         self._in_place = self._target.exists() and not is_regular(self._target)
-        self._part = self._target if self._in_place else self._target.with_name(self._target.name + PART)
-        self._fresh = self._part.with_name(self._part.name + ".new")
         self._receipt = ReceiptFile(receipt_path, receipt, settings or {})
         if not self._in_place:
             advice = (
@@ -108,7 +100,7 @@ class ResultsFile:
         elif resume and copy_of is None:
             raise click.UsageError(f"--resume needs a file of results, not {path}; give --output or --json FILE")
         try:
-            self._descriptor = os.open(path, os.O_WRONLY) if self._in_place else self._open_part()
+            self._part: PartFile | int = os.open(path, os.O_WRONLY) if self._in_place else PartFile(self._target)
         except InUse:
             raise MaskCheckError(f"another run is writing {path}; wait until it ends, or choose another file") from None
         self._copy_of = copy_of
@@ -121,9 +113,9 @@ class ResultsFile:
         self._cut = False  # whether more was written than whole results
         self._video: str | None = None  # of which the last line is, if it may be unfinished
         self._live = frozenset(source.display_name for source in sources if source.kind == "live")
-        if resume and copy_of is None:
+        if resume and copy_of is None and isinstance(self._part, PartFile):
             try:
-                self._examine(retry_failed)
+                self._examine(self._part, retry_failed)
             except BaseException:
                 self.close()
                 raise
@@ -152,32 +144,33 @@ class ResultsFile:
         Raises:
             OSError: It cannot be written.
         """
-        if self._begun:
-            return ""
-        self._begun = True
-        if self._in_place:
-            return ""
         told = ""
+        if not self._begun and isinstance(self._part, PartFile):
+            told = self._begin(self._part)
+        self._begun = True
+        return told
+
+    def _begin(self, part: PartFile) -> str:
+        told = ""
+        first = self._copy_of
         if self._resumed is not None:
-            with suppress(OSError):
-                self._fresh.unlink()  # of a run that was killed as it made it
             self._receipt.begin()  # first: what is in NAME.part was made with it
-            self._take_over(self._resumed)
-            told = f"continues {self._lines} results in {self.path}" if self._lines else ""
+            self._take_over(part, self._resumed)
+            if self._lines:
+                told = f"continues {self._lines} results in {self.path}"
         else:
-            if os.fstat(self._descriptor).st_size:
-                told = self._keep_killed()
+            if part.size:
+                told = self._keep_killed(part)
             self._receipt.begin()
-        if self._copy_of is not None and self._copy_of._copied:
-            with os.fdopen(os.dup(self._descriptor), "wb") as file:
-                self._whole = copy_without(self._copy_of._part, self._copy_of._copied, (), file)
-            self._lines = self._copy_of.earlier.lines
+        if first is not None and first._copied and isinstance(first._part, PartFile):
+            self._whole = part.copy(first._part, first._copied)
+            self._lines = first.earlier.lines
         return told
 
     def earlier_results(self) -> Iterator[FrameResult]:
         """The results that are continued, without their receipt; once it has begun."""
-        if self._copied:
-            yield from map(FrameResult.from_dict, read_journal(self._part, self._copied))
+        if self._copied and isinstance(self._part, PartFile):
+            yield from map(FrameResult.from_dict, read_journal(self._part.path, self._copied))
 
     def write(self, result: FrameResult) -> None:
         """Add a result.
@@ -188,7 +181,10 @@ class ResultsFile:
         self.begin()
         line = journal_line(result)
         try:
-            write_all(self._descriptor, line)
+            if isinstance(self._part, PartFile):
+                self._part.append(line)
+            else:
+                write_all(self._part, line)
         except OSError as error:
             self._cut = True
             raise self._named(error) from error
@@ -210,29 +206,30 @@ class ResultsFile:
         if self._closed:
             return
         self._closed = True
-        if self._in_place:
-            os.close(self._descriptor)
-        elif not self._begun:
-            is_empty = not os.fstat(self._descriptor).st_size
-            self._release(remove=is_empty)
-        elif not self._lines:
-            self._release(remove=True)
-            self._receipt.drop()
-            if self._set_aside:
-                self._restore_killed()
+        part = self._part
+        if not isinstance(part, PartFile):
+            os.close(part)
+        elif self._begun and self._lines:
+            self._put_in_place(part)
         else:
-            self._put_in_place()
+            part.close(remove=self._begun or not part.size)
+            if self._begun:
+                self._receipt.drop()
+            if self._set_aside:
+                with suppress(OSError):
+                    killed_name(self._target).replace(part.path)
+                self._receipt.restore()
 
-    def _put_in_place(self) -> None:
+    def _put_in_place(self, part: PartFile) -> None:
         failure: OSError | None = None
         if self._cut:
             with suppress(OSError):
-                truncate(self._descriptor, self._whole)
+                part.cut(self._whole)
         try:
             self._receipt.finish(self._video)  # while the file is locked
         except OSError as error:
             failure = error
-        put_in_place(self._part, self._target, self._descriptor)
+        part.put_in_place()
         if self._converted is not None:
             path, form = self._converted
             try:
@@ -242,19 +239,12 @@ class ResultsFile:
         if failure is not None:
             raise failure
 
-    def _open_part(self) -> int:
-        if is_link(self._part):
-            raise OSError(f"{self._part} is a link, and links are not followed; remove it")
-        return lock(self._part)
-
-    def _examine(self, retry_failed: bool) -> None:
+    def _examine(self, part: PartFile, retry_failed: bool) -> None:
         """Find the results that are continued, and check how they were made."""
-        if self._in_place:
-            return
-        was_killed = os.fstat(self._descriptor).st_size > 0
-        results = self._part if was_killed else self._target
+        was_killed = part.size > 0
+        results = part.path if was_killed else self._target
         if not holds_results(results):
-            if was_killed and b"\n" in results.read_bytes()[:100_000]:
+            if part.first_line().endswith(b"\n"):
                 raise MaskCheckError(f"--resume cannot continue {results}: it holds no results of maskcheck; move it")
             return
         receipt = self._receipt.part if was_killed and self._receipt.part.exists() else self._receipt.path
@@ -263,66 +253,29 @@ class ResultsFile:
         self.earlier = examine_journal(results, live=self._live, all_finished=all_finished, retry_failed=retry_failed)
         self._resumed = results
 
-    def _take_over(self, results: Path) -> None:
+    def _take_over(self, part: PartFile, results: Path) -> None:
         """Make NAME.part of what counts of the results that are continued."""
         if results == self._target:
-            if os.name == "nt":  # which does not replace open files
-                os.close(self._descriptor)
-            else:
-                previous = self._descriptor
-            self._target.replace(self._part)
-            self._descriptor = lock(self._part)
-            if os.name != "nt":
-                os.close(previous)
-        self._whole, self._lines = self.earlier.whole, self.earlier.lines
-        truncate(self._descriptor, self._whole)
+            part.take_back()
+        whole = self.earlier.whole
+        part.cut(whole)
         if self.earlier.failed:
-            self._leave_out_failed()
-        self._copied = self._whole
+            whole = part.leave_out(self.earlier.failed, whole)
+        self._lines = self.earlier.lines
+        self._whole = self._copied = whole
 
-    def _leave_out_failed(self) -> None:
-        """Replace NAME.part by a copy without the results of sources that are tried again."""
-        fresh = self._fresh
-        descriptor = lock(fresh)
-        with os.fdopen(os.dup(descriptor), "wb") as file:
-            size = copy_without(self._part, self._whole, self.earlier.failed, file)
-        if os.name == "nt":
-            os.close(self._descriptor)
-            os.close(descriptor)
-            fresh.replace(self._part)
-            descriptor = lock(self._part)
-        else:
-            fresh.replace(self._part)
-            os.close(self._descriptor)
-        self._descriptor, self._whole = descriptor, size
-        truncate(descriptor, size)
-
-    def _keep_killed(self) -> str:
+    def _keep_killed(self, part: PartFile) -> str:
         """Set the results of a run that was killed aside, unless this file gets a copy of them anyway."""
-        first, begin = self._copy_of, _first_line(self._part)
-        if not begin.endswith(b"\n") or (first is not None and first._copied and begin == _first_line(first._part)):
-            os.ftruncate(self._descriptor, 0)
+        first, begin = self._copy_of, part.first_line()
+        is_copied = first is not None and isinstance(first._part, PartFile) and begin == first._part.first_line()
+        if is_copied or not begin.endswith(b"\n"):
+            part.cut(0)
             return ""
         self._set_aside = True
         kept = killed_name(self._target)
-        put_in_place(self._part, kept, self._descriptor)
+        part.set_aside(kept)
         self._receipt.set_aside()
-        self._descriptor = lock(self._part)
         return f"results of a run that was killed are kept as {kept}; to continue such a run, give --resume"
-
-    def _restore_killed(self) -> None:
-        with suppress(OSError):
-            killed_name(self._target).replace(self._part)
-        self._receipt.restore()
-
-    def _release(self, *, remove: bool) -> None:
-        if remove and os.name != "nt":
-            with suppress(OSError):
-                self._part.unlink()
-        os.close(self._descriptor)
-        if remove and os.name == "nt":
-            with suppress(OSError):
-                self._part.unlink()
 
     def _named(self, error: OSError) -> OSError:
         return OSError(error.errno, error.strerror or str(error), str(self.path))
@@ -338,8 +291,3 @@ class ResultsFile:
         except OSError:
             if kind is None:  # otherwise the first error is raised
                 raise
-
-
-def _first_line(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.readline()
