@@ -104,6 +104,15 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def is_idle(pid: int) -> bool:
+    """Whether a process uses no time of a CPU for a moment."""
+    times = []
+    for _ in range(2):
+        times.append(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
+        threading.Event().wait(0.1)
+    return times[0] == times[1]
+
+
 def test_results_are_those_of_threads_in_order(pipeline: MaskPipeline) -> None:
     marks = [0] * 21
     frames = [Frame(picture(10 + 8 * n), source=f"{n}.png") for n in range(21)]
@@ -159,6 +168,20 @@ def test_a_worker_that_is_killed_from_outside_loses_no_result(pipeline: MaskPipe
 
     assert [result.frame for result in results] == list(range(120))
     assert {result.error for result in results} == {None}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, to see that a process waits")
+def test_a_worker_that_is_killed_while_it_writes_a_result_takes_no_other_with_it(pipeline: MaskPipeline) -> None:
+    large = [picture(shade, size=(1500, 1500)) for shade in range(10, 50, 10)]  # more than fits into the pipe
+    results = []
+    with closing(stream_in_processes(pipeline, large, workers=1, group=1, keep_images=True)) as stream:
+        results.append(next(stream))
+        (worker,) = children()
+        assert eventually(lambda: is_idle(worker))  # it waits for somebody to read the next result
+        os.kill(worker, signal.SIGKILL)
+        results += stream
+
+    assert [(result.frame, result.error, len(result)) for result in results] == [(n, None, 1) for n in range(4)]
 
 
 def test_pictures_that_fail_have_their_errors(pipeline: MaskPipeline, tmp_path: Path) -> None:
