@@ -381,6 +381,14 @@ def test_lines_that_are_no_results_are_left_out_and_counted(tmp_path: Path) -> N
     assert f"{len(BAD_LINES)} lines of the results could not be read." in data["remarks"]
 
 
+def test_relative_paths_start_where_the_run_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stripes(tmp_path / "work" / "a.png")
+    run = write_run(tmp_path / "out", [result("a.png", face(0.9))], settings={"folder": str(tmp_path / "work")})
+    monkeypatch.chdir(tmp_path)
+
+    assert made(run)["faces"][0]["image"]
+
+
 def test_only_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     run = write_run(tmp_path / "out", [result("a.jpg", face(0.9))])
     made(run)
@@ -411,6 +419,8 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_a_run_that_has_not_finished_has_a_page_too(tmp_path: Path) -> None:
     run = write_run(tmp_path / "out", [result("a.jpg", face(0.9))], name="results.jsonl.part")
+    assert report(run).exit_code == 2, "what the run blurs is not known"
+    (run / "receipt.json").rename(run / "receipt.json.part")
 
     assert "The run has not finished." in made(run)["remarks"]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--no-images", is_flag=True, help="Show no faces, only what was found.")
 @click.option(
     "--max-faces",
-    type=click.IntRange(1, 100_000),
+    type=click.IntRange(1, 20_000),
     default=2000,
     show_default=True,
     help="Most faces on the page: those whose label is least sure.",
@@ -54,7 +54,7 @@ def report(
     from maskcheck.commands.detect.safe_files import is_link, write_whole
     from maskcheck.commands.report.page import MARK, make_page
     from maskcheck.commands.report.reading import read_results
-    from maskcheck.commands.report.run_folder import RunPrivacy, find_run, read_privacy
+    from maskcheck.commands.report.run_folder import RunSettings, find_run, read_settings
     from maskcheck.commands.report.thumbnails import NO_IMAGES, make_thumbnails
 
     Image.MAX_IMAGE_PIXELS = None  # what the run decoded is decoded again
@@ -62,29 +62,29 @@ def report(
     page = output or run.page
     if is_link(page) or (page.exists() and not _begins(page, MARK)):
         raise click.UsageError(f"{page} exists and is no report of maskcheck, so it is kept; choose another --output")
-    privacy = read_privacy(run.receipt)
-    if privacy is None:
+    settings = read_settings(run.receipt)
+    if settings is None:
         if blur is None and not no_images:
             raise click.UsageError(
                 f"{run.receipt} cannot be read, which says whether the run blurred faces; give --blur, or --no-images"
             )
-        privacy = RunPrivacy()
-    chosen = privacy.blur if blur is None else _choice(blur)
+        settings = RunSettings()
+    chosen = settings.blur if blur is None else _choice(blur)
     with run.results.open("rb") as lines:
         found = read_results(lines, most=max_faces, blur=chosen)
     if not (found.pictures or found.frames or found.failed):
         raise click.UsageError(f"{run.results} holds no results of maskcheck")
     thumbnails = [NO_IMAGES] * len(found.faces)
-    if privacy.images and not no_images:
+    if settings.images and not no_images:
         progress = Progress(len(found.faces))
-        for done, (place, thumbnail) in enumerate(make_thumbnails(found.faces), 1):
+        for done, (place, thumbnail) in enumerate(make_thumbnails(found.faces, settings.folder), 1):
             thumbnails[place] = thumbnail
             progress.show(done)
         progress.clear()
     content = make_page(
         made=_made(run.results),
         counts=_counts(found),
-        remarks=_remarks(found, chosen, images=privacy.images and not no_images, unfinished=run.unfinished),
+        remarks=_remarks(found, chosen, images=settings.images and not no_images, unfinished=run.unfinished),
         faces=list(zip(found.faces, thumbnails, strict=True)),
         errors=found.errors,
         failed=found.failed,

@@ -11,7 +11,8 @@ from typing import Any, get_args
 import click
 
 from maskcheck.commands.detect.output_folder import RECEIPT, RESULTS
-from maskcheck.commands.detect.results_file import PART, receipt_path
+from maskcheck.commands.detect.receipt_file import receipt_path
+from maskcheck.commands.detect.safe_files import PART
 from maskcheck.privacy import Blur
 
 
@@ -46,12 +47,12 @@ def find_run(path: Path) -> RunFiles:
             raise click.UsageError(f"no such file or folder: {path}")
         name = path.name.removesuffix(PART)
         page = path.with_name(name.removesuffix(".jsonl") + ".report.html")
-        return RunFiles(path, receipt_path(path.with_name(name)), page, path.name != name)
+        return _run_files(path, receipt_path(path.with_name(name)), page)
     results = path / RESULTS["jsonl"]
     part = results.with_name(results.name + PART)
     for file in (results, part):
         if file.is_file() and (file == part or file.stat().st_size):
-            return RunFiles(file, path / RECEIPT, path / "report.html", file == part)
+            return _run_files(file, path / RECEIPT, path / "report.html")
     others = [name for form, name in RESULTS.items() if form != "jsonl" and (path / name).is_file()]
     if others:
         raise click.UsageError(
@@ -60,27 +61,36 @@ def find_run(path: Path) -> RunFiles:
     raise click.UsageError(f"{path} has no {results.name}; expected the folder of `maskcheck detect ... --output`")
 
 
+def _run_files(results: Path, receipt: Path, page: Path) -> RunFiles:
+    unfinished = results.name.endswith(PART)
+    if unfinished:
+        receipt = receipt.with_name(receipt.name + PART)
+    return RunFiles(results, receipt, page, unfinished)
+
+
 @dataclass(frozen=True)
-class RunPrivacy:
-    """What a run was asked to write of people.
+class RunSettings:
+    """What the page needs to know of the settings of a run.
 
     Attributes:
         blur: Which faces are blurred; None for none.
         images: Whether pictures are written.
+        folder: The folder that relative paths start from; None for the present one.
     """
 
     blur: Blur | None = None
     images: bool = True
+    folder: Path | None = None
 
 
-def read_privacy(receipt: Path) -> RunPrivacy | None:
+def read_settings(receipt: Path) -> RunSettings | None:
     """What the receipt of a run says; None if there is none, or it cannot be read."""
     try:
         content = json.loads(receipt.read_bytes())
         settings: Mapping[str, Any] = content.get("settings") or {}
-        blur, images = settings.get("blur"), settings.get("images")
+        blur, images, folder = settings.get("blur"), settings.get("images"), settings.get("folder")
     except (OSError, ValueError, AttributeError, RecursionError):
         return None
     if blur is not None and blur not in get_args(Blur):
         return None  # of a later version
-    return RunPrivacy(blur, images is not False)
+    return RunSettings(blur, images is not False, Path(folder) if isinstance(folder, str) else None)

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -44,10 +45,14 @@ class Thumbnail:
 NO_IMAGES = Thumbnail(missing="no pictures wanted")
 
 
-def make_thumbnails(faces: Sequence[ShownFace]) -> Iterator[tuple[int, Thumbnail]]:
+def make_thumbnails(faces: Sequence[ShownFace], folder: Path | None = None) -> Iterator[tuple[int, Thumbnail]]:
     """Make the thumbnail of each face; what must be blurred is blurred before.
 
     Each picture is decoded once. A source that is gone, or is another picture now, has no thumbnails.
+
+    Args:
+        faces: The faces.
+        folder: Where relative paths of sources start; by default, the present folder.
 
     Yields:
         The place of a face in `faces`, and its thumbnail; not in order.
@@ -55,19 +60,21 @@ def make_thumbnails(faces: Sequence[ShownFace]) -> Iterator[tuple[int, Thumbnail
     places = sorted(range(len(faces)), key=lambda place: (faces[place].source, faces[place].frame))
     groups = [list(group) for _, group in groupby(places, key=lambda place: faces[place].source)]
     with ThreadPoolExecutor(default_workers()) as pool:
-        for group, thumbnails in zip(
-            groups, pool.map(_of_source, [[faces[p] for p in g] for g in groups]), strict=True
-        ):
+        made = pool.map(partial(_of_source, folder or Path()), [[faces[place] for place in group] for group in groups])
+        for group, thumbnails in zip(groups, made, strict=True):
             yield from zip(group, thumbnails, strict=True)
 
 
-def _of_source(faces: list[ShownFace]) -> list[Thumbnail]:
+def _of_source(folder: Path, faces: list[ShownFace]) -> list[Thumbnail]:
     """The thumbnails of faces of one source."""
-    missing = _why_unreadable(faces[0])
+    path = folder / faces[0].source
+    missing = _why_unreadable(faces[0].source, path)
     if missing:
         return [Thumbnail(missing=missing)] * len(faces)
     if faces[0].time is not None:
-        return [Thumbnail(missing="from a video")] * len(faces)
+        from maskcheck.commands.report.video_thumbnails import frames_of
+
+        return [_thumbnail(face, image) for face, image in zip(faces, frames_of(path, faces), strict=True)]
     width, height = faces[0].size
     limits = replace(  # it was decoded before, with limits that the user chose
         DEFAULT_LIMITS,
@@ -75,27 +82,28 @@ def _of_source(faces: list[ShownFace]) -> list[Thumbnail]:
         max_side=max(DEFAULT_LIMITS.max_side, width, height),
     )
     try:
-        image = load_image(faces[0].source, limits=limits).pixels
+        image = load_image(path, limits=limits).pixels
     except (MaskCheckError, OSError, MemoryError):
         return [Thumbnail(missing="cannot be read any more")] * len(faces)
     return [_thumbnail(face, image) for face in faces]
 
 
-def _why_unreadable(face: ShownFace) -> str:
-    """Why the source of a face is not to be opened; empty if it is."""
-    source = face.source
+def _why_unreadable(source: str, path: Path) -> str:
+    """Why a source is not to be opened; empty if it is."""
     if "://" in source:
         return "from a camera or stream"
     try:
-        mode = Path(source).stat().st_mode
+        mode = path.stat().st_mode
     except (OSError, ValueError):
         if source.isdecimal():
             return "from a camera or stream"
         return "the file is gone" if source else "no file"
-    return "" if Path(source).is_file() else f"from a {file_kind(mode)}"
+    return "" if path.is_file() else f"from a {file_kind(mode)}"
 
 
-def _thumbnail(face: ShownFace, image: BGRImage) -> Thumbnail:
+def _thumbnail(face: ShownFace, image: BGRImage | str) -> Thumbnail:
+    if isinstance(image, str):
+        return Thumbnail(missing=image)
     if (image.shape[1], image.shape[0]) != face.size:
         return Thumbnail(missing="the file has changed")
     box = np.array(face.box, np.float64)
