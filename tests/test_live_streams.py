@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import mpegts_process, rtsp_process
+from processes import hls_process, mpegts_process, rtsp_process
 from waiting import wait_until
 from watched_reader import WatchedReader
 
@@ -105,3 +109,32 @@ def test_mpeg_ts_that_is_cut_and_comes_back_goes_on(address: str) -> None:
     assert info is not None
     assert (info.size, info.codec) == ((320, 240), "mpeg2video")
     assert watched.error is None
+
+
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+def test_hls_that_comes_in_segments_plays_at_its_pace_and_is_lost_when_no_more_come(tmp_path: Path) -> None:
+    with (
+        hls_process(tmp_path) as program,
+        ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=tmp_path)) as server,
+    ):
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            wait_until(lambda: len(list(tmp_path.glob("*.ts"))) >= 4, "segments")
+            address = f"http://127.0.0.1:{server.server_address[1]}/live.m3u8"
+            with WatchedReader(address, read_timeout=1.5, open_timeout=10) as watched:
+                watched.wait_for_frames(20)
+                nineteen = watched.frames[19]
+                program.kill()
+                assert watched.wait_for_phase("lost").reason == "no data for 1.5 s"
+        finally:
+            server.shutdown()
+            serving.join()
+    # A segment holds ten frames, and is there in a few milliseconds: without a pace, most would be missed.
+    assert nineteen.index <= 22
+    assert nineteen.time is not None
+    assert nineteen.time > 0.5 * 19 / 25

@@ -9,6 +9,7 @@ module beside this one   holds
 :mod:`.newest`           the newest picture, between the thread that receives and the one that takes
 :mod:`.connection`       ``Connection``: what gives pictures until it is lost; ``ConnectionFailure``
 :mod:`.streams`          connections to streams, by PyAV
+:mod:`.pace`             the pace of streams that come in segments
 :mod:`.stream_failures`  why a stream cannot be read, in words, without passwords
 :mod:`.cameras`          connections to the cameras of this machine, by OpenCV
 =======================  ================================================================================

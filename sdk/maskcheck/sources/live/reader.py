@@ -217,7 +217,8 @@ class LiveReader(FrameReader):
         except ConnectionFailure as failure:
             if connected and not self._closed.is_set():
                 self._tell("lost", failure.reason)
-            return failure
+            # Its traceback would keep the connection, with the threads of its decoder, until garbage is collected.
+            return failure.with_traceback(None)
         return ConnectionFailure("closed")
 
     def _tell(self, phase: Phase, reason: str = "", retry_in: float = 0.0, *, loud: bool = True) -> None:

@@ -16,6 +16,7 @@ from maskcheck.pictures.decoding import BGRImage
 from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.sources.addresses import shown_address
 from maskcheck.sources.live.connection import Connect, Connection, ConnectionFailure, Hope, Picture, check_size
+from maskcheck.sources.live.pace import Pace
 from maskcheck.sources.live.stream_failures import check_host_name, failure_of
 from maskcheck.sources.reader import VideoInfo
 
@@ -33,8 +34,10 @@ _OPTIONS = {
     # FFmpeg looks at a stream for up to 5 s, and waits for 20 frames to learn their rate, before it gives the first.
     "analyzeduration": "1000000",
     "fpsprobesize": "0",
+    "max_reload": "1000000",  # of an HLS list without a new segment: the read time-out ends it
 }
 
+_SEGMENTED = frozenset({"hls", "applehttp", "dash"})  # formats whose frames come in bursts
 _BROKEN = "it closed the connection, or what it sends is no video stream"
 # FFmpeg refuses larger pictures before it decodes them, but does not tell their size.
 _REFUSED_UNSEEN = 4  # times the limit
@@ -143,23 +146,25 @@ class StreamConnection(Connection):
         )
         check_size(context.width, context.height, limits)
         self._received = 0
+        self._timed_out = False
         self._frames = self._decode()
 
     def receive(self) -> Picture:
         """The next picture of the stream."""
         import av
 
+        timed_out = f"no data for {self._read_timeout:g} s"
         try:
             frame = next(self._frames, None)
         except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
-            failure = failure_of(error, timed_out=f"no data for {self._read_timeout:g} s", broken=_ENDED)
+            failure = failure_of(error, timed_out=timed_out, broken=_ENDED)
         else:
             if frame is None and self._received == 1 and self._container.format.name.endswith("_pipe"):
                 raise ConnectionFailure(
                     "it is a single picture, not a live stream; download it and name the file", Hope.NEVER
                 )
             if frame is None:
-                raise ConnectionFailure(_ENDED)
+                raise ConnectionFailure(timed_out if self._timed_out else _ENDED)
             self._received += 1
             turned = frame.rotation % 180 != 0
             size = (frame.height, frame.width) if turned else (frame.width, frame.height)
@@ -176,8 +181,11 @@ class StreamConnection(Connection):
     def _decode(self) -> Generator[VideoFrame, None, None]:
         import av
 
-        last = monotonic()
+        last = asked = monotonic()
+        pace = Pace() if _SEGMENTED.intersection(self._container.format.name.split(",")) else None
         for packet in self._container.demux(self._stream):
+            if monotonic() - asked >= self._read_timeout:  # HLS takes a time-out for the end: a few packets still come
+                self._timed_out = True
             try:
                 frames = packet.decode()
             except av.FFmpegError:  # damaged: the next may be whole
@@ -186,9 +194,12 @@ class StreamConnection(Connection):
             for frame in frames:
                 check_size(frame.width, frame.height, self._limits)
                 last = monotonic()
+                if pace is not None:
+                    pace.wait(frame.time)
                 yield frame
             if monotonic() > last + self._read_timeout:
                 raise ConnectionFailure(f"no picture could be decoded for {self._read_timeout:g} s")
+            asked = monotonic()
 
 
 def _pixels(frame: VideoFrame, reformatter: VideoReformatter) -> BGRImage:
