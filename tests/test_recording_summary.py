@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import sys
@@ -130,7 +131,7 @@ def test_errors_are_counted_and_the_first_are_told() -> None:
     assert content["frames"] == 1
 
 
-@pytest.mark.parametrize("info", [None, VideoInfo((9, 9)), INFO])
+@pytest.mark.parametrize("info", [None, VideoInfo((0, 0)), INFO])
 def test_nothing_is_a_summary_too(info: VideoInfo | None, tmp_path: Path) -> None:
     content = summed([], info)
 
@@ -274,6 +275,14 @@ def test_a_video_of_any_length_has_a_chart(tmp_path: Path, seconds: float) -> No
     draw_chart(summed(result(frame, face(1, MASK), rate=count / seconds) for frame in range(count)), tmp_path / "a.png")
 
     assert share(tmp_path / "a.png", GREEN) > 0.4
+
+
+def test_a_chart_can_be_drawn_into_memory() -> None:
+    file = io.BytesIO()
+
+    draw_chart(summed([]), file)
+
+    assert file.getvalue().startswith(b"\x89PNG")
 
 
 def test_drawing_a_chart_does_not_touch_the_state_of_matplotlib(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _PILE = ("with_mask", "mask_worn_incorrectly", "without_mask")
 _GREY, _DARK = "#767676", "#222222"
 
 
-def draw_chart(summary: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+def draw_chart(summary: Mapping[str, Any], path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Draw how many people of each label there are over time: a PNG of 1,200 x 450 pixels.
 
     Areas on top of each other are the means of each bucket of the timeline; the line above them is the most people in
@@ -34,7 +34,7 @@ def draw_chart(summary: Mapping[str, Any], path: str | os.PathLike[str]) -> None
 
     Args:
         summary: As ``VideoSummary.to_dict`` gives it.
-        path: The file, which is replaced if it exists.
+        path: The file, which is replaced if it exists; or a binary file that is open for writing.
 
     Raises:
         PackageNotInstalled: matplotlib is missing.
@@ -63,7 +63,7 @@ def draw_chart(summary: Mapping[str, Any], path: str | os.PathLike[str]) -> None
         axes.spines[side].set_visible(False)
     axes.set_title(_title(summary), loc="left", fontsize=13, parse_math=False)
     axes.set_title(_figures(summary), loc="right", fontsize=10, color=_GREY, parse_math=False)
-    canvas.print_png(os.fspath(path))
+    canvas.print_png(os.fspath(path) if isinstance(path, (str, os.PathLike)) else path)
 
 
 def _draw_people(axes: Any, buckets: Sequence[Mapping[str, Any]], width: float) -> None:

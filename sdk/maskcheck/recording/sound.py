@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,8 @@ class Sound:
 
     def _demux(self) -> Iterator[Packet[Any]]:
         if self._start > 0:
-            self._file.seek(math.floor(self._zero * 1_000_000))
+            with suppress(OSError, ValueError):  # what cannot jump is read from its beginning
+                self._file.seek(math.floor(self._zero * 1_000_000))
         for packet in self._file.demux(self._streams):
             if packet.dts is None:  # the last ones, which are empty
                 continue

@@ -32,6 +32,9 @@ class VideoSummary:
         min_confidence: A face with less confidence counts as ``unsure``.
         settings: What the results were made with: JSON-ready values, taken over as they are.
         max_tracks: Tracks that are told one by one, the latest; of others, only the number is told.
+
+    Attributes:
+        info: What the video says of itself; it may be set later, as a live source says nothing before its first frame.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class VideoSummary:
         max_tracks: int = 10_000,
     ) -> None:
         self._source = source
-        self._info = info
+        self.info = info
         self._min_confidence = min_confidence
         self._settings = dict(settings or {})
         self._people = People(max_tracks)
@@ -108,7 +111,7 @@ class VideoSummary:
             "schema": SUMMARY_SCHEMA,
             "source": self._source,
             "complete": complete,
-            "video": None if self._info is None else _video(self._info),
+            "video": None if self.info is None else _video(self.info),
             "frames": self._frames,
             "first_time": None if self._first is None else round(self._first, 6),
             "last_time": None if self._first is None else round(self._last, 6),
@@ -125,7 +128,7 @@ class VideoSummary:
     def _time(self, result: FrameResult) -> float:
         if result.time is not None:
             return float(result.time)
-        return result.frame / ((self._info and self._info.frame_rate) or 25)
+        return result.frame / ((self.info and self.info.frame_rate) or 25)
 
     def _see(self, time: float) -> None:
         """Go on to a frame: until then, all was as in the last one."""
