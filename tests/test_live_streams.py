@@ -124,7 +124,7 @@ def test_hls_that_comes_in_segments_plays_at_its_pace_and_is_lost_when_no_more_c
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:
-            wait_until(lambda: len(list(tmp_path.glob("*.ts"))) >= 4, "segments")
+            wait_until(lambda: len(list(tmp_path.glob("*.ts"))) >= 3, "segments")
             address = f"http://127.0.0.1:{server.server_address[1]}/live.m3u8"
             with WatchedReader(address, read_timeout=1.5, open_timeout=10) as watched:
                 watched.wait_for_frames(20)
@@ -134,7 +134,7 @@ def test_hls_that_comes_in_segments_plays_at_its_pace_and_is_lost_when_no_more_c
         finally:
             server.shutdown()
             serving.join()
-    # A segment holds ten frames, and is there in a few milliseconds: without a pace, most would be missed.
+    # A segment holds 25 frames, and is there in a few milliseconds: without a pace, most would be missed.
     assert nineteen.index <= 22
     assert nineteen.time is not None
     assert nineteen.time > 0.5 * 19 / 25

@@ -34,9 +34,9 @@ def ffmpeg(encoder: str) -> str:
 
 
 def hls_process(folder: Path) -> ServerProcess:
-    """Writes a live HLS stream into a folder, in segments of 0.4 s."""
+    """Writes a live HLS stream into a folder, in segments of a second."""
     video = ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-c:v", "libx264", "-preset", "ultrafast"]
-    hls = ["-g", "10", "-f", "hls", "-hls_time", "0.4", "-hls_list_size", "8", "-hls_flags", "delete_segments"]
+    hls = ["-g", "25", "-f", "hls", "-hls_time", "1", "-hls_list_size", "5", "-hls_flags", "delete_segments"]
     command = [ffmpeg("libx264"), "-v", "error", *video, *hls, str(folder / "live.m3u8")]
     return ServerProcess(command, 0, says_ready=False)
 

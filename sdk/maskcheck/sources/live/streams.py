@@ -193,11 +193,11 @@ class StreamConnection(Connection):
                 check_size(self._stream.codec_context.width, self._stream.codec_context.height, self._limits)
             for frame in frames:
                 check_size(frame.width, frame.height, self._limits)
-                last = monotonic()
                 if pace is not None:
                     pace.wait(frame.time)
+                last = monotonic()
                 yield frame
-            if monotonic() > last + self._read_timeout:
+            if monotonic() > last + self._read_timeout and not self._timed_out:
                 raise ConnectionFailure(f"no picture could be decoded for {self._read_timeout:g} s")
             asked = monotonic()
 
