@@ -140,7 +140,7 @@ class StreamConnection(Connection):
         self.info = VideoInfo(
             size=(context.width, context.height),
             # FFmpeg says 25 of a stream of JPEGs, which has no rate.
-            frame_rate=float(rate) if rate and container.format.name not in ("mpjpeg", "mjpeg") else None,
+            frame_rate=float(rate) if rate and "jpeg" not in container.format.name else None,
             codec=context.name,
             has_audio=bool(container.streams.audio),
         )
