@@ -23,13 +23,11 @@ _SOUND = {
 }
 # Packets come in order, so none waits for long for those of another stream: what waits is lost if the process dies.
 _ALL = {"max_interleave_delta": "1000000"}  # microseconds
-_FRAGMENTED = {
-    # While it is written, the file is made of fragments, which a killed run leaves playable; at the end, it becomes one
-    # that all players know.
-    "movflags": "hybrid_fragmented+frag_keyframe+delay_moov",
-    "frag_duration": "1000000",  # microseconds
-    **_ALL,
-}
+# While it is written, an MP4 is made of fragments, which a killed run leaves playable.
+_FRAGMENTED = {"movflags": "frag_keyframe+delay_moov+default_base_moof", "frag_duration": "1000000", **_ALL}
+# At the end, it becomes one that all players know; FFmpeg before 8.1 gets that wrong.
+_HYBRID = {**_FRAGMENTED, "movflags": "hybrid_fragmented+frag_keyframe+delay_moov"}
+_HYBRID_SINCE = (62, 12)  # version of libavformat
 
 
 def checked_suffix(path: Path) -> str:
@@ -56,10 +54,11 @@ def path_for(path: Path, sound: Sound) -> Path | None:
 
 def open_container(file: Any, path: Path, *, buffer_size: int) -> Any:
     """A container to write to a file object."""
-    form = _FORMATS[checked_suffix(path)]
-    return import_av().open(
-        file, "w", format=form, options=_ALL if form == "matroska" else _FRAGMENTED, buffer_size=buffer_size
-    )
+    av = import_av()
+    options = _ALL
+    if is_fragmented(path):
+        options = _HYBRID if av.library_versions["libavformat"][:2] >= _HYBRID_SINCE else _FRAGMENTED
+    return av.open(file, "w", format=_FORMATS[checked_suffix(path)], options=options, buffer_size=buffer_size)
 
 
 def is_fragmented(path: Path) -> bool:

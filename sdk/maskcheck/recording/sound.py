@@ -112,7 +112,7 @@ class Sound:
             if packet.dts is None:  # the last ones, which are empty
                 continue
             packet.time_base = packet.time_base or packet.stream.time_base
-            offset = round(self._zero / packet.time_base)
+            offset = round(self._zero / _ratio(packet.time_base))
             packet.dts -= offset
             packet.pts = packet.dts if packet.pts is None else packet.pts - offset
             # What comes before the first picture warms decoders up, where the container can say that it is not heard.
@@ -133,12 +133,17 @@ class Sound:
         return bare
 
 
+def _ratio(value: Any) -> Fraction:
+    """A time base; PyAV 19 has a class of its own for it."""
+    return Fraction(value.numerator, value.denominator)
+
+
 def _fraction(seconds: float) -> Fraction:
     return Fraction(seconds).limit_denominator(1_000_000)
 
 
 def _time(packet: Packet[Any]) -> float:
-    return float((packet.pts or 0) * packet.time_base)
+    return float((packet.pts or 0) * _ratio(packet.time_base))
 
 
 def _start_of_video(file: Any) -> Fraction:
@@ -146,4 +151,4 @@ def _start_of_video(file: Any) -> Fraction:
     video = file.streams.best("video")
     if video is None or video.start_time is None:
         return Fraction(0)
-    return Fraction(video.start_time * video.time_base)
+    return Fraction(video.start_time) * _ratio(video.time_base)

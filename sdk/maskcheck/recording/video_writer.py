@@ -265,7 +265,7 @@ class VideoWriter:
     def _release(self) -> None:
         self._file.stop()
         if self._container is not None:
-            with suppress(OSError, ValueError):
+            with suppress(Exception):  # after a failure it fails again, in PyAV before 17.1 with errors of no kind
                 self._container.close()
         if self._sound is not None:
             self._sound.close()
@@ -277,7 +277,7 @@ class VideoWriter:
 
 def _as_os_error(error: BaseException, path: Path) -> BaseException:
     """An error with the name of the file, of the one kind that callers expect; others than PyAV's stay."""
-    if isinstance(error, (OSError, ValueError)):  # PyAV's are both, or one of them
+    if isinstance(error, (OSError, ValueError)) or hasattr(error, "errno"):  # PyAV's are one of these
         return OSError(
             getattr(error, "errno", None) or errno.EIO, getattr(error, "strerror", None) or str(error), str(path)
         )
