@@ -13,8 +13,8 @@ from maskcheck.errors import MaskCheckError, PackageNotInstalled
 from maskcheck.frames import Frame
 from maskcheck.pictures.decoding import BGRImage
 
-_SKIP = 4.0  # seconds between two frames from which on seeking is faster than decoding what lies between
-_TOLERANCE = 0.002  # seconds: times in the results are rounded
+_SKIP = 10.0  # seconds between two frames from which on seeking is faster than decoding what lies between
+_BEFORE = 0.5  # seconds before a frame, where reading begins after seeking
 
 
 def frames_of(path: Path, faces: Sequence[ShownFace]) -> Iterator[BGRImage | str]:
@@ -29,25 +29,21 @@ def frames_of(path: Path, faces: Sequence[ShownFace]) -> Iterator[BGRImage | str
     with ExitStack() as stack:
         frames: Iterator[Frame] = iter(())
         frame: Frame | None = None
+        time = -_SKIP
         missing = ""
         for face in faces:
-            time = face.time or 0.0
+            wanted = face.time or 0.0
             try:
-                if not missing and (frame is None or not -_TOLERANCE <= time - (frame.time or 0.0) <= _SKIP):
+                if not missing and wanted - time >= _SKIP:
                     stack.close()
-                    reader = stack.enter_context(VideoReader(path, start=max(0.0, time - 0.5)))
-                    frames = iter(reader)
+                    frames = iter(stack.enter_context(VideoReader(path, start=max(0.0, wanted - _BEFORE))))
                     frame = next(frames, None)
-                while not missing and frame is not None and (frame.time or 0.0) < time - _TOLERANCE:
+                while not missing and frame is not None and frame.index < face.frame:
                     frame = next(frames, None)
             except PackageNotInstalled as error:
                 missing = f"from a video, which needs the package {error.package}"
             except (MaskCheckError, OSError, MemoryError):
                 missing = "the video cannot be read any more"
-            image = None if frame is None else frame.image
-            if missing:
-                yield missing
-            elif isinstance(image, np.ndarray) and frame is not None and abs((frame.time or 0.0) - time) <= _TOLERANCE:
-                yield image
-            else:
-                yield "the video has changed"
+            time = wanted
+            image = None if frame is None or frame.index != face.frame else frame.image
+            yield missing or (image if isinstance(image, np.ndarray) else "the video has changed")
