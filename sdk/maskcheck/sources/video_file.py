@@ -1,0 +1,269 @@
+"""The reader of a video file."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from maskcheck.errors import SourceError
+from maskcheck.frames import Frame
+from maskcheck.log import LOGGER
+from maskcheck.pictures.decoding import BGRImage
+from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
+from maskcheck.sources.frame_clock import FrameClock
+from maskcheck.sources.reader import FrameReader, VideoInfo
+from maskcheck.sources.video_container import VideoContainer, without_path
+from maskcheck.sources.video_start import KeyFrame, key_frame_before
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
+
+_TOLERANCE = 1e-6  # seconds, for times that were computed in another way
+_FAILED_READS = 10  # one after the other, after which the rest of a damaged file is given up
+
+
+class VideoReader(FrameReader):
+    """Reads the frames of a video file, in the order in which they are shown.
+
+    Each :class:`Frame` has the pixels as ``uint8`` BGR, of shape (height, width, 3), upright (phones store videos
+    turned), in memory of its own. Its ``index`` is its number in the file and its ``time`` is in seconds from the start
+    of the video, also with `every` and `start`. Times always rise; a time stamp that is missing, repeated or goes back
+    is replaced by means of the frame rate. Pixels are those that are stored: where a video asks to be stretched
+    (anamorphic DVDs), it is not; interlaced fields stay woven; transparency is dropped; more than 8 bits are rounded.
+
+    What is damaged is passed over where decoding can go on behind it, with a warning. A file that ends too early
+    raises `SourceError` after its last frame.
+
+    Args:
+        path: The file: MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg and others. Its size is not limited
+            (``max_file_bytes`` is for pictures): it is not read as a whole, and memory does not grow with it.
+        every: Give only each Nth frame: those whose number is a multiple of it. Others are decoded but not converted.
+        start: Give frames from this time on, in seconds.
+        end: Give frames before this time, in seconds.
+        limits: ``max_pixels`` and ``max_side`` are checked before a frame is decoded.
+
+    Raises:
+        SourceError: The file is missing, or no video that can be read, or its frames are above the limits.
+        PackageNotInstalled: PyAV is missing.
+        ValueError: `every` is less than 1, or `start` and `end` are no times of which the first is earlier.
+    """
+
+    info: VideoInfo
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        every: int = 1,
+        start: float | None = None,
+        end: float | None = None,
+        limits: DecodingLimits = DEFAULT_LIMITS,
+    ) -> None:
+        check_selection(every, start, end)
+        self.name = str.__str__(os.fsdecode(path))
+        self._every = every
+        self._start = start or 0.0
+        self._end = math.inf if end is None else end
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._closed = False
+        self._iterated = False
+        self._problem = ""  # why the end of the file cannot be read
+        self._damaged = 0  # packets
+        self._video = VideoContainer(self.name, limits)
+        try:
+            self._decoded = self._decode()
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise SourceError(
+                    f"no frame of {self.name} can be decoded" + (f": {self._problem}" if self._problem else ""),
+                    source=self.name,
+                )
+            self.info = self._info_by(self._first)
+        except BaseException:
+            self._video.close()
+            raise
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, in the order in which they are shown.
+
+        Raises:
+            SourceError: The file ends too early or its end is damaged, after the frames before it; no frame is shown
+                at `start` or later.
+        """
+        if self._iterated:
+            raise RuntimeError(f"{self.name}: a video is iterated once; make another reader for it")
+        self._iterated = True
+        return self._frames()
+
+    def close(self) -> None:
+        """End the iteration, from any thread, and close the file."""
+        self._closed = True
+        with self._lock:  # the frame that is being decoded
+            self._decoded.close()
+            self._video.close()
+            self._first = None
+
+    def _frames(self) -> Iterator[Frame]:
+        from av.video.reformatter import VideoReformatter
+
+        try:
+            key = self._seek()
+            index = 0 if key is None else key.number
+            reformatter = VideoReformatter()
+            clock = FrameClock(self.info.frame_rate)
+            time: float | None = None
+            while (decoded := self._next()) is not None:
+                time = clock.time_of(self._video.stamp_seconds(decoded))
+                if time >= self._end - _TOLERANCE:
+                    return
+                if time >= self._start - _TOLERANCE and index % self._every == 0:
+                    yield Frame(_pixels(decoded, reformatter), source=self.name, index=index, time=time)
+                index += 1
+            if not self._closed:
+                self._check_end(index, time)
+        finally:
+            self.close()
+
+    def _next(self) -> VideoFrame | None:
+        with self._lock:
+            if self._closed:
+                return None
+            first, self._first = self._first, None
+            return first if first is not None else next(self._decoded, None)
+
+    def _check_end(self, frames: int, time: float | None) -> None:
+        """Tell what is wrong with the file, after its last frame."""
+        read = f"{frames} frames up to {time or 0.0:.2f} s were read"
+        if self._problem:
+            raise SourceError(f"{self.name} is damaged: {self._problem}; {read}", source=self.name)
+        if self._damaged:
+            LOGGER.warning("%s is damaged: %d frames could not be decoded; %s", self.name, self._damaged, read)
+        if time is None or time < self._start - _TOLERANCE:
+            raise SourceError(
+                f"no frame of {self.name} is shown at {self._start:g} s or later: it ends at {time or 0.0:.2f} s",
+                source=self.name,
+            )
+
+    def _seek(self) -> KeyFrame | None:
+        """Go to the key frame before the start; None if the first frame is the next."""
+        if self._start <= 0:
+            return None
+        scan = VideoContainer(self.name, self._limits)
+        try:
+            key = key_frame_before(scan, self._start)
+        finally:
+            scan.close()
+        if key is None:
+            return None
+        with self._lock:
+            if self._closed:
+                return None
+            first = self._go_to(key, key.stamp) or self._go_to(key, key.decoding_stamp)
+            if first is None:  # the file's index leads elsewhere
+                self._reopen()
+                return None
+            self._first = first
+        return key
+
+    def _go_to(self, key: KeyFrame, stamp: int) -> VideoFrame | None:
+        """Seek to a time stamp; the key frame, if that leads to it."""
+        import av
+
+        try:
+            self._video.container.seek(stamp, stream=self._video.stream)
+        except av.FFmpegError:
+            return None
+        self._decoded.close()
+        self._decoded = self._decode(whole=False)
+        for frame in self._decoded:
+            if frame.pts is None or frame.pts > key.stamp:
+                return None
+            if frame.pts == key.stamp:
+                return frame
+        return None
+
+    def _reopen(self) -> None:
+        self._decoded.close()
+        self._video.close()
+        self._first = None
+        self._problem, self._damaged = "", 0
+        self._video = VideoContainer(self.name, self._limits)
+        self._decoded = self._decode()
+
+    def _info_by(self, frame: VideoFrame) -> VideoInfo:
+        rotation = _turns(frame) * 90
+        size = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
+        return replace(self._video.info, size=size, rotation=rotation)
+
+    def _decode(self, *, whole: bool = True) -> Generator[VideoFrame, None, None]:
+        """All frames from here on. What cannot be decoded is passed over; `_problem` says if the end is lost.
+
+        Args:
+            whole: Whether it begins at the start of the file.
+        """
+        import av
+
+        video = self._video
+        failures = 0
+        packets = 0
+        lost = 0  # packets since the last frame
+        while True:
+            try:
+                for packet in video.container.demux(video.stream):
+                    failures = 0
+                    packets += packet.size > 0
+                    try:
+                        frames = packet.decode()
+                    except av.FFmpegError as error:
+                        self._damaged += 1
+                        lost += 1
+                        reason = without_path(error)
+                        context = video.stream.codec_context
+                        video.check_size(context.width, context.height)
+                        continue
+                    for frame in frames:
+                        lost = 0
+                        video.check_size(frame.width, frame.height)
+                        yield frame
+            except av.FFmpegError as error:
+                failures += 1
+                reason = without_path(error)
+                if failures < _FAILED_READS:
+                    continue
+                self._problem = f"it cannot be read to its end ({reason})"
+                return
+            break
+        if lost:
+            self._problem = f"its end cannot be decoded ({reason})"
+        elif whole and video.counted_packets is not None and packets < video.counted_packets:
+            self._problem = f"it is cut off: it should have {video.counted_packets} frames"
+
+
+def check_selection(every: int, start: float | None, end: float | None) -> None:
+    """Raise ValueError if a choice of frames makes no sense."""
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        raise ValueError(f"every: expected a whole number from 1, got {every!r}")
+    for name, value in (("start", start), ("end", end)):
+        if value is not None and not 0 <= value < math.inf:
+            raise ValueError(f"{name}: expected seconds from 0, got {value!r}")
+    if end is not None and end <= (start or 0.0):
+        raise ValueError(f"end: expected more seconds than start ({start or 0.0:g}), got {end:g}")
+
+
+def _turns(frame: VideoFrame) -> int:
+    """By how many right angles counter-clockwise the picture must be turned."""
+    return round(frame.rotation / 90) % 4
+
+
+def _pixels(frame: VideoFrame, reformatter: VideoReformatter) -> BGRImage:
+    image: BGRImage = reformatter.reformat(frame, format="bgr24").to_ndarray().astype(np.uint8, copy=False)
+    turns = _turns(frame)
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
