@@ -6,14 +6,20 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from maskcheck.pictures.limits import DEFAULT_LIMITS
 from maskcheck.recording.encoding import import_av
+from maskcheck.sources.video_container import VideoContainer
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
+
+# No picture is decoded; more pixels than that is more than FFmpeg can count.
+_ANY_SIZE = replace(DEFAULT_LIMITS, max_pixels=2**29 - 1, max_side=2**29 - 1)
 
 
 class Sound:
@@ -31,7 +37,7 @@ class Sound:
 
     Raises:
         PackageNotInstalled: PyAV is missing.
-        OSError, ValueError: The file cannot be read; errors of PyAV are both.
+        SourceError: The file cannot be read, or has no video.
     """
 
     def __init__(
@@ -42,13 +48,14 @@ class Sound:
         end: float | None = None,
         zero: float | None = None,
     ) -> None:
-        # "file:" keeps a name such as "a:b.mp4" from being taken for a protocol.
         self._av = import_av()
-        self._name = f"file:{os.fspath(path)}"
-        self._file = self._av.open(self._name)
+        self._name = str.__str__(os.fsdecode(path))
+        # As it is opened to be read: a file from a stranger names no other files, and its time 0 is the same.
+        self._video = VideoContainer(self._name, _ANY_SIZE)
+        self._file = self._video.container
         self._streams = [stream for stream in self._file.streams.audio if stream.codec_context is not None]
         self.codecs = tuple(stream.codec_context.name for stream in self._streams)
-        origin = _start_of_video(self._file) if zero is None else _fraction(zero)
+        origin = _start_of(self._video) if zero is None else _fraction(zero)
         self._zero = origin + _fraction(start)
         self._start, self._end = start, math.inf if end is None else end - start
         self.error: Exception | None = None
@@ -88,12 +95,16 @@ class Sound:
     def close(self) -> None:
         """Close the file."""
         self._packets = self._next = None
-        self._file.close()
+        self._video.close()
 
     def _aac_header(self, index: int) -> bytes:
         """What MP4 and Matroska say of AAC, from the header of a first packet (ISO 14496-3, 1.A.2.2 and 1.6.2.1)."""
-        with self._av.open(self._name) as file:
-            data = next((bytes(packet) for packet in file.demux(file.streams[index]) if packet.size > 7), b"")
+        video = VideoContainer(self._name, _ANY_SIZE)
+        try:
+            packets = video.container.demux(video.container.streams[index])
+            data = next((bytes(packet) for packet in packets if packet.size > 7), b"")
+        finally:
+            video.close()
         header = int.from_bytes(data[2:4], "big")
         profile, frequency, channels = header >> 14, header >> 10 & 15, header >> 6 & 7
         return ((profile + 1) << 11 | frequency << 7 | channels << 3).to_bytes(2, "big")
@@ -111,8 +122,9 @@ class Sound:
         for packet in self._file.demux(self._streams):
             if packet.dts is None:  # the last ones, which are empty
                 continue
-            packet.time_base = packet.time_base or packet.stream.time_base
-            offset = round(self._zero / _ratio(packet.time_base))
+            base: Any = packet.time_base or packet.stream.time_base
+            packet.time_base = base
+            offset = round(self._zero / _ratio(base))
             packet.dts -= offset
             packet.pts = packet.dts if packet.pts is None else packet.pts - offset
             # What comes before the first picture warms decoders up, where the container can say that it is not heard.
@@ -146,9 +158,7 @@ def _time(packet: Packet[Any]) -> float:
     return float((packet.pts or 0) * _ratio(packet.time_base))
 
 
-def _start_of_video(file: Any) -> Fraction:
-    """Time stamp of the first picture, in seconds."""
-    video = file.streams.best("video")
-    if video is None or video.start_time is None:
-        return Fraction(0)
-    return Fraction(video.start_time) * _ratio(video.time_base)
+def _start_of(video: VideoContainer) -> Fraction:
+    """Time stamp at which a video starts, in seconds."""
+    stamp, base = video.start_stamp, video.stream.time_base
+    return Fraction(0) if stamp is None or not base else Fraction(stamp) * _ratio(base)

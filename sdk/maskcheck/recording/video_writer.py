@@ -12,6 +12,7 @@ from queue import Queue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from maskcheck.errors import SourceError
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.recording.containers import checked_suffix, is_fragmented, open_container, path_for
 from maskcheck.recording.encoding import Encoder, Preset, find_codec, time_base_for
@@ -191,7 +192,7 @@ class VideoWriter:
             return None
         try:
             sound = Sound(path, start=start, end=end, zero=zero)
-        except (OSError, ValueError) as error:
+        except (SourceError, OSError, ValueError) as error:
             self._notes.append(f"the sound could not be copied: {error}")
             return None
         if sound.codecs:
