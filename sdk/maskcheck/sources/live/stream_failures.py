@@ -33,10 +33,11 @@ def failure_of(error: Exception, *, timed_out: str, broken: str) -> ConnectionFa
         (av_errors.ProtocolNotFoundError, "this build of PyAV cannot read such an address", Hope.NEVER),
         (av_errors.DemuxerNotFoundError, "this build of PyAV cannot read such a stream", Hope.NEVER),
         (av_errors.DecoderNotFoundError, "this build of PyAV cannot decode its video", Hope.NEVER),
-        (av_errors.ArgumentError, "the address, or an option, is not valid", Hope.AFTER_CORRECTION),
         (av_errors.ExitError, timed_out, Hope.SOON),
         (av_errors.EOFError, "the server closed the connection", Hope.SOON),
         (av_errors.InvalidDataError, broken, Hope.SOON),
+        # InvalidDataError, above, is a ValueError too.
+        (ValueError, "the address, or an option, is not valid", Hope.AFTER_CORRECTION),
         (TimeoutError, timed_out, Hope.SOON),
         (ConnectionRefusedError, "connection refused: nothing listens at that address and port", Hope.SOON),
         (ConnectionResetError, "the server broke the connection", Hope.SOON),
