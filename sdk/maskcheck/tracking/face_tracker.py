@@ -1,0 +1,119 @@
+"""``FaceTracker``: which detection is which face, frame after frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.errors import PackageNotInstalled
+from maskcheck.tracking.motion import Box, Motion
+from maskcheck.tracking.settings import TrackingSettings
+
+_SIZE_WEIGHT = 1.5  # of a size that differs by a factor of e, in sides of distance
+_LEAST_SPREAD = 0.1  # sides: of the place of a face that is surely expected
+_PAIRED = 1e3  # by which a pair is better than none
+_IMPOSSIBLE = 1e6  # cost of a pair that is out of reach
+
+
+class FaceTracker:
+    """Gives each face a number that it keeps from frame to frame, also when it is missed for a while.
+
+    A face is expected to move on as it did. A detection belongs to the face that is expected closest to it, so that
+    the sum of all distances, in sides of the faces, is the least. Numbers count from 1 and are never used twice.
+
+    Args:
+        settings: How faces are followed.
+
+    Raises:
+        PackageNotInstalled: scipy is missing.
+    """
+
+    def __init__(self, settings: TrackingSettings | None = None) -> None:
+        try:
+            from scipy.optimize import linear_sum_assignment
+        except ImportError as error:
+            raise PackageNotInstalled(
+                f"following faces needs the package scipy, which cannot be imported ({error}); install it:"
+                ' pip install "maskcheck[video]"',
+                package="scipy",
+            ) from error
+        self._assign = linear_sum_assignment
+        self._settings = settings or TrackingSettings()
+        self._motions: dict[int, Motion] = {}
+        self._next = 1
+        self._time = float("-inf")
+
+    def update(self, boxes: NDArray[np.float64], scores: NDArray[np.float32], time: float) -> list[int | None]:
+        """Take the detections of the next frame on which the detector ran.
+
+        A time before the last one begins a new video: all faces are forgotten. After a long gap, they are forgotten,
+        too.
+
+        Args:
+            boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
+            scores: (N,), detection scores in [0, 1].
+            time: Seconds from the start of the source.
+
+        Returns:
+            The number of each detection's face; None for one whose score begins no track.
+        """
+        if time < self._time:
+            self._motions.clear()
+        self._time = time
+        for number, motion in list(self._motions.items()):
+            if time - motion.time > self._settings.forget_after:
+                del self._motions[number]
+        numbers: list[int | None] = [None] * len(boxes)
+        found: list[Box] = [(box[0], box[1], box[2], box[3]) for box in np.asarray(boxes, np.float64).tolist()]
+        for number, place in self._pairs(found, time):
+            self._motions[number].see(found[place], time)
+            numbers[place] = number
+        for place, box in enumerate(found):
+            if numbers[place] is None and scores[place] >= self._settings.start_score:
+                self._motions[self._next] = Motion(box, time)
+                numbers[place] = self._next
+                self._next += 1
+        return numbers
+
+    def predict(self, time: float) -> list[tuple[int, Box]]:
+        """Where faces are expected that were found in the last frame on which the detector ran.
+
+        Args:
+            time: Seconds from the start of the source.
+
+        Returns:
+            The number of each, and its box in pixels, which may reach beyond the picture.
+        """
+        return [(number, motion.box_at(time)) for number, motion in self._motions.items() if motion.time == self._time]
+
+    def is_followed(self, number: int) -> bool:
+        """Whether a face may still be found again."""
+        return number in self._motions
+
+    def _pairs(self, boxes: Sequence[Box], time: float) -> list[tuple[int, int]]:
+        """Which face is which box."""
+        if not boxes or not self._motions:
+            return []
+        numbers, motions = list(self._motions), list(self._motions.values())
+        measured = np.array(boxes)
+        centres = (measured[:, :2] + measured[:, 2:]) / 2
+        sides = np.maximum((measured[:, 2:] - measured[:, :2]).mean(axis=1), 1.0)
+        expected = np.array([motion.centre_at(time) for motion in motions])
+        own_sides = np.array([motion.side for motion in motions])
+        uncertainty = np.array([motion.uncertainty_at(time) for motion in motions])
+        reach = np.minimum(self._settings.reach + 3 * uncertainty, self._settings.most_reach)[:, None]
+        unit = np.sqrt(own_sides[:, None] * sides[None, :])
+        distance = np.linalg.norm(expected[:, None] - centres[None, :], axis=2) / unit
+        distance = np.hypot(distance, _SIZE_WEIGHT * np.log(sides[None, :] / own_sides[:, None]))
+        # Twice the negative logarithm of the likelihood, of a normal distribution in the plane: who is surely
+        # expected somewhere has the first claim on what is there.
+        spread = np.hypot(uncertainty, _LEAST_SPREAD)[:, None]
+        cost = np.where(distance <= reach, (distance / spread) ** 2 + 4 * np.log(spread) - _PAIRED, _IMPOSSIBLE)
+        rows, columns = self._assign(cost)
+        return [
+            (numbers[row], int(column))
+            for row, column in zip(rows, columns, strict=True)
+            if cost[row, column] < _IMPOSSIBLE
+        ]
