@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from make_video import make_scene, write
 from maskcheck.errors import PackageNotInstalled
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.recording import VideoWriter, encoding
 from maskcheck.sources.reader import VideoInfo
+from maskcheck.sources.video_file import VideoReader
 
 av = pytest.importorskip("av")
 
@@ -215,6 +217,32 @@ def test_sound_of_a_transport_stream_is_copied(tmp_path: Path) -> None:
         shown, told = flash_and_tone(copy(source, tmp_path / f"a.{form}"))
 
         assert told - shown == pytest.approx(heard - seen, abs=0.003)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_video_that_is_read_and_written_is_upright_and_as_long_and_sounds_the_same(
+    tmp_path: Path, rotation: int
+) -> None:
+    source, target = tmp_path / "source.mp4", tmp_path / "a.mp4"
+    scene = make_scene("masks", seed=1, fps=25, seconds=2, size=(160, 90), variable_rate=True)
+    write(scene, source, rotation=rotation, audio=True)
+    read: list[tuple[float, BGRImage]] = []
+
+    with VideoReader(source) as reader, VideoWriter(target, like=reader.info, audio_from=source) as writer:
+        for frame in reader:
+            assert isinstance(frame.image, np.ndarray)
+            assert frame.time is not None
+            read.append((frame.time, frame.image))
+            writer.write(frame.image, frame.time)
+        writer.close(all_sound=True)
+
+    with VideoReader(target) as again:
+        assert (again.info.rotation, again.info.size) == (0, reader.info.size)
+        for (time, image), frame in zip(read, again, strict=True):
+            assert frame.time == pytest.approx(time, abs=0.001)
+            assert isinstance(frame.image, np.ndarray)
+            assert np.abs(frame.image.astype(np.float32) - image).mean() < 6
+    assert times(target, "audio") == pytest.approx(times(source, "audio"), abs=0.001)
 
 
 def test_sound_ends_with_the_last_picture_unless_the_source_was_read_to_its_end(tmp_path: Path) -> None:
