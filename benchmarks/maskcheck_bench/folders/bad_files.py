@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from maskcheck_bench.folders.detect_process import time_detect
+from maskcheck_bench.folders.detect_process import DetectTime, time_detect
 from maskcheck_bench.folders.made_folder import make_folder
 
 
@@ -29,15 +29,13 @@ def measure_bad_files(count: int, rounds: int, seed: int, options: Sequence[str]
         clean, bad = Path(scratch) / "clean", Path(scratch) / "bad"
         make_folder(clean, count, seed=seed)
         broken = {str(path) for path in make_folder(bad, count, seed=seed, bad=0.01)}
-        times: dict[Path, list[float]] = {clean: [], bad: []}
-        statuses: dict[Path, set[int]] = {clean: set(), bad: set()}
+        times: dict[Path, list[DetectTime]] = {clean: [], bad: []}
         for number in range(-1, rounds):
             for folder in (clean, bad) if number % 2 == 0 else (bad, clean):
                 results = Path(scratch) / f"{folder.name}.jsonl"
-                seconds, status = time_detect([str(folder), *options, "--json", str(results)])
-                statuses[folder].add(status)
+                taken = time_detect([str(folder), *options, "--json", str(results)])
                 if number >= 0:  # the first is a warm-up
-                    times[folder].append(seconds)
+                    times[folder].append(taken)
         listed = set()
         with (Path(scratch) / "bad.jsonl").open() as lines:
             for line in map(json.loads, lines):
@@ -48,9 +46,13 @@ def measure_bad_files(count: int, rounds: int, seed: int, options: Sequence[str]
             "bad": len(broken),
             "bad_listed": len(listed & broken),
             "others_listed": len(listed - broken),
-            "exit_status": {folder.name: sorted(found) for folder, found in statuses.items()},
-            "seconds": {folder.name: found for folder, found in times.items()},
+            "exit_status": {folder.name: sorted({run.status for run in runs}) for folder, runs in times.items()},
+            "seconds": {folder.name: [run.seconds for run in runs] for folder, runs in times.items()},
+            "cpu_seconds": {folder.name: [run.cpu_seconds for run in runs] for folder, runs in times.items()},
             "throughput_of_bad_by_clean": median(
-                first / second for first, second in zip(times[clean], times[bad], strict=True)
+                first.seconds / second.seconds for first, second in zip(times[clean], times[bad], strict=True)
+            ),
+            "the_same_by_cpu": median(
+                first.cpu_seconds / second.cpu_seconds for first, second in zip(times[clean], times[bad], strict=True)
             ),
         }

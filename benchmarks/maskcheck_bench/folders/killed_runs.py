@@ -30,11 +30,11 @@ def measure_killed_runs(count: int, kills: int, seed: int, options: Sequence[str
         folder = Path(scratch) / "pictures"
         make_folder(folder, count, seed=seed, bad=0.01)
         calm, killed = Path(scratch) / "calm.jsonl", Path(scratch) / "killed.jsonl"
-        seconds, status = time_detect([str(folder), *options, "--json", str(calm)])
+        calm_run = time_detect([str(folder), *options, "--json", str(calm)])
         done_at_kill = []
         for _ in range(kills):
             process = start_detect([str(folder), *options, "--json", str(killed), "--resume"])
-            sleep(moments.uniform(0, 2 * seconds / kills))
+            sleep(moments.uniform(0, 1.5 * calm_run.seconds / kills))
             process.kill()
             process.wait()
             done_at_kill.append(_lines(killed))
@@ -42,8 +42,8 @@ def measure_killed_runs(count: int, kills: int, seed: int, options: Sequence[str
         expected, got = lines_without_times(calm), lines_without_times(killed)
         return {
             "pictures": count,
-            "seconds_undisturbed": seconds,
-            "exit_status": {"undisturbed": status, "continued": last_status},
+            "seconds_undisturbed": calm_run.seconds,
+            "exit_status": {"undisturbed": calm_run.status, "continued": last_status},
             "lines_when_killed": done_at_kill,
             "lines": {"undisturbed": len(expected), "continued": len(got)},
             "missing": len(set(expected) - set(got)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -40,10 +41,12 @@ def measure_workers(
             "2 workers, one picture at a time": partial(stream_in_processes, pipeline, workers=2, group=1),
         }
         speeds: dict[str, list[float]] = {way: [] for way in ways}
+        costs: dict[str, list[float]] = {way: [] for way in ways}
         starts: dict[str, list[float]] = {way: [] for way in ways}
         for number in range(rounds):
             for way in list(ways)[:: 1 if number % 2 == 0 else -1]:
                 gc.collect()
+                cpu = _cpu()
                 started = perf_counter()
                 results = iter(ways[way](pictures))
                 next(results)
@@ -51,12 +54,20 @@ def measure_workers(
                 others = sum(1 for _ in results)
                 speeds[way].append(others / (perf_counter() - first))
                 starts[way].append(first - started)
+                del results
+                costs[way].append((_cpu() - cpu) / (others + 1) * 1000)
         report[name] = {
             way: {
                 "pictures_a_second": found,
                 "by_threads": median(a / b for a, b in zip(found, speeds["threads"], strict=True)),
+                "cpu_ms_a_picture": median(costs[way]),  # the start of the workers included
                 "seconds_to_first": median(starts[way]),
             }
             for way, found in speeds.items()
         }
     return report
+
+
+def _cpu() -> float:
+    """Seconds that this process and its children that have ended took of the CPUs."""
+    return sum(os.times()[:4])
