@@ -49,9 +49,9 @@ _WHOLE_PICTURE = "whole-picture"
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv", "coco"]),
-    help="Form of the results in the output folder: results.jsonl, results.csv or annotations.json. Without --output,"
-    " the results go to standard output.",
+    type=click.Choice(["jsonl", "csv", "coco", "parquet"]),
+    help="Form of the results in the output folder: results.jsonl and, at the end, results.csv, annotations.json or"
+    " results.parquet beside it. Without --output, the results go to standard output, except for parquet.",
 )
 @detector_options
 @click.option(
@@ -156,6 +156,8 @@ def _form_on_standard_output(form: Form | None, json_file: str | None, output: P
         if form is not None and output is None and form != "jsonl":
             raise click.UsageError(f"--json - and --format {form} both go to standard output; give --output or a FILE")
         return "jsonl"
+    if form == "parquet" and output is None:
+        raise click.UsageError("--format parquet is no text: give --output, the folder for results.parquet")
     return form if output is None else None
 
 

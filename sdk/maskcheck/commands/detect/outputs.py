@@ -7,7 +7,9 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,6 +19,7 @@ from maskcheck.commands.detect.progress import Progress
 from maskcheck.commands.detect.receipt_file import receipt_path
 from maskcheck.commands.detect.result_writers import Form, ResultWriter, open_results
 from maskcheck.commands.detect.results_file import ResultsFile
+from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.table import RunningTable
 from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.detect.targets import Targets
@@ -35,6 +38,7 @@ class Outputs:
         targets: Where results go.
         tally: The counts.
         progress: How far the run is.
+        settings: What the run is asked to do.
 
     Attributes:
         tally: The counts.
@@ -54,16 +58,50 @@ class Outputs:
         targets: Targets,
         tally: Tally,
         progress: Progress,
+        settings: RunSettings,
     ) -> None:
         self.tally = tally
         self.progress = progress
-        files = _open_files(stack, pipeline, sources, targets)
+        files = _open_files(stack, pipeline, sources, targets, settings)
+        if settings.resume and not files:
+            raise click.UsageError("--resume needs results to go on with: give --output FOLDER or --json FILE")
+        self._files = files
         self._writers: list[ResultsFile | ResultWriter] = [*files]
         if targets.standard_form is not None and targets.standard_output is not None:
             self._writers.append(open_results(targets.standard_form, targets.standard_output, pipeline.labels))
         self._table = RunningTable(
             targets.table_stream(), (source.display_name for source in sources), keep_working=bool(files)
         )
+
+    def remaining(self, sources: Sequence[Source]) -> Sequence[Source]:
+        """The sources that an earlier run, which is continued, has not done.
+
+        Raises:
+            MaskCheckError: It was a run over other sources.
+        """
+        return self._files[0].remaining(sources) if self._files else sources
+
+    def begin(self) -> None:
+        """Begin to write files, after all has been checked; what an earlier run has done is counted.
+
+        Raises:
+            OSError: A file cannot be written.
+        """
+        for file in self._files:
+            told = file.begin()
+            if told:
+                self.tell(told)
+        if self._files:
+            for result in self._files[0].earlier_results():
+                if result.time is None:
+                    self.tally.count(result)
+                else:
+                    self.tally.count_frame(result)
+
+    def finish_video(self) -> None:
+        """A video was read to its end; its results are whole."""
+        for file in self._files:
+            file.finish_source()
 
     def write(self, result: FrameResult) -> Counter[str]:
         """Write the result of a picture to the files, and count it.
@@ -168,7 +206,11 @@ class Outputs:
 
 
 def _open_files(
-    stack: ExitStack, pipeline: MaskPipeline, sources: Sequence[Source], targets: Targets
+    stack: ExitStack,
+    pipeline: MaskPipeline,
+    sources: Sequence[Source],
+    targets: Targets,
+    settings: RunSettings,
 ) -> list[ResultsFile]:
     wanted: list[tuple[Path, Path, Form, str]] = []
     if targets.folder is not None:
@@ -178,17 +220,29 @@ def _open_files(
         if wanted and os.path.realpath(file) == os.path.realpath(wanted[0][1]):
             raise click.UsageError(f"{file} is the receipt of --output; choose another file for --json")
         wanted.append((file, receipt_path(file), "jsonl", "--json"))
-    return [
-        stack.enter_context(
-            ResultsFile(
-                path,
-                form,
-                receipt=pipeline.receipt,
-                receipt_path=receipt,
-                labels=pipeline.labels,
-                option=option,
-                sources=sources,
-            )
+    shaping = {**settings.shaping_results(), **_shaping_results(pipeline)}
+    if any(not source.path.is_absolute() for source in sources):
+        shaping["folder"] = str(Path.cwd())  # elsewhere, the same names are other files
+    files: list[ResultsFile] = []
+    for path, receipt, form, option in wanted:
+        results = ResultsFile(
+            path,
+            form,
+            receipt=pipeline.receipt,
+            receipt_path=receipt,
+            labels=pipeline.labels,
+            option=option,
+            sources=sources,
+            settings=shaping,
+            resume=settings.resume,
+            retry_failed=settings.retry_failed,
+            copy_of=files[0] if files else None,
         )
-        for path, receipt, form, option in wanted
-    ]
+        files.append(stack.enter_context(results))
+    return files
+
+
+def _shaping_results(pipeline: MaskPipeline) -> dict[str, Any]:
+    """Settings of the pipeline that change results and are not in its receipt, JSON-ready."""
+    limits = {f"limits.{name}": value for name, value in asdict(pipeline.limits).items()}
+    return {"max_faces": pipeline.max_faces, "timeout": pipeline.timeout, **limits}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maskcheck.commands.detect.annotator import Annotator
@@ -23,11 +24,19 @@ class PicturePass:
         sources: The pictures.
         annotator: Writes annotated copies; None for none.
         outputs: What is done with results.
+        workers: Processes that do the work; 0 for threads of this one.
     """
 
     def __init__(
-        self, pipeline: MaskPipeline, sources: Sequence[Source], annotator: Annotator | None, outputs: Outputs
+        self,
+        pipeline: MaskPipeline,
+        sources: Sequence[Source],
+        annotator: Annotator | None,
+        outputs: Outputs,
+        *,
+        workers: int = 0,
     ) -> None:
+        self._workers = workers
         self._pipeline = pipeline
         self._sources = sources
         self._annotator = annotator
@@ -41,12 +50,17 @@ class PicturePass:
             OSError: Results cannot be written.
             MaskCheckError: The classifier failed.
         """
-        results = stopping.results(
-            lambda frames, stop: self._pipeline.stream(frames, stop=stop, keep_images=self._annotator is not None),
-            map(self._frame, self._sources),
-        )
+        results = stopping.results(self._stream, map(self._frame, self._sources))
         for result, source in zip(results, self._sources, strict=False):  # a signal ends the results earlier
             self._use(source, result)
+
+    def _stream(self, frames: Iterator[Frame], stop: threading.Event) -> Iterator[FrameResult]:
+        keep_images = self._annotator is not None
+        if not self._workers:
+            return self._pipeline.stream(frames, stop=stop, keep_images=keep_images)
+        from maskcheck.engine.processes import stream_in_processes
+
+        return stream_in_processes(self._pipeline, frames, workers=self._workers, stop=stop, keep_images=keep_images)
 
     def _frame(self, source: Source) -> Frame:
         """The frame of a source; a pipe is read."""
@@ -60,7 +74,6 @@ class PicturePass:
         return Frame(image, source=source.display_name, error=error)
 
     def _use(self, source: Source, result: FrameResult) -> None:
-        labels = self._outputs.write(result)
         problem = ""
         content = self._piped.pop(source.path, None)
         if self._annotator is not None and result.error is None:
@@ -69,7 +82,8 @@ class PicturePass:
             except OSError as error:
                 problem = f"not annotated: {_described(error)}"
                 self._outputs.tally.not_annotated += 1
-        self._outputs.show(result, labels, problem)
+        # After the copy: a picture whose line is there is done, whatever happens then.
+        self._outputs.show(result, self._outputs.write(result), problem)
 
 
 def _described(error: OSError) -> str:

@@ -85,11 +85,15 @@ class DetectRun:
             names = self._open_folder(stack)
             # Lines of the log would be mixed with the line that says how far the run is.
             progress = Progress(0 if LOGGER.isEnabledFor(logging.INFO) else len(self._sources))
-            outputs = Outputs(stack, self._pipeline, self._sources, self._targets, self._tally, progress)
+            outputs = Outputs(
+                stack, self._pipeline, self._sources, self._targets, self._tally, progress, self._settings
+            )
+            parts = self._parts(stack, names, outputs)
+            outputs.begin()
             stopping = stack.enter_context(Stopping(on_stop=_say_stopping))
             failure: Exception | None = None
             try:
-                for part in self._parts(stack, names, outputs):
+                for part in parts:
                     if not stopping.event.is_set():
                         part.run(stopping)
             except Exception as error:  # raised below, after the results before it are written and summed up
@@ -111,7 +115,7 @@ class DetectRun:
         folder = stack.enter_context(OutputFolder(self._targets.folder))
         return OutputNames(folder.path, self._sources, own_folder=folder.is_own())
 
-    def _parts(self, stack: ExitStack, names: OutputNames | None, outputs: Outputs) -> Iterator[Part]:
+    def _parts(self, stack: ExitStack, names: OutputNames | None, outputs: Outputs) -> list[Part]:
         """The pictures, then the videos, then what is live."""
         settings, pipeline = self._settings, self._pipeline
         by_kind = {kind: [source for source in self._sources if source.kind == kind] for kind in _KINDS}
@@ -123,14 +127,17 @@ class DetectRun:
         if names is not None:
             for source in (*by_kind["video"], *by_kind["live"]):
                 files[source] = VideoFiles.take(names, source, images=settings.images)
-        yield PicturePass(pipeline, pictures, annotator, outputs)
-        if len(pictures) < len(self._sources):
+        todo = set(map(id, outputs.remaining(self._sources)))
+        by_kind = {kind: [source for source in found if id(source) in todo] for kind, found in by_kind.items()}
+        parts: list[Part] = [PicturePass(pipeline, by_kind["picture"], annotator, outputs, workers=settings.workers)]
+        if by_kind["video"] or by_kind["live"]:
             from maskcheck.commands.detect.live_pass import LivePass
             from maskcheck.commands.detect.video_pass import VideoPass
 
             events = self._open_events(stack, names)
-            yield VideoPass(pipeline, by_kind["video"], files, outputs, settings, events)
-            yield LivePass(pipeline, by_kind["live"], files, outputs, settings, events)
+            parts.append(VideoPass(pipeline, by_kind["video"], files, outputs, settings, events))
+            parts.append(LivePass(pipeline, by_kind["live"], files, outputs, settings, events))
+        return parts
 
     def _open_events(self, stack: ExitStack, names: OutputNames | None) -> RunEvents | None:
         settings = self._settings

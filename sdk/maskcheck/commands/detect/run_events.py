@@ -41,7 +41,7 @@ class RunEvents:
         if settings.events == "-" and standard_output is not None:
             sinks.append(JSONLinesSink(standard_output))
         elif settings.events is not None:
-            sinks.append(JSONLinesSink(settings.events))
+            sinks.append(JSONLinesSink(settings.events, append=settings.resume))
         if settings.mqtt is not None:
             from maskcheck.events.mqtt import MQTTSink
 

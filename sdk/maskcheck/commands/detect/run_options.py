@@ -96,7 +96,11 @@ _PRIVACY = (
     ),
 )
 _FOLDERS = (
-    click.option("--resume", is_flag=True, help="Go on with a run into --output that was killed."),
+    click.option(
+        "--resume",
+        is_flag=True,
+        help="Go on with the results of a run that was killed or stopped, or with pictures that are new.",
+    ),
     click.option("--retry-failed", is_flag=True, help="With --resume: try again what failed."),
     click.option(
         "--workers",

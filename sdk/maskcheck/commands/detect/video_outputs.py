@@ -18,6 +18,7 @@ from maskcheck.commands.detect.video_files import VideoFiles
 from maskcheck.frames import Frame
 from maskcheck.log import LOGGER
 from maskcheck.pictures.decoding import BGRImage
+from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.recording import VideoSummary, VideoWriter, draw_chart
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source
@@ -37,6 +38,7 @@ class VideoOutputs:
         outputs: What all sources of the run share.
         settings: What the run is asked to do.
         events: Where events go; None for nowhere.
+        limits: What a frame may cost.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class VideoOutputs:
         outputs: Outputs,
         settings: RunSettings,
         events: RunEvents | None,
+        limits: DecodingLimits,
     ) -> None:
+        self._limits = limits
         self._source = source
         self._reader = reader
         self._files = files
@@ -152,10 +156,12 @@ class VideoOutputs:
         return BlurredFile(writer, self._draw, settings.blur, self._read_again)
 
     def _read_again(self) -> Iterator[Frame]:
-        from maskcheck.sources.opening import open_source
+        from maskcheck.sources.video_file import VideoReader
 
         settings = self._settings
-        with open_source(self._source.path, every=settings.every, start=settings.start, end=settings.end) as reader:
+        with VideoReader(
+            self._source.path, every=settings.every, start=settings.start, end=settings.end, limits=self._limits
+        ) as reader:
             yield from reader
 
     def _draw(self, image: BGRImage, result: FrameResult) -> BGRImage:

@@ -75,7 +75,15 @@ class VideoPass:
         with (
             reader,
             closing(
-                VideoOutputs(source, reader, self._files.get(source), self._outputs, settings, self._events)
+                VideoOutputs(
+                    source,
+                    reader,
+                    self._files.get(source),
+                    self._outputs,
+                    settings,
+                    self._events,
+                    self._pipeline.limits,
+                )
             ) as video,
         ):
             failure: SourceError | None = None
@@ -93,4 +101,7 @@ class VideoPass:
                     failure = error
             if failure is not None:
                 self._outputs.write_failure(FrameResult((), (0, 0), source=source.display_name, error=failure))
-            video.finish(complete=not stopping.event.is_set(), error="" if failure is None else str(failure))
+            complete = not stopping.event.is_set()
+            video.finish(complete=complete, error="" if failure is None else str(failure))
+            if complete:  # last of all: until then, a run that is continued works on the video anew
+                self._outputs.finish_video()
