@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from maskcheck.privacy.selection import Box
 
 _SPEED_OVER = 0.3  # seconds, over which the speed of a face is measured: of two frames, it would be noise
+_LONG_GAP = 0.2  # seconds; shorter ones are between two frames that the detector gets
 _GROWTH = 0.5  # of its longer side, and of the way it goes, by which a box grows on each side in a second of not seeing
 
 
@@ -54,22 +55,30 @@ class FacePath:
         end = max(bisect_right(self._times, time + around), place + 1)
         return 0 not in self._clear[first:end]
 
-    def box(self, time: float, growth: float = 1.0) -> Box:
-        """Where the face is, or may be: the longer it was not seen, the larger the box.
+    def boxes(self, time: float, hold: float, growth: float = 1.0) -> list[Box]:
+        """Where the face is, or may be; the longer it was not seen, the larger the box. None after `hold` seconds.
+
+        Before the first time that it was found, and after the last, it goes on with its speed. In a longer gap, it is
+        also where either side leads to: a tracker may have taken one face for the other.
 
         Args:
-            time: Seconds. Before the first time that it was found, and after the last, it goes on with its speed.
-            growth: How fast the box grows while the face is not seen; 1 is usual.
+            time: Seconds.
+            hold: For how many seconds a box counts where the face was not found.
+            growth: How fast a box grows meanwhile; 1 is usual.
         """
         after = bisect_left(self._times, time)
-        if after == len(self._times):
-            elapsed = time - self.last
-            return _grown(self._box(after - 1), self._speed_at(at_end=True), elapsed, elapsed * growth)
-        if self._times[after] == time:
-            return self._box(after)
-        if after == 0:
-            elapsed = self.first - time
-            return _grown(self._box(0), self._speed_at(at_end=False), -elapsed, elapsed * growth)
+        if after < len(self._times) and self._times[after] == time:
+            return [self._box(after)]
+        inside = 0 < after < len(self._times)
+        boxes = [self._between(after, time, growth)] if inside else []
+        if not inside or self._times[after] - self._times[after - 1] > _LONG_GAP:
+            for seen, speed in ((after - 1, self._speed_before), (after, self._speed_after)):
+                if 0 <= seen < len(self._times) and abs(elapsed := time - self._times[seen]) <= hold:
+                    boxes.append(_grown(self._box(seen), speed(seen), elapsed, abs(elapsed) * growth))
+        return boxes
+
+    def _between(self, after: int, time: float, growth: float) -> Box:
+        """The box on the way between two times."""
         start, end = self._times[after - 1], self._times[after]
         share = (time - start) / (end - start)
         old, new = self._box(after - 1), self._box(after)
@@ -81,12 +90,15 @@ class FacePath:
         x1, y1, x2, y2 = self._edges[4 * place : 4 * place + 4]
         return x1, y1, x2, y2
 
-    def _speed_at(self, *, at_end: bool) -> tuple[float, float]:
-        """Pixels a second of its centre, at one of its ends."""
-        if at_end:
-            first, last = bisect_left(self._times, self.last - _SPEED_OVER), len(self._times) - 1
-        else:
-            first, last = 0, bisect_right(self._times, self.first + _SPEED_OVER) - 1
+    def _speed_before(self, place: int) -> tuple[float, float]:
+        """Pixels a second of its centre, when it was found for the last time before a gap."""
+        return self._speed(bisect_left(self._times, self._times[place] - _SPEED_OVER), place)
+
+    def _speed_after(self, place: int) -> tuple[float, float]:
+        """Pixels a second of its centre, when it was found for the first time after a gap."""
+        return self._speed(place, bisect_right(self._times, self._times[place] + _SPEED_OVER) - 1)
+
+    def _speed(self, first: int, last: int) -> tuple[float, float]:
         if first == last:
             return 0.0, 0.0
         return _speed(self._box(first), self._box(last), self._times[last] - self._times[first])

@@ -117,7 +117,7 @@ class BlurPlan:
         for place in np.flatnonzero((firsts - hold <= time) & (time <= lasts + hold)):
             path = paths[place]
             if not path.is_clear(time, self._around_change * caution):
-                boxes.append(path.box(time, caution))
+                boxes += path.boxes(time, hold, caution)
         return boxes
 
     def time_of(self, frame: int) -> float:
