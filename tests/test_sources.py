@@ -1,4 +1,4 @@
-"""``find_pictures``: files, folders and patterns, and the errors in their place."""
+"""``find_sources``: files, folders, patterns, lists, cameras and addresses, and the errors in their place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from maskcheck import SourceError
-from maskcheck.sources import Source, find_pictures
+from maskcheck.sources import Source, find_sources
 
 
 @pytest.fixture(autouse=True)
@@ -29,12 +29,12 @@ def paths(*arguments: str, exclude: Path | None = None) -> list[str]:
     """Paths of the sources; for an error, ``!`` and its argument."""
     return [
         source.path.as_posix() if source.error is None else f"!{Path(source.error.source).as_posix()}"
-        for source in find_pictures(arguments, exclude=exclude)
+        for source in find_sources(arguments, exclude=exclude)
     ]
 
 
 def only(argument: str) -> Source:
-    (source,) = find_pictures([argument])
+    (source,) = find_sources([argument])
     return source
 
 
@@ -137,7 +137,7 @@ def test_the_error_for_a_folder_without_pictures_says_what_it_contains() -> None
     source = only("album")
 
     assert isinstance(source.error, SourceError)
-    assert str(source.error) == "no picture in folder album, only 1 file that is no picture (1 .txt)"
+    assert str(source.error) == "no picture or video in folder album, only 1 file that is no picture (1 .txt)"
     assert source.error.source == "album"
 
 
@@ -158,7 +158,7 @@ def locked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_that_cannot_be_read_is_an_error_in_its_place() -> None:
     make("album/a.jpg", "locked/b.jpg", "c.jpg")
 
-    sources = list(find_pictures(["album", "locked", "c.jpg"]))
+    sources = list(find_sources(["album", "locked", "c.jpg"]))
 
     assert [source.path for source in sources if source.error is None] == [Path("album/a.jpg"), Path("c.jpg")]
     assert isinstance(sources[1].error, SourceError)
@@ -245,14 +245,14 @@ def test_a_pattern_that_no_file_matches_is_an_error(pattern: str) -> None:
 def test_a_missing_file_is_an_error_in_its_place() -> None:
     make("a.jpg", "b.jpg")
 
-    sources = list(find_pictures(["a.jpg", "missing.jpg", "b.jpg"]))
+    sources = list(find_sources(["a.jpg", "missing.jpg", "b.jpg"]))
 
     assert [source.error is None for source in sources] == [True, False, True]
     assert str(sources[1].error) == "no such file or folder: missing.jpg"
     assert sources[1].path == Path("missing.jpg")
 
 
-@pytest.mark.parametrize("address", ["https://example.org/a.jpg", "rtsp://camera/stream", "https://example.org/?a=*"])
+@pytest.mark.parametrize("address", ["https://example.org/a.jpg?size=9", "ftp://camera/stream", "s3://bucket/?a=*"])
 def test_the_error_for_an_address_says_to_download_it(address: str) -> None:
     source = only(address)
 

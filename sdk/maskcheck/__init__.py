@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from maskcheck.pictures.limits import DecodingLimits
     from maskcheck.pipeline import MaskPipeline
     from maskcheck.results import Face, FrameResult, Receipt, StageReceipt, Timings
+    from maskcheck.sources.opening import open_source
+    from maskcheck.sources.reader import FrameReader, VideoInfo
 
 __all__ = [
     "ClassifierNotFound",
@@ -68,6 +70,7 @@ __all__ = [
     "DetectorSpec",
     "Face",
     "Frame",
+    "FrameReader",
     "FrameResult",
     "ImageError",
     "ImageTooLarge",
@@ -93,10 +96,12 @@ __all__ = [
     "SourceError",
     "StageReceipt",
     "Timings",
+    "VideoInfo",
     "WorkerDied",
     "__version__",
     "hookimpl",
     "load_image",
+    "open_source",
 ]
 
 _MODULES = {
@@ -107,6 +112,7 @@ _MODULES = {
     "DetectorSpec": "detectors.spec",
     "Face": "results",
     "Frame": "frames",
+    "FrameReader": "sources.reader",
     "FrameResult": "results",
     "MaskClassifier": "classifier.mask_classifier",
     "MaskPipeline": "pipeline",
@@ -114,8 +120,10 @@ _MODULES = {
     "Receipt": "results",
     "StageReceipt": "results",
     "Timings": "results",
+    "VideoInfo": "sources.reader",
     "hookimpl": "hosting.hooks",
     "load_image": "pictures.decoding",
+    "open_source": "sources.opening",
 }
 
 

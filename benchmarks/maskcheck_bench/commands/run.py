@@ -77,7 +77,7 @@ def run(
     require_extra("bench", "jinja2", "plotly", "psutil", "scipy")
 
     from maskcheck.pipeline import MaskPipeline
-    from maskcheck.sources import find_pictures
+    from maskcheck.sources import find_sources
     from maskcheck_bench.reporting.run_report import make_report
     from maskcheck_bench.reporting.run_report_files import write_run_report
     from maskcheck_bench.running.scenario_process import run_in_turns
@@ -105,7 +105,7 @@ def run(
     options["providers"] = list(providers) or None
     pipeline = MaskPipeline(**options)
     pipeline.warm_up()
-    sources = list(find_pictures(pictures or (_EXAMPLES,)))
+    sources = list(find_sources(pictures or (_EXAMPLES,), kinds=["picture"]))
     files = [str(source.path.resolve()) for source in sources if source.error is None]
     missing = [str(source.error) for source in sources if source.error is not None]
     if not files:

@@ -29,7 +29,7 @@ from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.pictures.crops import Crops
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.runtime.providers import CPU
-from maskcheck.sources import find_pictures
+from maskcheck.sources import find_sources
 
 _DRAWN = 256
 _SHIFTS = [(x, y) for x in (-0.1, 0, 0.1) for y in (-0.1, 0, 0.1)]
@@ -85,7 +85,7 @@ def _tune(model: str | None, files: Sequence[Path], pictures: Sequence[str], str
 def _cut_faces(model: Path, pictures: Sequence[str]) -> Crops:
     pipeline = MaskPipeline(model=model, providers=[CPU], precision="stored")
     crops = []
-    for source in find_pictures(pictures):
+    for source in find_sources(pictures, kinds=["picture"]):
         if source.error is not None:
             raise source.error
         result = pipeline(source.path)

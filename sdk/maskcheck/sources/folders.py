@@ -1,30 +1,34 @@
-"""The search for pictures in a folder and all folders below it."""
+"""The search for pictures and videos in a folder and all folders below it."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from pathlib import Path, PurePath
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
-from maskcheck.pictures.decoding.files import file_kind, open_without_blocking
-from maskcheck.pictures.formats import HEAD_BYTES, SUFFIXES, picture_format
+from maskcheck.pictures.decoding.files import file_kind
+from maskcheck.sources.file_kinds import kind_of_file, source_of_kind, videos_can_be_read
 from maskcheck.sources.left_out import LeftOut
-from maskcheck.sources.source import RAW_SUFFIXES, Source, failed_source, picture_source, reason
+from maskcheck.sources.source import Source, SourceKind, failed_source, reason
 
 _SEPARATORS = os.sep + (os.altsep or "")
+_NEEDS_PACKAGE = 'they need: pip install "maskcheck[video]"'
 
 
-def search_folder(root: str, excluded: str | None, left_out: LeftOut) -> Iterator[Source]:
-    """The pictures in a folder: first its own by name, then those of each subfolder.
+def search_folder(
+    root: str, kinds: Collection[SourceKind], excluded: str | None, left_out: LeftOut
+) -> Iterator[Source]:
+    """The pictures and videos in a folder: first its own by name, then those of each subfolder.
 
     Args:
         root: The folder.
+        kinds: What is wanted.
         excluded: The real path of a folder that is not searched.
         left_out: Counts what the search passes over.
 
     Yields:
-        Pictures; an error in place of a file or folder that cannot be read, or if the folder holds no picture.
+        Sources; an error in place of a file or folder that cannot be read, or if the folder holds none.
     """
     passed_over = LeftOut()
     is_empty = True
@@ -39,7 +43,7 @@ def search_folder(root: str, excluded: str | None, left_out: LeftOut) -> Iterato
                     passed_over.count("the output folder", "")
                 else:
                     subfolders.append(entry.path)
-            elif (source := _examine_file(entry, root, passed_over)) is not None:
+            elif (source := _examine_file(entry, root, kinds, passed_over)) is not None:
                 is_empty = False
                 yield source
         if error is not None:
@@ -49,7 +53,8 @@ def search_folder(root: str, excluded: str | None, left_out: LeftOut) -> Iterato
     left_out.add(passed_over)
     if is_empty:
         contents = f", only {passed_over}" if passed_over else ", it is empty"
-        yield failed_source(root, f"no picture in folder {root}{contents}")
+        wanted = "picture or video" if "video" in kinds else "picture"
+        yield failed_source(root, f"no {wanted} in folder {root}{contents}")
 
 
 def _list_folder(folder: str) -> tuple[list[os.DirEntry[str]], OSError | None]:
@@ -76,8 +81,10 @@ def _is_hidden(entry: os.DirEntry[str]) -> bool:
     return entry.name.startswith(".")
 
 
-def _examine_file(entry: os.DirEntry[str], root: str, left_out: LeftOut) -> Source | None:
-    """An entry that is a picture or cannot be read; None for any other, which is counted."""
+def _examine_file(
+    entry: os.DirEntry[str], root: str, kinds: Collection[SourceKind], left_out: LeftOut
+) -> Source | None:
+    """An entry that is wanted or cannot be read; None for any other, which is counted."""
     if _is_hidden(entry):
         left_out.count("hidden", "hidden")
         return None
@@ -97,14 +104,15 @@ def _examine_file(entry: os.DirEntry[str], root: str, left_out: LeftOut) -> Sour
     if not stat.S_ISREG(mode):
         left_out.count(file_kind(mode), f"{file_kind(mode)}s")
         return None
-    if PurePath(entry.name).suffix.lower() not in SUFFIXES | RAW_SUFFIXES:
-        try:
-            with open_without_blocking(entry.path) as file:
-                head = file.read(HEAD_BYTES)
-        except OSError:
-            left_out.count("file that cannot be opened", "files that cannot be opened")
-            return None
-        if picture_format(head or b"") is None:  # None: a pipe has replaced the file
-            left_out.count_other_file(entry.name)
-            return None
-    return picture_source(Path(entry.path), Path(entry.path[len(root) :].lstrip(_SEPARATORS)))
+    try:
+        kind = kind_of_file(entry.path)
+    except OSError:
+        left_out.count("file that cannot be opened", "files that cannot be opened")
+        return None
+    if kind == "video" and kind in kinds and not videos_can_be_read():
+        left_out.count(f"video ({_NEEDS_PACKAGE})", f"videos ({_NEEDS_PACKAGE})")
+        return None
+    if kind is None or kind not in kinds:
+        left_out.count_other_file(entry.name)
+        return None
+    return source_of_kind(kind, Path(entry.path), Path(entry.path[len(root) :].lstrip(_SEPARATORS)))

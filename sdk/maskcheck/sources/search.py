@@ -1,4 +1,4 @@
-"""The search for pictures: what each argument of a command stands for."""
+"""The search for sources: what each argument of a command stands for."""
 
 from __future__ import annotations
 
@@ -6,44 +6,58 @@ import errno
 import glob
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePath
 
+from maskcheck.errors import SourceError
 from maskcheck.pictures.decoding.files import file_kind
+from maskcheck.sources.file_kinds import file_source
 from maskcheck.sources.folders import search_folder
 from maskcheck.sources.left_out import LeftOut
+from maskcheck.sources.list_files import is_list, read_list
+from maskcheck.sources.live_names import live_source
 from maskcheck.sources.pipes import is_standard_input, pipe_identity
-from maskcheck.sources.source import Source, failed_source, picture_source, reason
+from maskcheck.sources.source import ALL_KINDS, Source, SourceKind, failed_source, reason, shown_argument
 from maskcheck.texts import shortened_path
 
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
 _WINDOWS_INVALID_NAME = 123  # ERROR_INVALID_NAME: the name may be a pattern, with * or ?
 
 
-def find_pictures(
-    arguments: Iterable[str], *, exclude: Path | None = None, left_out: LeftOut | None = None
+def find_sources(
+    arguments: Iterable[str],
+    *,
+    kinds: Collection[SourceKind] = ALL_KINDS,
+    exclude: Path | None = None,
+    left_out: LeftOut | None = None,
 ) -> Iterator[Source]:
-    """The pictures that files, folders and patterns stand for, in a stable order, each file once.
+    """The pictures, videos and live sources that arguments stand for, in a stable order, each once.
 
-    In a folder, a file is a picture by its ending, or else by its first bytes. Other files, hidden files, and whatever
-    else is not a regular file are passed over and counted.
+    In a folder, a file is a picture or a video by its ending, or else by its first bytes. Other files, hidden files,
+    and whatever else is not a regular file are passed over and counted.
 
     Args:
         arguments: Each a file (of any name), a folder (searched with all folders below it), a pattern with ``*``,
-            ``?``, ``[...]`` and ``**``, a pipe, or ``-`` for standard input. A leading ``~`` is the home folder.
+            ``?``, ``[...]`` and ``**``, a pipe, ``-`` for a picture on standard input, the number of a camera, the
+            address of a stream, or ``@FILE`` for a list of such, one a line (see :func:`read_list`). A leading ``~`` is
+            the home folder.
+        kinds: What is wanted; another source is an error, and in a folder is passed over.
         exclude: A folder that is not searched: the output folder.
         left_out: Counts what is passed over.
 
     Yields:
-        Pictures; and an error in place of an argument, folder or file that cannot be read.
+        Sources; and an error in place of an argument, folder or file that cannot be read.
     """
     excluded = os.path.realpath(exclude) if exclude else None
     left_out = LeftOut() if left_out is None else left_out
-    seen: set[str] = set()
-    for argument in arguments:
-        for source in _expand(argument, excluded, left_out):
+    seen: set[object] = set()
+    for argument, error in _with_lists(list(arguments)):
+        if error is not None:
+            yield failed_source(argument, str(error))
+            continue
+        for source in _expand(argument, kinds, excluded, left_out):
             if source.error is None:
-                identity = pipe_identity(source.path) if source.piped else os.path.realpath(source.path)
+                identity = _identity(source)
                 if identity in seen:
                     left_out.count("named twice", "named twice")
                     continue
@@ -62,7 +76,31 @@ def expand_home(argument: str) -> str:
     return expanded if PurePath(expanded).is_absolute() else argument
 
 
-def _expand(argument: str, excluded: str | None, left_out: LeftOut) -> Iterator[Source]:
+def _with_lists(arguments: list[str]) -> Iterator[tuple[str, SourceError | None]]:
+    """The arguments, with the lines of lists in the place of these; an error for what cannot be read."""
+    list_on_standard_input = "@-" in arguments
+    for argument in arguments:
+        lines = [argument]
+        if is_list(argument):
+            try:
+                lines = read_list(f"@{expand_home(argument[1:])}")
+            except SourceError as error:
+                yield argument, error
+                continue
+        for line in lines:
+            if list_on_standard_input and is_standard_input(line):
+                yield line, SourceError("standard input is the list of sources (@-), so it is no picture", source=line)
+            else:
+                yield line, None
+
+
+def _identity(source: Source) -> object:
+    if source.kind == "live":
+        return "live", source.address
+    return pipe_identity(source.path) if source.piped else os.path.realpath(source.path)
+
+
+def _expand(argument: str, kinds: Collection[SourceKind], excluded: str | None, left_out: LeftOut) -> Iterator[Source]:
     if not argument:
         yield failed_source(argument, "expected a file, a folder or a pattern, got an empty name")
         return
@@ -70,7 +108,7 @@ def _expand(argument: str, excluded: str | None, left_out: LeftOut) -> Iterator[
         yield Source(Path(argument), Path("stdin"), piped=True)
         return
     path = expand_home(argument)
-    shown = shortened_path(argument)
+    shown = shortened_path(shown_argument(argument))
     mode, error_reason = 0, ""
     try:
         mode = Path(path).stat().st_mode
@@ -78,12 +116,14 @@ def _expand(argument: str, excluded: str | None, left_out: LeftOut) -> Iterator[
         if not _is_missing(error):
             error_reason = reason(error)
     if stat.S_ISDIR(mode):
-        yield from search_folder(path, excluded, left_out)
+        yield from search_folder(path, kinds, excluded, left_out)
     elif stat.S_ISREG(mode):
-        yield picture_source(Path(path), Path(Path(path).name))
+        yield file_source(path, kinds)
     elif stat.S_ISFIFO(mode):
         name = Path(path).name
         yield Source(Path(path), Path(f"pipe-{name}" if name.isdecimal() else name), piped=True)  # 63, of /dev/fd/63
+    elif "live" in kinds and (live := live_source(argument)) is not None:
+        yield live
     elif mode:
         yield failed_source(argument, f"{shown} is a {file_kind(mode)}; expected a file, a folder or a pattern")
     elif argument[:5].lower() == "data:":
@@ -93,7 +133,7 @@ def _expand(argument: str, excluded: str | None, left_out: LeftOut) -> Iterator[
     elif error_reason:
         yield failed_source(argument, f"cannot read {shown}: {error_reason}")
     elif glob.has_magic(argument):
-        yield from _match(argument, path, excluded, left_out)
+        yield from _match(argument, path, kinds, excluded, left_out)
     else:
         yield failed_source(argument, f"no such file or folder: {shown}")
 
@@ -104,7 +144,9 @@ def _is_missing(error: OSError | ValueError) -> bool:
     )
 
 
-def _match(argument: str, pattern: str, excluded: str | None, left_out: LeftOut) -> Iterator[Source]:
+def _match(
+    argument: str, pattern: str, kinds: Collection[SourceKind], excluded: str | None, left_out: LeftOut
+) -> Iterator[Source]:
     try:
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  Path.glob refuses absolute patterns
     except (OSError, ValueError) as error:
@@ -126,7 +168,7 @@ def _match(argument: str, pattern: str, excluded: str | None, left_out: LeftOut)
             left_out.count("in the output folder", "in the output folder")
         elif stat.S_ISREG(mode):
             matches_a_file = True
-            yield picture_source(path, Path(path.name))
+            yield file_source(match, kinds)
         elif stat.S_ISDIR(mode):
             left_out.count("folder that a pattern matches", "folders that a pattern matches")
         else:

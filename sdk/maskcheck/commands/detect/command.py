@@ -107,7 +107,7 @@ def detect(
     from maskcheck.commands.exits import end_process
     from maskcheck.commands.standard_streams import own_standard_output
     from maskcheck.pipeline import MaskPipeline
-    from maskcheck.sources import LeftOut, find_pictures
+    from maskcheck.sources import LeftOut, find_sources
 
     if no_detector:
         if ctx.get_parameter_source("detector") is not ParameterSource.DEFAULT:
@@ -133,7 +133,7 @@ def detect(
         left_out = LeftOut()
         run = DetectRun(
             pipeline,
-            list(find_pictures(sources, exclude=output, left_out=left_out)),
+            list(find_sources(sources, exclude=output, left_out=left_out)),
             Targets(
                 output,
                 form or "jsonl",
