@@ -88,7 +88,8 @@ class LivePass:
                 except Empty:
                     continue
                 if result is not None:
-                    watch.outputs.add(result)
+                    if not watch.outputs.add(result):  # its window was closed
+                        stopping.event.set()
                 else:
                     open_watches.discard(watch)
                     watch.finish(error)

@@ -28,6 +28,7 @@ from maskcheck.sources import LeftOut, Source
 
 if TYPE_CHECKING:
     from maskcheck.commands.detect.run_events import RunEvents
+    from maskcheck.events import SinkReport
 
 _KINDS = ("picture", "video", "live")
 
@@ -68,6 +69,8 @@ class DetectRun:
         self._left_out = left_out
         self._settings = settings
         self._tally = Tally(settings.min_confidence, settings.fail_on)
+        self._events: RunEvents | None = None
+        self._undelivered: list[SinkReport] = []
         self.hangs = False
 
     def __call__(self) -> int:
@@ -98,10 +101,13 @@ class DetectRun:
                         part.run(stopping)
             except Exception as error:  # raised below, after the results before it are written and summed up
                 failure = error
+            if self._events is not None:
+                self._undelivered = [report for report in self._events.close() if report.dropped or report.failed]
+                self._tally.undelivered = bool(self._undelivered)
             failing_end = outputs.close()
             failure = failure or failing_end
             if not isinstance(failure, BrokenPipeError):
-                outputs.sum_up(*self._summary(stopped=stopping.status is not None or failure is not None))
+                outputs.sum_up(*self._summary(stopped=stopping.event.is_set() or failure is not None))
         self.hangs = stopping.hangs
         if failure is not None:
             raise failure
@@ -134,7 +140,7 @@ class DetectRun:
             from maskcheck.commands.detect.live_pass import LivePass
             from maskcheck.commands.detect.video_pass import VideoPass
 
-            events = self._open_events(stack, names)
+            events = self._events = self._open_events(stack, names)
             parts.append(VideoPass(pipeline, by_kind["video"], files, outputs, settings, events))
             parts.append(LivePass(pipeline, by_kind["live"], files, outputs, settings, events))
         return parts
@@ -158,6 +164,9 @@ class DetectRun:
         yield f"{tally}{kept}"
         if tally.labels.total() > 1:
             yield "faces: " + ", ".join(f"{count} {label}" for label, count in sorted(tally.labels.items()))
+        for report in self._undelivered:
+            error = f" ({report.error})" if report.error else ""
+            yield f"events for {report.sink}: {report.dropped} dropped, {report.failed} failed{error}"
         if self._left_out:
             yield f"left out: {self._left_out}"
 

@@ -23,6 +23,7 @@ class Tally:
         frames: Their frames.
         people: Their people of each label: the last one that a person had.
         not_annotated: Pictures whose annotated copy could not be written.
+        undelivered: Whether events were lost.
     """
 
     def __init__(self, min_confidence: float = 0.0, fail_on: Iterable[str] = ()) -> None:
@@ -35,6 +36,7 @@ class Tally:
         self.frames = 0
         self.people: Counter[str] = Counter()
         self.not_annotated = 0
+        self.undelivered = False
         self._has_label_to_fail_on = False
 
     def count(self, result: FrameResult) -> Counter[str]:
@@ -75,8 +77,8 @@ class Tally:
 
     @property
     def something_failed(self) -> bool:
-        """Whether a picture failed, was not annotated, or has a face with a label that makes the run fail."""
-        return bool(self.failed or self.not_annotated or self._has_label_to_fail_on)
+        """Whether something failed, was not annotated or delivered, or a face has a label that makes the run fail."""
+        return bool(self.failed or self.not_annotated or self.undelivered or self._has_label_to_fail_on)
 
     def __str__(self) -> str:
         parts = []

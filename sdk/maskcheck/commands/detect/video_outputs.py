@@ -15,10 +15,14 @@ from maskcheck.commands.detect.outputs import Outputs
 from maskcheck.commands.detect.safe_files import refuse_links, write_whole
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.video_files import VideoFiles
+from maskcheck.errors import PackageNotInstalled
+from maskcheck.events import Watcher
+from maskcheck.events.drawing import draw_places
 from maskcheck.frames import Frame
 from maskcheck.log import LOGGER
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.pictures.limits import DecodingLimits
+from maskcheck.privacy import blur_faces, boxes_to_blur
 from maskcheck.recording import VideoSummary, VideoWriter, draw_chart
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source
@@ -26,6 +30,7 @@ from maskcheck.sources.reader import FrameReader, VideoInfo
 
 if TYPE_CHECKING:
     from maskcheck.commands.detect.run_events import RunEvents
+    from maskcheck.recording.display import Window
 
 
 class VideoOutputs:
@@ -58,7 +63,7 @@ class VideoOutputs:
         self._outputs = outputs
         self._settings = settings
         self._events = events
-        self._watcher = None if events is None else events.watcher(reader.name)
+        self._watcher = self._make_watcher()
         self._summary = VideoSummary(
             source.display_name,
             reader.info,
@@ -66,6 +71,11 @@ class VideoOutputs:
             settings={"detect_every": settings.detect_every, "every": settings.every, "blur": settings.blur},
         )
         self._video = self._open_video()
+        self._window: Window | None = None
+        if settings.show:
+            from maskcheck.recording.display import Window
+
+            self._window = Window(reader.name)
         self._problem = ""
         self._started = monotonic()
         self._frames = 0
@@ -76,11 +86,14 @@ class VideoOutputs:
         return (
             (self._video is not None and self._video.needs_images)
             or (self._events is not None and self._events.takes_crops)
-            or self._settings.show
+            or self._window is not None
         )
 
-    def add(self, result: FrameResult) -> None:
+    def add(self, result: FrameResult) -> bool:
         """Take the result of the next frame.
+
+        Returns:
+            Whether to go on: False once the user has closed the window.
 
         Raises:
             OSError: Results cannot be written.
@@ -88,16 +101,16 @@ class VideoOutputs:
         self._frames += 1
         self._outputs.write_frame(result)
         self._summary.add(result)
-        if self._watcher is not None and self._events is not None:
-            if self._reader.is_live and self._watcher.started is None:
-                self._watcher.started = datetime.now(UTC) - timedelta(seconds=result.time or 0.0)
-            self._events.send(self._watcher.update(result))
+        self._watch(result)
         if self._video is not None:
             try:
                 self._video.add(result)
             except OSError as error:
                 self._stop_video(error)
-        self._outputs.progress.show_video(self._reader, result, self._frames)
+        self._outputs.progress.show_video(self._reader, result, self._frames, end=self._settings.end)
+        if self._window is None or result.image is None:
+            return True
+        return self._window.show(self._shown(result, result.image))
 
     def finish(self, *, complete: bool, error: str = "") -> None:
         """Write the files, and print the row of the video.
@@ -106,8 +119,10 @@ class VideoOutputs:
             complete: Whether it was read to its end.
             error: Why it was not; empty if nothing failed.
         """
-        if self._watcher is not None and self._events is not None:
-            self._events.send(self._watcher.finish())
+        if self._watcher is not None:
+            left = self._watcher.finish()
+            if self._events is not None:
+                self._events.send(left)
         seconds = monotonic() - self._started
         if self._video is not None:
             try:
@@ -123,7 +138,7 @@ class VideoOutputs:
                 write_whole(self._files.summary, (json.dumps(summary, indent=2) + "\n").encode("ascii"))
                 if self._settings.images:
                     draw_chart(summary, self._files.chart)
-            except OSError as failure:
+            except (OSError, PackageNotInstalled) as failure:
                 self._problem = self._problem or f"not summed up: {failure}"
         people = Counter[str]((summary["people"] or {}).get("by_label", {}))
         self._outputs.show_video(
@@ -132,9 +147,27 @@ class VideoOutputs:
 
     def close(self) -> None:
         """Put in place what was written, if :meth:`finish` did not."""
+        if self._window is not None:
+            self._window.close()
         if self._video is not None:
             with suppress(OSError):
                 self._video.close()
+
+    def _make_watcher(self) -> Watcher | None:
+        if self._events is not None:
+            return self._events.watcher(self._reader.name)
+        if self._settings.zones or self._settings.lines:  # for the counts that are drawn
+            return Watcher(zones=self._settings.zones, lines=self._settings.lines)
+        return None
+
+    def _watch(self, result: FrameResult) -> None:
+        if self._watcher is None:
+            return
+        if self._reader.is_live and self._watcher.started is None:
+            self._watcher.started = datetime.now(UTC) - timedelta(seconds=result.time or 0.0)
+        events = self._watcher.update(result)
+        if self._events is not None:
+            self._events.send(events)
 
     def _open_video(self) -> AnnotatedVideo | None:
         if self._files is None or self._files.video is None:
@@ -165,7 +198,16 @@ class VideoOutputs:
             yield from reader
 
     def _draw(self, image: BGRImage, result: FrameResult) -> BGRImage:
-        return result.draw(image, min_confidence=self._settings.min_confidence)
+        drawn = result.draw(image, min_confidence=self._settings.min_confidence)
+        if self._watcher is not None and not isinstance(self._video, BlurredFile):  # which has the last counts only
+            draw_places(drawn, self._watcher)
+        return drawn
+
+    def _shown(self, result: FrameResult, image: BGRImage) -> BGRImage:
+        """A frame for the window, where nothing can be known of the frames that follow."""
+        if self._settings.blur is not None:
+            image = blur_faces(image, boxes_to_blur(result, self._settings.blur))
+        return self._draw(image, result)
 
     def _stop_video(self, error: OSError) -> None:
         """The copy cannot be written, on a full disk for example: the run goes on without it."""

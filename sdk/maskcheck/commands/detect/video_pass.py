@@ -72,20 +72,10 @@ class VideoPass:
         except SourceError as error:
             self._outputs.fail(FrameResult((), (0, 0), source=source.display_name, error=error))
             return
-        with (
-            reader,
-            closing(
-                VideoOutputs(
-                    source,
-                    reader,
-                    self._files.get(source),
-                    self._outputs,
-                    settings,
-                    self._events,
-                    self._pipeline.limits,
-                )
-            ) as video,
-        ):
+        outputs = VideoOutputs(
+            source, reader, self._files.get(source), self._outputs, settings, self._events, self._pipeline.limits
+        )
+        with reader, closing(outputs) as video:
             failure: SourceError | None = None
             results = self._pipeline.track(
                 reader,
@@ -96,7 +86,8 @@ class VideoPass:
             with closing(results):
                 try:
                     for result in results:
-                        video.add(result)
+                        if not video.add(result):  # the window was closed
+                            stopping.event.set()
                 except SourceError as error:  # damaged, say: what came before it is kept
                     failure = error
             if failure is not None:
