@@ -70,7 +70,7 @@ def test_a_person_enters_at_the_first_sight_and_leaves_at_the_last() -> None:
 
 
 def test_events_come_as_soon_as_they_are_sure() -> None:
-    watcher = Watcher(settings=WatchSettings(enter_after=0.2, leave_after=0.4))
+    watcher = Watcher(settings=WatchSettings(enter_after=0.2, leave_after=0.4, hidden_after=0.4))
     told = {}
     for frame in range(60):
         for event in watcher.update(result(frame, *([face()] if frame <= 30 else []))):
@@ -102,9 +102,28 @@ def test_a_person_who_is_missed_for_a_moment_has_not_left() -> None:
 
 
 def test_a_predicted_face_is_not_seen() -> None:
-    entered, left = watch(100, lambda frame: [face(predicted=frame > 50)])
+    entered, _, left, _ = watch(150, lambda frame: [face(predicted=frame > 50), face(track=2, box=(0, 0, 50, 60))])
 
+    assert (entered.track_id, left.track_id) == (1, 1)
     assert (entered.kind, left.kind, left.time) == ("person_entered", "person_left", 2.0)
+
+
+@pytest.mark.parametrize("every", [2, 5, 15])
+def test_nobody_is_missed_in_frames_that_the_detector_does_not_get(every: int) -> None:
+    labels = ["with_mask" if frame < 75 else "without_mask" for frame in range(150)]
+
+    events = watch(150, lambda frame: [face(labels[frame], predicted=frame % every > 0)])
+
+    assert kinds(events) == ["person_entered", "mask_removed", "person_left"]
+    assert events[1].time == pytest.approx(3.0, abs=every / RATE)
+
+
+def test_who_is_hidden_behind_another_has_not_left() -> None:
+    hidden = range(50, 90)
+    at_the_edge = (600.0, 100.0, 640.0, 180.0)
+
+    assert len(watch(150, lambda frame: [] if frame in hidden else [face()])) == 2
+    assert len(watch(150, lambda frame: [] if frame in hidden else [face(box=at_the_edge)])) == 4
 
 
 def test_faces_without_a_track_give_no_events() -> None:

@@ -15,8 +15,9 @@ class WatchSettings:
 
     Attributes:
         enter_after: How long a person must be in view, in two sights at least, to have entered.
-        leave_after: How long a person must be out of view, in two frames at least, to have left. A shorter time tells
-            sooner; with a longer one, a person who is hidden for a while does not leave and enter again.
+        leave_after: How long a person must be out of view, in two frames at least, to have left.
+        hidden_after: The same for a person last seen away from the edges of the picture, who may only be hidden behind
+            another; `leave_after`, if that is longer.
         mask_after: How long a label must hold to be a change.
         zone_after: How long a person must be inside a zone, or outside, to have gone in or out.
         line_margin: How far beyond a line a person must be to have crossed it, as a share of the face's longer side:
@@ -35,6 +36,7 @@ class WatchSettings:
 
     enter_after: float = 0.3
     leave_after: float = 1.0
+    hidden_after: float = 2.0
     mask_after: float = 0.3
     zone_after: float = 0.3
     line_margin: float = 0.15
@@ -45,7 +47,8 @@ class WatchSettings:
     crop_side: int = 400
 
     def __post_init__(self) -> None:
-        for name in ("enter_after", "leave_after", "mask_after", "zone_after", "line_margin", "crop_margin"):
+        times = ("enter_after", "leave_after", "hidden_after", "mask_after", "zone_after")
+        for name in (*times, "line_margin", "crop_margin"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name}: expected a number from 0, got {value!r}")

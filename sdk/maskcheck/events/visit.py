@@ -55,6 +55,7 @@ class Visit:
         self._source: str | None = None
         self._first: Sight | None = None
         self._confidence = 0.0
+        self._at_edge = False
         self._crop = BestCrop(settings.crop_margin, settings.crop_side)
         self._mask: Debounced[bool] = Debounced(settings.mask_after)
         self._certainty = Fall(_LONGEST_CHANGE)  # of the state of the mask
@@ -62,6 +63,13 @@ class Visit:
         self._zones: list[tuple[Zone, Debounced[bool]]] = [(zone, Debounced(settings.zone_after)) for zone in zones]
         self._lines = [(line, LineCrossing(line)) for line in lines]
         self._waiting: list[Event] = []  # until the person has entered
+
+    @property
+    def leaves_after(self) -> float:
+        """Seconds without a sight after which the person has left."""
+        if self._at_edge or not self.entered:
+            return self._settings.leave_after
+        return max(self._settings.leave_after, self._settings.hidden_after)
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -77,6 +85,7 @@ class Visit:
             sight: When it was seen.
         """
         self._source = result.source
+        self._at_edge = _is_at_edge(face.box, result.size)
         if self._first is None:
             self._first = sight
         sure = face.confidence >= self._settings.min_confidence
@@ -173,6 +182,13 @@ class Visit:
             crop_faces=self._crop.faces,
             **own,
         )
+
+
+def _is_at_edge(box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
+    """Whether a face is less than half its side from an edge of the picture: a step more, and nobody sees it."""
+    x1, y1, x2, y2 = box
+    near = max(x2 - x1, y2 - y1) / 2
+    return x1 < near or y1 < near or x2 > size[0] - near or y2 > size[1] - near
 
 
 def _anchor(face: Face, settings: WatchSettings) -> Point:

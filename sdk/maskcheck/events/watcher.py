@@ -105,6 +105,8 @@ class Watcher:
         if self._results and (result.source != self._source or result.time < self._time):
             events += self._end()
         self._source, self._time = result.source, result.time
+        if result.faces and all(face.predicted for face in result.faces):
+            return self._finished(events)  # the detector did not run, so nobody was seen, and nobody was missed
         self._results += 1
         for face in result.faces:
             if face.track_id is not None and not face.predicted:
@@ -126,7 +128,7 @@ class Watcher:
         for track_id, visit in list(self._visits.items()):
             missed = self._results - self._seen_in[track_id]
             # One frame without the person, after a long gap between frames, says little.
-            if missed >= 2 and visit.last is not None and time - visit.last.time >= self._settings.leave_after:
+            if missed >= 2 and visit.last is not None and time - visit.last.time >= visit.leaves_after:
                 events += visit.leave()
                 del self._visits[track_id], self._seen_in[track_id]
         return events
