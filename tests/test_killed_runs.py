@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,34 @@ def test_a_picture_that_is_done_has_its_copy_whenever_the_run_is_killed(
     for line in done:
         copy = tmp_path / "out" / Path(line["source"]).relative_to("pictures")
         assert copy.exists() == (line["error"] is None)
+
+
+def test_a_video_that_a_killed_run_was_at_is_worked_on_anew(
+    start: Callable[..., subprocess.Popen[str]], folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("av", reason="videos need PyAV")
+    from maskcheck.recording import VideoWriter
+    from maskcheck.sources.reader import VideoInfo
+
+    for path in sorted(folder.rglob("*.png"))[5:]:
+        path.unlink()
+    for number in range(3):
+        with closing(VideoWriter(folder / f"{number}.mp4", like=VideoInfo((64, 48), frame_rate=25.0))) as writer:
+            for frame in range(40):
+                writer.write(np.full((48, 64, 3), 40 * number + frame, np.uint8), frame / 25)
+    assert finish(start("--output", "calm"))[0] == 0
+    expected = lines(tmp_path / "calm" / "results.jsonl")
+    assert len(expected) == 5 + 3 * 40
+
+    for whole in (20, 5 + 50, 5 + 95):  # in the first video, in the second, in the third
+        kill_at(start("--output", "killed", "--resume"), tmp_path / "killed", whole)
+    status, told = finish(start("--output", "killed", "--resume"))
+
+    assert status == 0, told
+    assert lines(tmp_path / "killed" / "results.jsonl") == expected
+    written = {path.name for path in (tmp_path / "calm").rglob("*") if path.is_file()}
+    assert {path.name for path in (tmp_path / "killed").rglob("*") if path.is_file()} == written
+    assert {"0.mp4", "1.mp4", "2.mp4"} < written
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signals")
