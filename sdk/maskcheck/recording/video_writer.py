@@ -80,7 +80,12 @@ class VideoWriter:
         self._sound = self._open_sound(audio_from, start, end, zero)
         self._time_base = time_base_for(self._codec, like.time_base)
         self._stamps = TimeStamps(start, self._time_base, 1 / (like.frame_rate or 25))
-        self._file = PartFile(self.path)
+        try:
+            self._file = PartFile(self.path)
+        except OSError:
+            if self._sound is not None:
+                self._sound.close()
+            raise
         self._container: Any = None
         self._encoder: Encoder | None = None
         self._waiting: Queue[VideoFrame | None] = Queue(_WAITING)
