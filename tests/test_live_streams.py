@@ -135,6 +135,6 @@ def test_hls_that_comes_in_segments_plays_at_its_pace_and_is_lost_when_no_more_c
             server.shutdown()
             serving.join()
     # A segment holds 25 frames, and is there in a few milliseconds: without a pace, most would be missed.
-    assert nineteen.index <= 22
+    assert nineteen.index <= 35
     assert nineteen.time is not None
     assert nineteen.time > 0.5 * 19 / 25
