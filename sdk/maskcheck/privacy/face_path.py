@@ -10,7 +10,7 @@ from maskcheck.privacy.selection import Box
 
 _SPEED_OVER = 0.3  # seconds, over which the speed of a face is measured: of two frames, it would be noise
 _LONG_GAP = 0.2  # seconds; shorter ones are between two frames that the detector gets
-_GROWTH = 0.5  # of its longer side, and of the way it goes, by which a box grows on each side in a second of not seeing
+_GROWTH = 0.3  # of its longer side, and of the way it goes, by which a box grows on each side in a second of not seeing
 
 
 class FacePath:
