@@ -13,7 +13,7 @@ from maskcheck.sources.left_out import LeftOut
 from maskcheck.sources.source import Source, SourceKind, failed_source, reason
 
 _SEPARATORS = os.sep + (os.altsep or "")
-_NEEDS_PACKAGE = 'they need: pip install "maskcheck[video]"'
+_NEEDS_PACKAGE = 'needs: pip install "maskcheck[video]"'
 
 
 def search_folder(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
 
 _TOLERANCE = 1e-6  # seconds, for times that were computed in another way
+_MISSING = 1.0  # seconds that a video may end before it says
 _FAILED_READS = 10  # one after the other, after which the rest of a damaged file is given up
 
 
@@ -146,6 +147,11 @@ class VideoReader(FrameReader):
             raise SourceError(f"{self.name} is damaged: {self._problem}; {read}", source=self.name)
         if self._damaged:
             LOGGER.warning("%s is damaged: %d frames could not be decoded; %s", self.name, self._damaged, read)
+        step = 1 / (self.info.frame_rate or 1.0)
+        if time is not None and self.info.duration and time + 2 * step + _MISSING < self.info.duration:
+            LOGGER.warning(  # no error: the sound may be longer, or the last picture stand still
+                "%s may be cut off: it says that it lasts %.2f s; %s", self.name, self.info.duration, read
+            )
         if time is None or time < self._start - _TOLERANCE:
             raise SourceError(
                 f"no frame of {self.name} is shown at {self._start:g} s or later: it ends at {time or 0.0:.2f} s",
