@@ -89,7 +89,7 @@ def test_a_run_that_is_killed_again_and_again_has_the_lines_of_one_that_is_not(
 ) -> None:
     assert finish(start("--output", "calm"))[0] == 1
     moments = random.Random(15)
-    kills = 10 if not arguments else 3
+    kills = 10 if not arguments else 2
     killed = tmp_path / "killed"
 
     for number in range(kills):

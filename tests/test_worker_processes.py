@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +20,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maskcheck import Detections, FrameResult, ImageError, MaskCheckError, MaskPipeline, PictureTimeout, WorkerDied
-from maskcheck.engine.processes import stream_in_processes
+from maskcheck.engine.processes import stream, stream_in_processes
+from maskcheck.engine.processes.task import Ticket
 from maskcheck.frames import Frame
 
-KILLS, KILLS_ONCE, HANGS = 1, 2, 3
+KILLS, KILLS_ONCE, HANGS, WAITS = 1, 2, 3, 4
 """Marks in a picture: what the detector does when it sees its top left pixel."""
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        threading.Event().wait(0.02)
+    return False
 
 
 class MarkedDetector:
@@ -41,6 +52,8 @@ class MarkedDetector:
             os.kill(os.getpid(), signal.SIGKILL)
         if mark == HANGS:
             threading.Event().wait()
+        if mark == WAITS:
+            eventually((self._folder / "go").exists)
         height, width = image.shape[:2]
         return Detections(np.array([[0, 0, width, height]], np.float32), np.array([0.9], np.float32))
 
@@ -86,15 +99,6 @@ def in_processes(
 
 def children() -> set[int]:
     return {child.pid or 0 for child in multiprocessing.active_children()}
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        threading.Event().wait(0.02)
-    return False
 
 
 def is_running(pid: int) -> bool:
@@ -160,8 +164,8 @@ def test_a_worker_that_hangs_is_killed_and_the_others_go_on(pipeline: MaskPipeli
 
 def test_a_worker_that_is_killed_from_outside_loses_no_result(pipeline: MaskPipeline) -> None:
     results = []
-    with closing(stream_in_processes(pipeline, map(picture, range(10, 130)), workers=2, group=2)) as stream:
-        for number, result in enumerate(stream):
+    with closing(stream_in_processes(pipeline, map(picture, range(10, 130)), workers=2, group=2)) as running:
+        for number, result in enumerate(running):
             results.append(result)
             if number in (5, 40):
                 os.kill(min(children()), signal.SIGKILL)
@@ -174,12 +178,12 @@ def test_a_worker_that_is_killed_from_outside_loses_no_result(pipeline: MaskPipe
 def test_a_worker_that_is_killed_while_it_writes_a_result_takes_no_other_with_it(pipeline: MaskPipeline) -> None:
     large = [picture(shade, size=(1500, 1500)) for shade in range(10, 50, 10)]  # more than fits into the pipe
     results = []
-    with closing(stream_in_processes(pipeline, large, workers=1, group=1, keep_images=True)) as stream:
-        results.append(next(stream))
+    with closing(stream_in_processes(pipeline, large, workers=1, group=1, keep_images=True)) as running:
+        results.append(next(running))
         (worker,) = children()
         assert eventually(lambda: is_idle(worker))  # it waits for somebody to read the next result
         os.kill(worker, signal.SIGKILL)
-        results += stream
+        results += running
 
     assert [(result.frame, result.error, len(result)) for result in results] == [(n, None, 1) for n in range(4)]
 
@@ -215,6 +219,42 @@ def test_an_array_may_be_filled_anew_and_pixels_come_back_if_they_are_asked_for(
     assert [int(image[5, 5, 0]) for image in images] == list(range(10, 90, 10))
 
 
+def test_results_that_wait_for_an_earlier_one_hold_few_pixels(
+    pipeline: MaskPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = (400, 400)
+    pixels = 3 * size[0] * size[1]
+    monkeypatch.setattr(stream, "_MOST_HELD", 4 * pixels)
+    tickets: list[Ticket] = []
+    held = []
+    worked, full = stream._Pool.work, 0
+
+    def work(pool: Any, seconds: float, *, only: Ticket | None) -> None:
+        nonlocal full
+        full += only is not None
+        if full == 3:  # for a while, nothing was read but what the first picture waits for
+            (tmp_path / "go").touch()
+        worked(pool, seconds, only=only)
+        held.append(sum(ticket.held_bytes for ticket in tickets))
+
+    class Remembered(Ticket):
+        def __init__(self, frame: Frame) -> None:
+            super().__init__(frame)
+            tickets.append(self)
+
+    monkeypatch.setattr(stream._Pool, "work", work)
+    monkeypatch.setattr(stream, "Ticket", Remembered)
+    frames = (picture(9, mark, size) for mark in [WAITS, *[0] * 30])
+
+    for number, result in enumerate(stream_in_processes(pipeline, frames, workers=2, group=4, keep_images=True)):
+        tickets.pop(0)
+        assert result.image is not None
+        assert (result.frame, result.error) == (number, None)
+
+    assert full >= 3
+    assert 4 * pixels < max(held) <= 6 * pixels
+
+
 def test_no_more_than_some_pictures_are_taken_ahead(pipeline: MaskPipeline) -> None:
     taken = 0
 
@@ -224,9 +264,9 @@ def test_no_more_than_some_pictures_are_taken_ahead(pipeline: MaskPipeline) -> N
             taken += 1
             yield picture(10)
 
-    with closing(stream_in_processes(pipeline, frames(), workers=1, group=2)) as stream:
+    with closing(stream_in_processes(pipeline, frames(), workers=1, group=2)) as running:
         for _ in range(3):
-            next(stream)
+            next(running)
         assert taken <= 3 + 8
 
 
@@ -236,11 +276,11 @@ def test_what_the_source_raises_comes_after_the_results_before_it(pipeline: Mask
         yield picture(20)
         raise OSError("the camera is gone")
 
-    stream = stream_in_processes(pipeline, frames(), workers=1)
+    running = stream_in_processes(pipeline, frames(), workers=1)
 
-    assert [next(stream).frame, next(stream).frame] == [0, 1]
+    assert [next(running).frame, next(running).frame] == [0, 1]
     with pytest.raises(OSError, match="the camera is gone"):
-        next(stream)
+        next(running)
     assert children() == set()
 
 
@@ -275,7 +315,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from maskcheck import MaskPipeline
-from maskcheck.engine.processes import stream_in_processes
+from maskcheck.engine.processes import stream, stream_in_processes
+from maskcheck.engine.processes.task import Ticket
 from test_worker_processes import HANGS, MarkedDetector, children, picture
 if __name__ == "__main__":
     pipeline = MaskPipeline(MarkedDetector(Path({folder!r})), model={model!r}, min_score=0.0)

@@ -20,6 +20,7 @@ from maskcheck.pictures.decoding import ImageLike
 from maskcheck.results import FrameResult
 
 _POLL = 0.25  # seconds after which a wait looks around
+_MOST_HELD = 256_000_000  # bytes of pixels of results that wait for an earlier one
 _GROUP = 8  # pictures that a worker gets together: their faces share batches
 _MOST_FAILED_STARTS = 3  # of processes one after the other
 _AHEAD = 4  # groups for each worker that are taken and not yet given back as results
@@ -117,14 +118,17 @@ def _results(
                     finally:
                         pending += taken
                         if taken:
-                            pool.hand_in(Task(taken))
+                            pool.hand_in(Task(deque(taken)))
                 if not pending:
                     break
-                if pending[0].result is None:
+                head = pending[0]
+                if head.result is None:
                     deadline = interruption.deadline
                     if deadline is not None and monotonic() >= deadline:
                         break
-                    pool.work(_POLL if deadline is None else min(_POLL, max(0.0, deadline - monotonic())))
+                    held = sum(ticket.held_bytes for ticket in pending)
+                    seconds = _POLL if deadline is None else min(_POLL, max(0.0, deadline - monotonic()))
+                    pool.work(seconds, only=head if held > _MOST_HELD else None)
                     continue
             except KeyboardInterrupt as error:
                 if interruption.error not in (None, error):  # the second time
@@ -163,23 +167,26 @@ class _Pool:
             self._start()
         self._distribute()
 
-    def work(self, seconds: float) -> None:
+    def work(self, seconds: float, *, only: Ticket | None) -> None:
         """Wait for answers, at most so long, and see to the workers.
+
+        Args:
+            seconds: How long.
+            only: The picture whose result is read, as those that are there hold enough pixels; None for any.
 
         Raises:
             Exception: A worker could not load its models, or what the pipeline raised.
         """
         if self._timeout is not None:
             seconds = min([seconds, *(worker.seconds_left(self._timeout) for worker in self._workers if worker.tasks)])
-        wait_for(self._workers, seconds)
+        readable = [worker for worker in self._workers if only is None or not worker.is_ready or worker.has(only)]
+        wait_for(self._workers, readable, seconds)
         for worker in list(self._workers):
             has_ended = worker.has_ended()  # before its last answers are read
-            for task, answer in worker.answers():
-                if isinstance(answer, Exception):
-                    raise answer
+            while (worker in readable or has_ended) and (ticket := worker.read()) is not None:
                 self._failed_starts = 0
-                for ticket, result in zip(task.tickets, answer, strict=True):
-                    ticket.result = result
+                if ticket.held_bytes and not has_ended:  # the next one only if there is room for it
+                    break
             if has_ended:
                 self._replace_dead(worker)
             elif self._timeout is not None and worker.is_overdue(self._timeout):
@@ -224,7 +231,7 @@ class _Pool:
                 ticket.fail(error)
             else:
                 LOGGER.warning("a worker process ended: %s; another one takes its place", how)
-                self._waiting.extendleft(Task([ticket], again=True) for ticket in reversed(guilty.tickets))
+                self._waiting.extendleft(Task(deque([ticket]), again=True) for ticket in reversed(guilty.tickets))
         self._start()
 
     def _replace_overdue(self, worker: Worker, timeout: float) -> None:

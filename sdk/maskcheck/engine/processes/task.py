@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections import deque
 from dataclasses import dataclass, replace
 
 from maskcheck.errors import ImageError, MaskCheckError
@@ -34,6 +34,11 @@ class Ticket:
             )
             self.payload = pickle.dumps(replace(frame, image=None, error=refused))
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the pixels of its result."""
+        return 0 if self.result is None or self.result.image is None else self.result.image.nbytes
+
     def fail(self, error: MaskCheckError) -> None:
         """Give it a result with an error."""
         self.result = FrameResult((), (0, 0), source=self.source, frame=self.index, time=self.time, error=error)
@@ -44,11 +49,11 @@ class Task:
     """Pictures that a worker gets together.
 
     Attributes:
-        tickets: The pictures.
+        tickets: Those that have no result, in order.
         again: Whether a worker died with it before; it then has one picture.
     """
 
-    tickets: Sequence[Ticket]
+    tickets: deque[Ticket]
     again: bool = False
 
     @property

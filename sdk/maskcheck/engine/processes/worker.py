@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from time import monotonic
-from typing import Any
 
-from maskcheck.engine.processes.task import Task
+from maskcheck.engine.processes.task import Task, Ticket
 from maskcheck.engine.processes.worker_main import READY, run_worker
 
 _AHEAD = 2  # tasks of a worker: one that it works on, and one that waits in the pipe
@@ -76,36 +76,53 @@ class Worker:
         with suppress(OSError):  # it has died: its sentinel says so
             self.connection.send([ticket.payload for ticket in task.tickets])
 
-    def answers(self) -> Iterator[tuple[Task, Any]]:
-        """What it has answered: results of a task, or an error; nothing once it has ended.
+    def read(self) -> Ticket | None:
+        """Take the next result, if there is one: it is in the ticket that is returned.
 
         Raises:
-            Exception: It could not load its models.
+            Exception: It could not load its models, or what ended the work on a task.
         """
-        with suppress(EOFError, OSError):
-            while not self._ended and self.connection.poll():
-                answer = self.connection.recv()
-                if self.is_ready:
-                    task = self.tasks.popleft()
-                    self._begun = monotonic()
-                    yield task, answer
-                elif isinstance(answer, Exception):
-                    raise answer
-                else:
-                    assert answer == READY
-                    self.is_ready = True
+        try:
+            if self._ended or not self.connection.poll():
+                return None
+            answer = self.connection.recv()
+        except (EOFError, OSError):  # it has died: its sentinel says so
+            return None
+        if isinstance(answer, Exception):
+            raise answer
+        if not self.is_ready:
+            assert answer == READY
+            self.is_ready = True
+            return None
+        task = self.tasks[0]
+        ticket = task.tickets.popleft()
+        ticket.result = answer
+        self._begun = monotonic()
+        if not task.tickets:
+            self.tasks.popleft()
+        return ticket
+
+    def has(self, ticket: Ticket) -> bool:
+        """Whether it works on a picture, or will do so."""
+        return any(ticket in task.tickets for task in self.tasks)
 
     def has_ended(self) -> bool:
         """Whether the process has ended; then it is waited for."""
         return not self._process.is_alive()
 
     def is_overdue(self, timeout: float) -> bool:
-        """Whether the task that it works on takes too long."""
-        return bool(self.tasks) and monotonic() >= self._begun + timeout
+        """Whether the task that it works on takes too long; not if it waits for somebody to read a result."""
+        return bool(self.tasks) and monotonic() >= self._begun + timeout and not self._has_written()
 
     def seconds_left(self, timeout: float) -> float:
         """Until :meth:`is_overdue`."""
         return max(0.0, self._begun + timeout - monotonic())
+
+    def _has_written(self) -> bool:
+        try:
+            return self.connection.poll()
+        except OSError:
+            return False
 
     def kill(self) -> None:
         """End the process at once."""
@@ -123,12 +140,10 @@ class Worker:
             self.kill()
 
 
-def wait_for(workers: list[Worker], seconds: float) -> None:
-    """Wait until a worker answers or ends, or for so many seconds."""
-    things: list[Connection | int] = []
-    for worker in workers:
-        things += [worker.connection, worker.sentinel]
-    multiprocessing.connection.wait(things, seconds)
+def wait_for(workers: Iterable[Worker], readable: Iterable[Worker], seconds: float) -> None:
+    """Wait until one of some workers answers, or any ends, or for so many seconds."""
+    things: list[Connection | int] = [worker.sentinel for worker in workers]
+    multiprocessing.connection.wait([*things, *(worker.connection for worker in readable)], seconds)
 
 
 @contextmanager
@@ -137,6 +152,7 @@ def _without_interrupt() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # when it starts that, it lets the signal through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -7,9 +7,8 @@ import os
 import pickle
 import signal
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
-from typing import Any
 
 from maskcheck.errors import MaskCheckError
 from maskcheck.runtime.cpu import share_cpus
@@ -21,8 +20,8 @@ def run_worker(connection: Connection, pipeline: bytes, workers: int, keep_image
     """Label pictures until the pipe is closed, or the parent process ends.
 
     Args:
-        connection: First, it gets ``READY`` or the error that a warm-up ends in; then a list of results, or an error,
-            for each list of pickled frames that comes.
+        connection: First, it gets ``READY`` or the error that a warm-up ends in. For each list of pickled frames that
+            comes, it gets their results one by one, or the error that ended the work on them.
         pipeline: The pipeline, pickled.
         workers: How many processes share the CPUs.
         keep_images: Whether results hold the decoded picture.
@@ -47,11 +46,14 @@ def run_worker(connection: Connection, pipeline: bytes, workers: int, keep_image
         connection.send(READY)
         while True:
             frames = [pickle.loads(frame) for frame in connection.recv()]
-            try:
-                answer: Any = list(made.stream(frames, keep_images=keep_images))
-            except Exception as error:
-                answer = _sendable(error)
-            connection.send(answer)
+            with closing(made.stream(frames, keep_images=keep_images)) as results:
+                try:
+                    for result in results:  # one by one: a list of them might hold many pixels
+                        connection.send(result)
+                except OSError:
+                    raise
+                except Exception as error:
+                    connection.send(_sendable(error))
 
 
 def _end_with_parent() -> None:
