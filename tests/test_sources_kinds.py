@@ -216,9 +216,8 @@ def test_a_list_that_cannot_be_read_is_an_error_and_the_rest_follows() -> None:
     make("a.jpg", content=b"\xff\xd8\xff\0\0")
     make("empty.txt", content=b"# nothing\n")
 
-    errors = [
-        message for kind, message in found("@missing.txt", "@a.jpg", "@empty.txt", "@.", "a.jpg") if kind == "error"
-    ]
+    sources = found("@missing.txt", "@a.jpg", "@empty.txt", "@.", "a.jpg")
+    errors = [message for kind, message in sources if kind == "error"]
 
     assert errors[0].startswith("cannot read the list missing.txt: No such file")
     assert errors[1].startswith("the list a.jpg is no text")

@@ -36,7 +36,9 @@ def test_a_video_is_read_with_its_choices() -> None:
     reader = open_source(Path("a.mp4"), every=4, start=0.1, end=0.4)
 
     assert isinstance(reader, VideoReader)
-    assert [(frame.index, frame.time) for frame in reader] == [(4, pytest.approx(0.16)), (8, pytest.approx(0.32))]
+    frames = list(reader)
+    assert [frame.index for frame in frames] == [4, 8]
+    assert [frame.time for frame in frames] == pytest.approx([0.16, 0.32])
 
 
 def test_a_folder_gives_its_pictures_and_the_frames_of_its_videos() -> None:
