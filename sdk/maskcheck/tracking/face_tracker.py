@@ -43,7 +43,8 @@ class FaceTracker:
         self._settings = settings or TrackingSettings()
         self._motions: dict[int, Motion] = {}
         self._next = 1
-        self._time = float("-inf")
+        self._time: float | None = None  # of the last frame
+        self._clock = 0.0  # rises from frame to frame, whatever the times of the source do
 
     def update(self, boxes: NDArray[np.float64], scores: NDArray[np.float32], time: float) -> list[int | None]:
         """Take the detections of the next frame on which the detector ran.
@@ -54,14 +55,16 @@ class FaceTracker:
         Args:
             boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
             scores: (N,), detection scores in [0, 1].
-            time: Seconds from the start of the source.
+            time: Seconds from the start of the source. The same time as before, as from sources without a clock,
+                counts as a frame later, at the frame rate of the settings.
 
         Returns:
             The number of each detection's face; None for one whose score begins no track.
         """
-        if time < self._time:
+        if self._time is not None and time < self._time:
             self._motions.clear()
-        self._time = time
+        self._advance(time)
+        time = self._clock
         for number, motion in list(self._motions.items()):
             if time - motion.time > self._settings.forget_after:
                 del self._motions[number]
@@ -84,13 +87,26 @@ class FaceTracker:
             time: Seconds from the start of the source.
 
         Returns:
-            The number of each, and its box in pixels, which may reach beyond the picture.
+            The number of each, and its box in pixels, which may reach beyond the picture. None of a face that was
+            last found too long ago, or later than `time`.
         """
-        return [(number, motion.box_at(time)) for number, motion in self._motions.items() if motion.time == self._time]
+        ahead = 0.0 if self._time is None else time - self._time
+        if not 0 <= ahead <= self._settings.forget_after:
+            return []
+        return [
+            (number, motion.box_at(self._clock + ahead))
+            for number, motion in self._motions.items()
+            if motion.time == self._clock
+        ]
 
     def is_followed(self, number: int) -> bool:
         """Whether a face may still be found again."""
         return number in self._motions
+
+    def _advance(self, time: float) -> None:
+        if self._time is not None and time >= self._time:
+            self._clock += (time - self._time) or 1 / self._settings.frame_rate
+        self._time = time
 
     def _pairs(self, boxes: Sequence[Box], time: float) -> list[tuple[int, int]]:
         """Which face is which box."""
