@@ -26,7 +26,7 @@ from maskcheck.engine.ending import GRACE, Interruption
 from maskcheck.engine.engine import Engine, StageOrigin, make_faces
 from maskcheck.engine.preparation import Preparation, Preparer, clip
 from maskcheck.engine.prepared import PreparedFrame
-from maskcheck.engine.runner import Runner, Ticket
+from maskcheck.engine.runner import FrameEngine, Runner, Ticket
 from maskcheck.engine.streaming import stream_in_order
 from maskcheck.frames import Frame
 from maskcheck.hosting.creation import check_options, create_classifier, create_detector, missing_members
@@ -235,31 +235,32 @@ class MaskPipeline:
         detect_every: int = 1,
         settings: TrackingSettings | None = None,
         batch_size: int | None = None,
-        workers: int | None = None,
         stop: threading.Event | None = None,
         keep_images: bool = False,
     ) -> Generator[FrameResult, None, None]:
         """Follow faces through the frames of a video or camera: each face has the ``track_id`` of its person.
 
         Works as :meth:`stream` does. Labels and confidences are those of the track, smoothed over time, so they do not
-        flicker. On frames between those that the detector gets, faces are where the tracker expects them
-        (``predicted``). When the source of the frames changes, tracks begin anew.
+        flicker; a face that is sure of its label is classified only a few times a second. On frames between those that
+        the detector gets, faces are where the tracker expects them (``predicted``). When the source of the frames
+        changes, tracks begin anew.
 
         Args:
             frames: What :func:`open_source` gives for a video, a camera or an address, or any frames in order.
             detect_every: The detector gets every so many frames, 1 or more: with 3, the first, the fourth, and so on.
             settings: Of the tracker.
             batch_size: As in :meth:`stream`; by default 1 for a live source, so that no frame waits for another.
-            workers: As in :meth:`stream`.
             stop: As in :meth:`stream`.
             keep_images: Give each result its picture.
 
         Raises:
             ValueError: `detect_every` is less than 1.
+            PackageNotInstalled: scipy is missing.
             TypeError, RuntimeError, RuntimeUnavailable, ModelError, PluginError: As :meth:`stream`.
             SourceError: The source cannot be opened, or ends too early; after the results before it.
         """
-        from maskcheck.tracking.tracked_stream import track_results
+        from maskcheck.tracking.settings import TrackingSettings
+        from maskcheck.tracking.tracking_engine import TrackingEngine
 
         _expect_many(frames)
         self._expect_open()
@@ -267,11 +268,18 @@ class MaskPipeline:
             raise ValueError(f"detect_every: expected 1 or more, got {detect_every}")
         if batch_size is None and isinstance(frames, FrameReader) and frames.is_live:
             batch_size = 1
-        limit, workers = self._checked_sizes(batch_size, workers)
-        results = self._stream(
-            frames, limit, workers, Interruption(stop), keep_images=keep_images, detect_every=detect_every
+        limit, _ = self._checked_sizes(batch_size, None)
+        engine = TrackingEngine(self._engine, settings or TrackingSettings())
+        # One thread that detects, as frames must come in order; detectors have threads of their own.
+        return self._stream(
+            frames,
+            limit,
+            1,
+            Interruption(stop),
+            keep_images=keep_images,
+            detect_every=detect_every,
+            engine=engine,
         )
-        return track_results(results, detect_every=detect_every, settings=settings)
 
     def watch(
         self,
@@ -522,9 +530,10 @@ class MaskPipeline:
         *,
         keep_images: bool,
         detect_every: int = 1,
+        engine: FrameEngine | None = None,
     ) -> Generator[FrameResult, None, None]:
         self.warm_up()
-        make_runner = partial(self._make_runner, workers, limit)
+        make_runner = partial(self._make_runner, workers, limit, engine=engine)
         ahead = 1 if limit == 1 else 2 * limit + 2 * workers
         copied = ahead > 1 and not isinstance(frames, FrameReader)  # which gives a new array for each frame
         preparations = self._preparations(frames, detect_every, copied=copied, keep_images=keep_images)
@@ -558,9 +567,10 @@ class MaskPipeline:
         on_change: Callable[[], object] = lambda: None,
         *,
         enough: int | None = None,
+        engine: FrameEngine | None = None,
     ) -> Runner:
         return Runner(
-            self._engine,
+            engine or self._engine,
             workers=workers,
             batch_size=limit,
             enough=enough,

@@ -124,6 +124,7 @@ class Preparation:
             crops=crops,
             pixels=pixels,
             keep_image=self.keep_image,
+            searched=self.search,
         )
 
     def _prepared(self) -> PreparedFrame:

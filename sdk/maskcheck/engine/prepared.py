@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class PreparedFrame:
         crops: Crops of all faces; None if they are cut when they are classified.
         pixels: The picture, uint8 (H, W, 3), BGR, if it is still needed.
         keep_image: Whether the result is to hold `pixels`.
+        searched: Whether the detector ran.
         error: Why there are no faces; None if all went well.
     """
 
@@ -50,6 +51,7 @@ class PreparedFrame:
     crops: Crops | None = None
     pixels: BGRImage | None = None
     keep_image: bool = False
+    searched: bool = True
     error: MaskCheckError | None = None
 
     def __len__(self) -> int:
@@ -64,6 +66,23 @@ class PreparedFrame:
     def nbytes(self) -> int:
         """Bytes of the picture and the crops that it holds."""
         return sum(held.nbytes for held in (self.pixels, self.crops) if held is not None)
+
+    def with_faces(self, chosen: NDArray[np.bool_]) -> PreparedFrame:
+        """The frame with some of its faces.
+
+        Args:
+            chosen: bool (N,), which of them.
+        """
+        if chosen.all():
+            return self
+        return replace(
+            self,
+            boxes=self.boxes[chosen],
+            scores=self.scores[chosen],
+            landmarks=None if self.landmarks is None else self.landmarks[chosen],
+            probabilities=None if self.probabilities is None else self.probabilities[chosen],
+            crops=None if self.crops is None else self.crops[chosen],
+        )
 
     def crops_of(self, chosen: slice, classifier: Classifier) -> Crops:
         """Crops of some of the faces, as the classifier takes them."""

@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import Protocol
 
 from maskcheck.engine.ending import leave, register, unregister
-from maskcheck.engine.engine import Engine
-from maskcheck.engine.preparation import Preparation
+from maskcheck.engine.preparation import Preparation, Preparer
 from maskcheck.engine.prepared import PreparedFrame
 from maskcheck.errors import PictureTimeout
 from maskcheck.log import LOGGER
@@ -27,6 +27,20 @@ _WATCH = 0.05  # seconds after which a time limit is looked at, at the latest
 
 _WAKE = object()
 _END = object()
+
+
+class FrameEngine(Protocol):
+    """Prepares frames in several threads, and finishes them in one; with one thread, all come in order."""
+
+    @property
+    def preparer(self) -> Preparer:
+        """The first half, with its limits."""
+
+    def prepare(self, preparations: Sequence[Preparation]) -> list[PreparedFrame]:
+        """Decode frames, find their faces and cut them out."""
+
+    def finish(self, frames: Sequence[PreparedFrame]) -> list[FrameResult]:
+        """Label the faces of prepared frames."""
 
 
 class Ticket:
@@ -98,7 +112,7 @@ class Runner:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: FrameEngine,
         *,
         workers: int,
         batch_size: int,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskcheck.results import Face, FrameResult
 from maskcheck.tracking.face_tracker import FaceTracker
@@ -35,16 +37,13 @@ class ResultTracker:
         Returns:
             The result, in which each face has the ``track_id``, label, confidence and probabilities of its track.
         """
-        time = self._time(result)
+        time = self.time_of(result.frame, result.time)
         boxes = np.array([face.box for face in result], np.float64).reshape(-1, 4)
-        numbers = self._tracker.update(boxes, np.nan_to_num(result.scores, nan=1.0), time)
-        faces = [
-            face if number is None else self._tracked(face, number, time)
-            for face, number in zip(result, numbers, strict=True)
-        ]
-        for number in [number for number in self._labels if not self._tracker.is_followed(number)]:
-            del self._labels[number], self._faces[number]
-        return replace(result, faces=tuple(faces))
+        numbers = self.follow(boxes, np.nan_to_num(result.scores, nan=1.0), time)
+        return replace(
+            result,
+            faces=tuple(self.labelled(face, number, time) for face, number in zip(result.faces, numbers, strict=True)),
+        )
 
     def predict(self, result: FrameResult) -> FrameResult:
         """Say where faces are in a frame on which the detector did not run.
@@ -55,19 +54,73 @@ class ResultTracker:
         Returns:
             The result with the faces that were found last, ``predicted``, as far as they are inside the picture.
         """
-        faces = []
-        for number, box in self._tracker.predict(self._time(result)):
-            clipped = _clipped(box, result.size)
-            if clipped is not None:
-                faces.append(replace(self._faces[number], box=clipped, landmarks=None, predicted=True))
-        return replace(result, faces=tuple(faces))
+        places = self.expected(self.time_of(result.frame, result.time))
+        return replace(result, faces=self.predicted(places, result.size))
 
-    def _tracked(self, face: Face, number: int, time: float) -> Face:
+    def follow(self, boxes: NDArray[np.float64], scores: NDArray[np.float32], time: float) -> list[int | None]:
+        """The number of each detection's face, as :meth:`FaceTracker.update` gives it; who has left is forgotten."""
+        numbers = self._tracker.update(boxes, scores, time)
+        for number in [number for number in self._labels if not self._tracker.is_followed(number)]:
+            del self._labels[number], self._faces[number]
+        return numbers
+
+    def needs_classifier(self, number: int | None, time: float) -> bool:
+        """Whether a face must be classified now: it is new, not sure of its label, or was not classified for a while.
+
+        Args:
+            number: Of the face; None for one without a track.
+            time: Seconds from the start of the source.
+        """
+        if number is None or not self.is_settled(number):
+            return True
+        return not 0 <= time - self._labels[number].time < self._settings.classify_every
+
+    def is_settled(self, number: int) -> bool:
+        """Whether a face is known, and its last probabilities agreed with its label."""
+        labels = self._labels.get(number)
+        return labels is not None and labels.settled
+
+    def labelled(self, face: Face, number: int | None, time: float) -> Face:
+        """A face that was classified, with the number and the label of its track."""
+        if number is None:
+            return face
         labels = self._labels.get(number)
         if labels is None:
             labels = self._labels[number] = TrackLabels(self._settings, face.probabilities, time)
         else:
             labels.add(face.probabilities, time)
+        return self._with_track(face, number, labels)
+
+    def found(
+        self,
+        box: Box,
+        score: float,
+        landmarks: tuple[tuple[float, float], ...] | None,
+        number: int,
+    ) -> Face:
+        """A face that was found and not classified, with the label that its track has."""
+        labels = self._labels[number]
+        face = Face(box, labels.label, labels.confidence, labels.probabilities, score, landmarks)
+        return self._with_track(face, number, labels)
+
+    def expected(self, time: float) -> list[tuple[int, Box]]:
+        """Numbers and boxes of the faces that were found last, as :meth:`FaceTracker.predict` gives them."""
+        return self._tracker.predict(time)
+
+    def predicted(self, places: Sequence[tuple[int, Box]], size: tuple[int, int]) -> tuple[Face, ...]:
+        """The faces at these places, as far as they are inside a picture of that width and height."""
+        faces = []
+        for number, box in places:
+            clipped, face = _clipped(box, size), self._faces.get(number)
+            if clipped is not None and face is not None:
+                faces.append(replace(face, box=clipped, landmarks=None, predicted=True))
+        return tuple(faces)
+
+    def time_of(self, frame: int, time: float | None) -> float:
+        """The time of a frame, also where it has none."""
+        return frame / self._settings.frame_rate if time is None else float(time)
+
+    def _with_track(self, face: Face, number: int, labels: TrackLabels) -> Face:
         tracked = self._faces[number] = replace(
             face,
             track_id=number,
@@ -76,9 +129,6 @@ class ResultTracker:
             probabilities=dict(labels.probabilities),
         )
         return tracked
-
-    def _time(self, result: FrameResult) -> float:
-        return result.frame / self._settings.frame_rate if result.time is None else float(result.time)
 
 
 def _clipped(box: Box, size: tuple[int, int]) -> Box | None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from maskcheck.tracking.settings import TrackingSettings
 
+_LONGEST_STEP = 0.12  # seconds: however long ago the last frame was, one frame alone does not change a label
+
 
 class TrackLabels:
     """Averages the probabilities of a face over time, and keeps its label until another is clearly more probable.
@@ -20,13 +22,16 @@ class TrackLabels:
         time: When, in seconds.
 
     Attributes:
+        time: When probabilities were added last, in seconds.
         label: The label.
+        settled: Whether the last probabilities agreed with the label.
         probabilities: The mean of each label; they add up to 1.
     """
 
     def __init__(self, settings: TrackingSettings, probabilities: Mapping[str, float], time: float) -> None:
         self._settings = settings
-        self._time = time
+        self.time = time
+        self.settled = False
         self.probabilities = dict(probabilities)
         self.label = max(self.probabilities, key=self.probabilities.__getitem__)
 
@@ -37,11 +42,13 @@ class TrackLabels:
 
     def add(self, probabilities: Mapping[str, float], time: float) -> None:
         """Take in the probabilities of the next frame."""
-        share = 1 - math.exp(-max(time - self._time, 0.0) / self._settings.label_time)
-        self._time = time
+        step = min(max(time - self.time, 0.0), _LONGEST_STEP)
+        share = 1 - math.exp(-step / self._settings.label_time)
+        self.time = time
         for label, value in probabilities.items():
             mean = self.probabilities.get(label, 0.0)
             self.probabilities[label] = mean + share * (value - mean)
         best = max(self.probabilities, key=self.probabilities.__getitem__)
         if self.probabilities[best] >= self.probabilities[self.label] + self._settings.label_margin:
             self.label = best
+        self.settled = probabilities.get(self.label, 0.0) >= self._settings.sure

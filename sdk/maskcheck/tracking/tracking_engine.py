@@ -1,0 +1,136 @@
+"""The engine of a stream whose faces are followed: most of them need not be classified in every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.engine.engine import Engine
+from maskcheck.engine.preparation import Preparation, Preparer
+from maskcheck.engine.prepared import PreparedFrame
+from maskcheck.results import Face, FrameResult
+from maskcheck.tracking.motion import Box
+from maskcheck.tracking.result_tracker import ResultTracker
+from maskcheck.tracking.settings import TrackingSettings
+
+
+@dataclass
+class _Plan:
+    """What is done with a frame.
+
+    Attributes:
+        frame: The frame, with the faces that are to be classified.
+        time: Its time, in seconds.
+        whole: The frame, with all faces.
+        numbers: Of all faces.
+        chosen: Which of them are to be classified.
+        expected: Where faces are, if the detector did not run.
+    """
+
+    frame: PreparedFrame
+    time: float = 0.0
+    whole: PreparedFrame | None = None
+    numbers: Sequence[int | None] = ()
+    chosen: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
+    expected: Sequence[tuple[int, Box]] | None = None
+
+
+class TrackingEngine:
+    """Finishes frames that come in order: their faces are followed, and those are classified that need it.
+
+    Args:
+        engine: Prepares and classifies.
+        settings: How faces are followed. When the source of the frames changes, tracks begin anew.
+    """
+
+    def __init__(self, engine: Engine, settings: TrackingSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._tracker = ResultTracker(settings)
+        self._source: str | None = None
+
+    @property
+    def preparer(self) -> Preparer:
+        """The first half, with detector and classifier."""
+        return self._engine.preparer
+
+    def prepare(self, preparations: Sequence[Preparation]) -> list[PreparedFrame]:
+        """Decode frames, find their faces and cut them out; what fails is the error of that frame."""
+        return self._engine.prepare(preparations)
+
+    def finish(self, frames: Sequence[PreparedFrame]) -> list[FrameResult]:
+        """Follow and label the faces of prepared frames; what fails is the error of that frame.
+
+        Raises:
+            MaskCheckError: The classifier has never run, and does not.
+        """
+        results: list[FrameResult] = []
+        place = 0
+        while place < len(frames):  # of one source at a time
+            end = place
+            while end < len(frames) and frames[end].source == frames[place].source:
+                end += 1
+            if frames[place].source != self._source:
+                self._source = frames[place].source
+                self._tracker = ResultTracker(self._settings)
+            results += self._finish(frames[place:end])
+            place = end
+        return results
+
+    def _finish(self, frames: Sequence[PreparedFrame]) -> list[FrameResult]:
+        plans = self._plan(frames)
+        results = self._engine.finish([plan.frame for plan in plans])
+        return [self._joined(plan, result) for plan, result in zip(plans, results, strict=True)]
+
+    def _plan(self, frames: Sequence[PreparedFrame]) -> list[_Plan]:
+        plans = []
+        in_hand: dict[int, float] = {}  # faces that an earlier one of these frames has classified, and when
+        for frame in frames:
+            if frame.error is not None:
+                plans.append(_Plan(frame))
+                continue
+            time = self._tracker.time_of(frame.index, frame.time)
+            if not frame.searched:
+                plans.append(_Plan(frame, time, expected=self._tracker.expected(time)))
+                continue
+            numbers = self._tracker.follow(frame.boxes, frame.scores, time)
+            chosen = np.array([self._is_chosen(number, time, in_hand) for number in numbers], bool)
+            if frame.probabilities is not None:  # of the detector: they cost nothing
+                chosen[:] = True
+            in_hand |= {
+                number: time for number, wanted in zip(numbers, chosen, strict=True) if wanted and number is not None
+            }
+            plans.append(_Plan(frame.with_faces(chosen), time, frame, numbers, chosen))
+        return plans
+
+    def _is_chosen(self, number: int | None, time: float, in_hand: dict[int, float]) -> bool:
+        if not self._tracker.needs_classifier(number, time):
+            return False
+        if number is None or not self._tracker.is_settled(number):
+            return True
+        last = in_hand.get(number)
+        return last is None or time - last >= self._settings.classify_every
+
+    def _joined(self, plan: _Plan, result: FrameResult) -> FrameResult:
+        """The result of a frame with all its faces."""
+        if result.error is not None:
+            return result
+        if plan.expected is not None:
+            return replace(result, faces=self._tracker.predicted(plan.expected, result.size))
+        assert plan.whole is not None
+        classified = iter(result.faces)
+        faces: list[Face] = []
+        for place, number in enumerate(plan.numbers):
+            if plan.chosen[place]:
+                faces.append(self._tracker.labelled(next(classified), number, plan.time))
+            elif number is not None:  # those without a number are all chosen
+                faces.append(self._known(plan.whole, place, number))
+        return replace(result, faces=tuple(faces))
+
+    def _known(self, frame: PreparedFrame, place: int, number: int) -> Face:
+        x1, y1, x2, y2 = frame.boxes[place].tolist()
+        points = None if frame.landmarks is None else tuple((x, y) for x, y in frame.landmarks[place].tolist())
+        return self._tracker.found((x1, y1, x2, y2), float(frame.scores[place]), points, number)
