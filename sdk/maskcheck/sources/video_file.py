@@ -6,6 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -219,6 +220,7 @@ class VideoReader(FrameReader):
 
         video = self._video
         failures = 0
+        last: int | None = None  # stamp of the last frame
         packets = 0
         lost = 0  # packets since the last frame
         while True:
@@ -236,7 +238,7 @@ class VideoReader(FrameReader):
                         video.check_size(context.width, context.height)
                         continue
                     for frame in frames:
-                        lost = 0
+                        lost, last = 0, frame.pts
                         video.check_size(frame.width, frame.height)
                         yield frame
             except av.FFmpegError as error:
@@ -247,10 +249,29 @@ class VideoReader(FrameReader):
                 self._problem = f"it cannot be read to its end ({reason})"
                 return
             break
+        is_cut = whole and video.counted_packets is not None and packets < video.counted_packets
+        if last is not None and (lost or is_cut):
+            yield from self._held_back(last)
         if lost:
             self._problem = f"its end cannot be decoded ({reason})"
-        elif whole and video.counted_packets is not None and packets < video.counted_packets:
+        elif is_cut:
             self._problem = f"it is cut off: it should have {video.counted_packets} frames"
+
+    def _held_back(self, last: int) -> Iterator[VideoFrame]:
+        """The frames after a time stamp that the threads of the decoder lost, when the end of the file was damaged."""
+        import av
+
+        tail = VideoContainer(self.name, self._limits)
+        try:
+            tail.stream.codec_context.thread_type = "NONE"
+            tail.container.seek(last, stream=tail.stream)
+            for packet in tail.container.demux(tail.stream):
+                with suppress(av.FFmpegError):
+                    yield from (frame for frame in packet.decode() if frame.pts is not None and frame.pts > last)
+        except av.FFmpegError:
+            return
+        finally:
+            tail.close()
 
 
 def check_selection(every: int, start: float | None, end: float | None) -> None:
