@@ -190,7 +190,10 @@ def test_receipts_follow_their_schema(
     receipt = json.loads((tmp_path / "output" / "receipt.json").read_text("utf-8"))
     schema.validate(receipt)
     assert receipt["tile"] == 256
-    schema.validate(MaskPipeline(model=toy_model).receipt.to_dict())
-    for key in receipt:
+    assert receipt["settings"]["max_faces"] == 1000
+    assert receipt["unfinished"] is None
+    of_pipeline = MaskPipeline(model=toy_model).receipt.to_dict()
+    schema.validate(of_pipeline)
+    for key in of_pipeline:
         with pytest.raises(ValidationError):
             schema.validate({name: value for name, value in receipt.items() if name != key})
