@@ -11,6 +11,7 @@ from maskcheck_bench.commands.folders import folders
 from maskcheck_bench.commands.gpu import gpu
 from maskcheck_bench.commands.live import live
 from maskcheck_bench.commands.run import run
+from maskcheck_bench.commands.tracking import tracking
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +20,5 @@ def main() -> None:
     """Measure speed and accuracy of maskcheck on this machine."""
 
 
-for _command in (run, accuracy, compare, gpu, live, folders):
+for _command in (run, accuracy, compare, gpu, live, folders, tracking):
     main.add_command(_command)

@@ -1,0 +1,1 @@
+"""Benchmark of tracking: faces of a simulator, whose identities are known."""
