@@ -35,6 +35,7 @@ DEFAULT_PRESET = "balanced"
 
 _PACKAGE = "maskcheck_yunet"  # with the judge
 _LARGEST = 12_000_000  # pixels that the network sees at most
+_LARGEST_FAST = 1_000_000  # the same with the preset `fast`: a frame of a video, 1280 x 720, as it is
 _MULTIPLE = 32  # pixels of a cell of the coarsest output
 _OUTPUTS = [f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in STRIDES]
 
@@ -106,7 +107,8 @@ class YuNetDetector:
     def _scales(self, width: int, height: int) -> list[float]:
         if self.scale is not None:
             return Scales((self.scale,), enlarged=_LARGEST, largest=_LARGEST).of(width, height)
-        return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=_LARGEST, overview=320).of(width, height)
+        largest = _LARGEST_FAST if self.preset == "fast" else _LARGEST
+        return Scales(PRESETS[self.preset], enlarged=1_500_000, largest=largest, overview=320).of(width, height)
 
     def _detect_at(self, images: Sequence[NDArray[np.uint8]], scale: float) -> list[Detections]:
         height, width = images[0].shape[:2]
