@@ -352,6 +352,23 @@ def test_a_run_that_writes_nothing_leaves_the_killed_one_to_be_continued(
         assert todo(file, "a", "b") == ["b"]
 
 
+def test_a_disk_that_is_full_at_the_end_leaves_results_that_can_be_continued(
+    results: Callable[..., ResultsFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(target: Path, _data: bytes, **_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    with monkeypatch.context() as full:
+        file = results()
+        file.write(picture("a"))
+        full.setattr(receipt_file, "write_whole", fail)
+        file.close()
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["receipt.json", "results.jsonl"]
+    with results(resume=True) as file:
+        assert todo(file, "a", "b") == ["b"]
+
+
 @pytest.mark.parametrize("end", [killed, finished])
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_disk_that_is_full_at_the_start_loses_nothing(

@@ -56,7 +56,13 @@ class ReceiptFile:
         Raises:
             OSError: It cannot be written.
         """
-        self._write(self.path, {**self.content, "unfinished": unfinished})
+        try:
+            self._write(self.path, {**self.content, "unfinished": unfinished})
+        except OSError as error:
+            try:  # on a full disk, that is still possible; a video at the end is then worked on anew
+                self.part.replace(self.path)
+            except OSError:
+                raise error from None
         self.part.unlink(missing_ok=True)
 
     def drop(self) -> None:
