@@ -49,6 +49,19 @@ if TYPE_CHECKING:
     from maskcheck.classifier.model import ModelInfo
     from maskcheck.detectors.api import Detections, Detector
     from maskcheck.detectors.spec import DetectorOption, DetectorSpec
+    from maskcheck.events import (
+        Event,
+        Line,
+        LineCrossed,
+        MaskPutOn,
+        MaskRemoved,
+        PersonEntered,
+        PersonLeft,
+        WatchSettings,
+        Zone,
+        ZoneEntered,
+        ZoneLeft,
+    )
     from maskcheck.frames import Frame
     from maskcheck.hosting.hooks import hookimpl
     from maskcheck.pictures.decoding import load_image
@@ -57,6 +70,7 @@ if TYPE_CHECKING:
     from maskcheck.results import Face, FrameResult, Receipt, StageReceipt, Timings
     from maskcheck.sources.opening import open_source
     from maskcheck.sources.reader import FrameReader, VideoInfo
+    from maskcheck.tracking import TrackingSettings
 
 __all__ = [
     "ClassifierNotFound",
@@ -68,15 +82,20 @@ __all__ = [
     "DetectorOption",
     "DetectorOptionError",
     "DetectorSpec",
+    "Event",
     "Face",
     "Frame",
     "FrameReader",
     "FrameResult",
     "ImageError",
     "ImageTooLarge",
+    "Line",
+    "LineCrossed",
     "MaskCheckError",
     "MaskClassifier",
     "MaskPipeline",
+    "MaskPutOn",
+    "MaskRemoved",
     "ModelError",
     "ModelInfo",
     "ModelIntegrityError",
@@ -86,6 +105,8 @@ __all__ = [
     "ModelSignatureError",
     "ModelTimeout",
     "PackageNotInstalled",
+    "PersonEntered",
+    "PersonLeft",
     "PictureTimeout",
     "PluginError",
     "ProviderUnavailable",
@@ -96,8 +117,13 @@ __all__ = [
     "SourceError",
     "StageReceipt",
     "Timings",
+    "TrackingSettings",
     "VideoInfo",
+    "WatchSettings",
     "WorkerDied",
+    "Zone",
+    "ZoneEntered",
+    "ZoneLeft",
     "__version__",
     "hookimpl",
     "load_image",
@@ -110,17 +136,29 @@ _MODULES = {
     "Detector": "detectors.api",
     "DetectorOption": "detectors.spec",
     "DetectorSpec": "detectors.spec",
+    "Event": "events",
     "Face": "results",
     "Frame": "frames",
     "FrameReader": "sources.reader",
     "FrameResult": "results",
+    "Line": "events",
+    "LineCrossed": "events",
     "MaskClassifier": "classifier.mask_classifier",
     "MaskPipeline": "pipeline",
+    "MaskPutOn": "events",
+    "MaskRemoved": "events",
     "ModelInfo": "classifier.model",
+    "PersonEntered": "events",
+    "PersonLeft": "events",
     "Receipt": "results",
     "StageReceipt": "results",
     "Timings": "results",
+    "TrackingSettings": "tracking",
     "VideoInfo": "sources.reader",
+    "WatchSettings": "events",
+    "Zone": "events",
+    "ZoneEntered": "events",
+    "ZoneLeft": "events",
     "hookimpl": "hosting.hooks",
     "load_image": "pictures.decoding",
     "open_source": "sources.opening",
