@@ -25,6 +25,15 @@ _PARTS = ("killed", "bad-files", "workers")
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of pictures for the part `workers`, which compares on real ones.",
 )
+@click.option(
+    "--detector",
+    "detectors",
+    metavar="NAME[,PRESET]",
+    multiple=True,
+    default=("haar", "centerface,fast"),
+    show_default=True,
+    help="Of the part `workers`; repeat.",
+)
 @click.option("--most", type=click.IntRange(2), default=500, show_default=True, help="Of these pictures, the first.")
 def folders(
     parts: tuple[str, ...],
@@ -34,6 +43,7 @@ def folders(
     rounds: int,
     seed: int,
     pictures: Path | None,
+    detectors: tuple[str, ...],
     most: int,
 ) -> None:
     """Measure runs over large folders; by default, all parts.
@@ -59,7 +69,12 @@ def folders(
         report["bad-files"] = measure_bad_files(count, rounds, seed, ())
     if "workers" in wanted and pictures is not None:
         found = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-        report["workers"] = measure_workers(found[:most], {"haar": {}, "centerface": {"preset": "fast"}}, rounds)
+        named = {each: each.partition(",") for each in detectors}
+        report["workers"] = measure_workers(
+            found[:most],
+            {each: (name, {"preset": preset} if preset else {}) for each, (name, _, preset) in named.items()},
+            rounds,
+        )
     text = json.dumps(report, indent=2)
     if output:
         output.write_text(text + "\n", encoding="utf-8")

@@ -24,7 +24,7 @@ def make_folder(folder: Path, count: int, *, seed: int = 0, bad: float = 0.0) ->
         The bad files.
     """
     random = np.random.default_rng(seed)
-    broken = set(random.choice(count, round(count * bad), replace=False).tolist())
+    broken = set(np.random.default_rng((seed, 1)).choice(count, round(count * bad), replace=False).tolist())
     made = []
     for number in range(count):
         path = folder / f"{number // _IN_A_FOLDER:03}" / f"IMG_{number:06}.jpg"

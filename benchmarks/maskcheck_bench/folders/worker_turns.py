@@ -16,7 +16,7 @@ from maskcheck.engine.processes import stream_in_processes
 
 
 def measure_workers(
-    pictures: Sequence[Path], detectors: Mapping[str, Mapping[str, Any]], rounds: int
+    pictures: Sequence[Path], detectors: Mapping[str, tuple[str, Mapping[str, Any]]], rounds: int
 ) -> dict[str, Any]:
     """Time the same pictures in threads, in one worker and in two, in turns.
 
@@ -24,15 +24,15 @@ def measure_workers(
 
     Args:
         pictures: What is worked on.
-        detectors: For each, its options.
+        detectors: Name and options of each detector, by its name in the report.
         rounds: Turns; the order is turned round each time.
 
     Returns:
         A report: pictures a second, and the ratios to threads, JSON-ready.
     """
     report: dict[str, Any] = {"pictures": len(pictures)}
-    for name, options in detectors.items():
-        pipeline = MaskPipeline(name, detector_options=options)
+    for name, (detector, options) in detectors.items():
+        pipeline = MaskPipeline(detector, detector_options=options)
         pipeline.warm_up()
         ways: dict[str, Callable[[Sequence[Path]], Iterable[FrameResult]]] = {
             "threads": pipeline.stream,
