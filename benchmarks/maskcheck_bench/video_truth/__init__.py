@@ -1,0 +1,1 @@
+"""The whole way from frames to tracks and events, against the truth of drawn videos."""
