@@ -135,3 +135,13 @@ def test_a_line_is_never_longer_than_the_terminal(
     run(Progress(1, stream=terminal, now=clock), clock, Reader("a.mp4", 60.0), range(301), rate=50)
 
     assert len(terminal.line) == 19
+
+
+def test_what_an_earlier_run_has_done_says_nothing_of_the_speed_of_this_run(clock: Clock, terminal: Terminal) -> None:
+    progress = Progress(1000, stream=terminal, now=clock)
+    progress.start_from(900)
+    clock.seconds += 10
+
+    progress.show(920)  # two a second
+
+    assert terminal.line == "920 of 1000, about 40 s left"

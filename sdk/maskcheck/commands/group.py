@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -40,6 +41,10 @@ class CommandGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command, by default as the one that owns the process."""
+        if getattr(sys, "frozen", False):
+            from multiprocessing import freeze_support
+
+            freeze_support()  # a worker process of a frozen program is the program again
         self._owns_process = extra.get("standalone_mode", True)
         if self._owns_process:
             prepare_standard_streams()

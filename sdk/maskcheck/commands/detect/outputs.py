@@ -97,6 +97,7 @@ class Outputs:
                     self.tally.count(result)
                 else:
                     self.tally.count_frame(result)
+            self.progress.start_from(self.tally.done)
 
     def finish_video(self) -> None:
         """A video was read to its end; its results are whole."""

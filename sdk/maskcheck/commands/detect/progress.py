@@ -31,11 +31,16 @@ class Progress:
         stream = sys.stderr if stream is None else stream
         self._stream = stream if is_terminal(stream) and total > 0 else None
         self._total = total
-        self._done = 0
+        self._done = self._before = 0
         self._now = now
         self._started = self._shown = now()
         self._length = 0
         self._speeds: dict[str, Speed] = {}  # of each camera, or of the video that is read
+
+    def start_from(self, done: int) -> None:
+        """Say how many sources an earlier run has done, which say nothing of the speed of this one."""
+        self._done = self._before = done
+        self._started = self._now()
 
     def show(self, done: int) -> None:
         """Say how many sources are done; only where there are several."""
@@ -45,8 +50,9 @@ class Progress:
             return
         text = f"{done} of {self._total}"
         passed = self._now() - self._started
-        if done and passed > _SURE_AFTER:
-            text += f", about {_duration(passed / done * (self._total - done))} left"
+        if done > self._before and passed > _SURE_AFTER:
+            left = passed / (done - self._before) * (self._total - done)
+            text += f", about {_duration(left)} left"
         self._write(text)
 
     def show_video(self, reader: FrameReader, result: FrameResult, frames: int, *, end: float | None = None) -> None:
