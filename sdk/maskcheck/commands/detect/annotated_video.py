@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeAlias
@@ -35,6 +36,11 @@ class AnnotatedVideo(ABC):
     def __init__(self, writer: VideoWriter, draw: Draw) -> None:
         self._writer = writer
         self._draw = draw
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not as in the source, in words."""
+        return self._writer.notes
 
     @abstractmethod
     def add(self, result: FrameResult) -> None:
@@ -114,14 +120,30 @@ class BlurredFile(AnnotatedVideo):
         draw: Draws a result on a picture.
         blur: Which faces are blurred.
         read_again: Gives the frames once more.
+        stopped: Whether the run is to end, also while the video is read again.
     """
 
     needs_images = False
 
-    def __init__(self, writer: VideoWriter, draw: Draw, blur: Blur, read_again: Callable[[], Iterator[Frame]]) -> None:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not as in the source, in words."""
+        cut = () if self._cut_at is None else (f"the copy ends at {self._cut_at:.2f} s: the rest was not read again",)
+        return (*cut, *super().notes)
+
+    def __init__(
+        self,
+        writer: VideoWriter,
+        draw: Draw,
+        blur: Blur,
+        read_again: Callable[[], Generator[Frame, None, None]],
+        stopped: Callable[[], bool],
+    ) -> None:
         super().__init__(writer, draw)
         self._plan = BlurPlan(blur)
         self._read_again = read_again
+        self._stopped = stopped
+        self._cut_at: float | None = None  # time from which on it could not be read again
         self._results = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  closed in `close`
 
     def add(self, result: FrameResult) -> None:
@@ -131,21 +153,29 @@ class BlurredFile(AnnotatedVideo):
             self._results.write(json.dumps(result.to_dict()) + "\n")
 
     def finish(self, *, complete: bool) -> Path | None:
-        """Read the video again, and write it; not if it was not read to its end."""
+        """Read the video again, and write it; not if it was not read to its end, or the run is stopped meanwhile.
+
+        Raises:
+            SourceError: It cannot be read again, or has changed; then there is no copy.
+        """
         if not complete:
             self._writer.abort()
             return None
         self._results.seek(0)
         results = (FrameResult.from_dict(json.loads(line)) for line in self._results)
-        frames = self._read_again()
-        for result in results:
-            # The same frames come again, but for those that failed.
-            frame = next((frame for frame in frames if frame.index == result.frame), None)
-            if frame is None or not hasattr(frame.image, "shape"):
-                break
-            image: BGRImage = frame.image  # type: ignore[assignment]
-            blur_faces(image, self._plan.boxes(frame.index), out=image)
-            self._write(result, image)
+        with closing(self._read_again()) as frames:
+            for result in results:
+                # The same frames come again, but for those that failed.
+                frame = next((frame for frame in frames if frame.index == result.frame), None)
+                if frame is None or not hasattr(frame.image, "shape"):
+                    self._cut_at = result.time
+                    break
+                image: BGRImage = frame.image  # type: ignore[assignment]
+                blur_faces(image, self._plan.boxes(frame.index), out=image)
+                self._write(result, image)
+                if self._stopped():  # an hour of video would take as long to write
+                    self._writer.abort()
+                    return None
         return super().finish(complete=complete)
 
     def close(self) -> None:

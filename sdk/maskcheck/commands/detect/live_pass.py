@@ -125,7 +125,7 @@ class _Watch:
             on_state=self._tell,
             limits=pipeline.limits,
         )
-        self.outputs = VideoOutputs(source, self.reader, files, outputs, settings, events, pipeline.limits)
+        self.outputs = VideoOutputs(source, self.reader, files, outputs, settings, events, pipeline.limits, stop.is_set)
         self._keep_images = self.outputs.needs_images
         self._thread = threading.Thread(target=self._work, name=f"maskcheck live: {self._name}", daemon=True)
         self._thread.start()

@@ -157,7 +157,15 @@ class Outputs:
         self.progress.show(self.tally.done)
 
     def show_video(
-        self, name: str, people: Counter[str], frames: int, seconds: float, *, problem: str = "", error: str = ""
+        self,
+        name: str,
+        people: Counter[str],
+        frames: int,
+        seconds: float,
+        *,
+        notes: Sequence[str] = (),
+        problem: str = "",
+        error: str = "",
     ) -> None:
         """Print the row of a video.
 
@@ -166,12 +174,13 @@ class Outputs:
             people: How many people have each label.
             frames: Frames that were worked on.
             seconds: Time that this took.
+            notes: What is not as one may expect.
             problem: What was not written, and why.
             error: Why it ended early; empty if it did not.
         """
         self.tally.count_video(people, failed=bool(error))
         self.progress.clear()
-        self._table.add_video(name, people, frames, seconds, problem=problem, error=error)
+        self._table.add_video(name, people, frames, seconds, notes=notes, problem=problem, error=error)
         if problem:
             self.complain(name, problem)
         self.progress.show(self.tally.done)

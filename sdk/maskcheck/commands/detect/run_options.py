@@ -142,6 +142,9 @@ def run_options(command: Command) -> Command:
         given = {field.name: values.pop(field.name) for field in fields(RunSettings)}
         given["zones"], given["lines"] = _shapes(given["zones"], given["lines"])
         given["mqtt"] = _broker(given["mqtt"])
+        start, end = given["start"], given["end"]
+        if end is not None and end <= (start or 0.0):
+            raise click.UsageError(f"--end: expected a later time than --start ({start or 0.0:g} s), got {end:g} s")
         if given["home_assistant"] and given["mqtt"] is None:
             raise click.UsageError("--home-assistant: expected --mqtt as well, with the address of the broker")
         return command(*args, settings=RunSettings(**given), **values)

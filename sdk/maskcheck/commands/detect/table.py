@@ -9,7 +9,7 @@ import sys
 import textwrap
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO
 
 import click
@@ -68,7 +68,15 @@ class RunningTable:
         self._row(name, str(len(result)), f"{result.timings.total:.0f}", text, "red" if problem else "")
 
     def add_video(
-        self, name: str, people: Counter[str], frames: int, seconds: float, *, problem: str = "", error: str = ""
+        self,
+        name: str,
+        people: Counter[str],
+        frames: int,
+        seconds: float,
+        *,
+        notes: Sequence[str] = (),
+        problem: str = "",
+        error: str = "",
     ) -> None:
         """Print the row of a video: how many people there are, and how long a frame took.
 
@@ -77,14 +85,18 @@ class RunningTable:
             people: How many people have each label.
             frames: Frames that were worked on.
             seconds: Time that this took.
+            notes: What is not as one may expect.
             problem: What was not written, and why.
             error: Why it ended early; empty if it did not.
         """
         if self._stream is None:
             return
-        rate = f" ({frames:,} frames, {frames / seconds:.0f} a second)" if frames and seconds else ""
-        text = (_list(people) or "nobody") + rate
-        for words in (error, problem):
+        rate = frames / seconds if seconds else 0.0
+        speed = f"{rate:.0f}" if rate >= 9.5 else f"{rate:.1f}"
+        text = _list(people) or "nobody"
+        if rate:
+            text += f" ({frames:,} {'frame' if frames == 1 else 'frames'}, {speed} a second)"
+        for words in (*notes, error, problem):
             text += f" ({printable(words)})" if words else ""
         time = f"{seconds / frames * 1000:.0f}" if frames else "-"
         self._row(printable(name), str(people.total()), time, text, "red" if error or problem else "")

@@ -23,6 +23,7 @@ class Tally:
         frames: Their frames.
         people: Their people of each label: the last one that a person had.
         not_annotated: Pictures whose annotated copy could not be written.
+        not_summed_up: Videos whose summary or chart could not be written.
         undelivered: Whether events were lost.
     """
 
@@ -36,6 +37,7 @@ class Tally:
         self.frames = 0
         self.people: Counter[str] = Counter()
         self.not_annotated = 0
+        self.not_summed_up = 0
         self.undelivered = False
         self._has_label_to_fail_on = False
 
@@ -77,8 +79,9 @@ class Tally:
 
     @property
     def something_failed(self) -> bool:
-        """Whether something failed, was not annotated or delivered, or a face has a label that makes the run fail."""
-        return bool(self.failed or self.not_annotated or self.undelivered or self._has_label_to_fail_on)
+        """Whether something failed, was not written or delivered, or a face has a label that makes the run fail."""
+        not_written = self.not_annotated or self.not_summed_up
+        return bool(self.failed or not_written or self.undelivered or self._has_label_to_fail_on)
 
     def __str__(self) -> str:
         parts = []
@@ -95,6 +98,8 @@ class Tally:
             text += f", {self.failed} failed"
         if self.not_annotated:
             text += f", {self.not_annotated} not annotated"
+        if self.not_summed_up:
+            text += f", {self.not_summed_up} not summed up"
         return text
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maskcheck.commands.detect.annotated_video import AnnotatedVideo, BlurredFile, BlurredStream, PlainVideo
 from maskcheck.commands.detect.outputs import Outputs
 from maskcheck.commands.detect.safe_files import refuse_links, write_whole
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.video_files import VideoFiles
-from maskcheck.errors import PackageNotInstalled
+from maskcheck.errors import PackageNotInstalled, SourceError
 from maskcheck.events import Watcher
 from maskcheck.events.drawing import draw_places
 from maskcheck.frames import Frame
@@ -44,6 +46,7 @@ class VideoOutputs:
         settings: What the run is asked to do.
         events: Where events go; None for nowhere.
         limits: What a frame may cost.
+        stopped: Whether the run is to end.
     """
 
     def __init__(
@@ -55,14 +58,17 @@ class VideoOutputs:
         settings: RunSettings,
         events: RunEvents | None,
         limits: DecodingLimits,
+        stopped: Callable[[], bool],
     ) -> None:
         self._limits = limits
+        self._stopped = stopped
         self._source = source
         self._reader = reader
         self._files = files
         self._outputs = outputs
         self._settings = settings
         self._events = events
+        self._identity = _identity(source.path)
         self._watcher = self._make_watcher()
         self._summary = VideoSummary(
             source.display_name,
@@ -124,26 +130,42 @@ class VideoOutputs:
             if self._events is not None:
                 self._events.send(left)
         seconds = monotonic() - self._started
+        notes: tuple[str, ...] = ()
         if self._video is not None:
             try:
                 if self._video.finish(complete=complete) is None and self._frames and not error:
-                    self._problem = "not annotated, as it was not read to its end"
-            except OSError as failure:
+                    self._problem = "not annotated, as the run was stopped before its end"
+                else:
+                    notes = self._video.notes
+            except (OSError, SourceError) as failure:
                 self._stop_video(failure)
         summary = self._summary.to_dict(complete=complete and not error)
         if self._files is not None and self._frames:
-            try:
-                refuse_links(self._files.folder, self._files.summary)
-                self._files.summary.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(self._files.summary, (json.dumps(summary, indent=2) + "\n").encode("ascii"))
-                if self._settings.images:
-                    draw_chart(summary, self._files.chart)
-            except (OSError, PackageNotInstalled) as failure:
-                self._problem = self._problem or f"not summed up: {failure}"
+            self._write_summary(self._files, summary)
         people = Counter[str]((summary["people"] or {}).get("by_label", {}))
         self._outputs.show_video(
-            self._source.display_name, people, self._frames, seconds, problem=self._problem, error=error
+            self._source.display_name, people, self._frames, seconds, notes=notes, problem=self._problem, error=error
         )
+
+    def _write_summary(self, files: VideoFiles, summary: Mapping[str, Any]) -> None:
+        """Write the summary and its chart."""
+        try:
+            self._write(files.summary, (json.dumps(summary, indent=2) + "\n").encode("ascii"))
+            if self._settings.images:
+                chart = BytesIO()
+                draw_chart(summary, chart)
+                self._write(files.chart, chart.getvalue())
+        except OSError as failure:
+            self._problem = self._problem or f"not summed up: cannot write {failure.filename}: {failure.strerror}"
+            self._outputs.tally.not_summed_up += 1
+        except PackageNotInstalled as failure:
+            self._problem = self._problem or f"summed up without a chart: {failure}"
+
+    def _write(self, file: Path, content: bytes) -> None:
+        assert self._files is not None
+        refuse_links(self._files.folder, file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, content)
 
     def close(self) -> None:
         """Put in place what was written, if :meth:`finish` did not."""
@@ -186,16 +208,25 @@ class VideoOutputs:
             return PlainVideo(writer, self._draw)
         if is_live:
             return BlurredStream(writer, self._draw, settings.blur)
-        return BlurredFile(writer, self._draw, settings.blur, self._read_again)
+        return BlurredFile(writer, self._draw, settings.blur, self._read_again, self._stopped)
 
-    def _read_again(self) -> Iterator[Frame]:
+    def _read_again(self) -> Generator[Frame, None, None]:
+        """The frames once more.
+
+        Raises:
+            SourceError: They cannot be read, or the file is another now, whose faces may be anywhere.
+        """
         from maskcheck.sources.video_file import VideoReader
 
         settings = self._settings
         with VideoReader(
             self._source.path, every=settings.every, start=settings.start, end=settings.end, limits=self._limits
         ) as reader:
-            yield from reader
+            for frame in reader:
+                if _identity(self._source.path) != self._identity:
+                    name = self._source.display_name
+                    raise SourceError(f"{name} has changed since it was searched for faces", source=name)
+                yield frame
 
     def _draw(self, image: BGRImage, result: FrameResult) -> BGRImage:
         drawn = result.draw(image, min_confidence=self._settings.min_confidence)
@@ -209,11 +240,23 @@ class VideoOutputs:
             image = blur_faces(image, boxes_to_blur(result, self._settings.blur))
         return self._draw(image, result)
 
-    def _stop_video(self, error: OSError) -> None:
+    def _stop_video(self, error: OSError | SourceError) -> None:
         """The copy cannot be written, on a full disk for example: the run goes on without it."""
-        name = error.filename or (self._files.video if self._files else "")
-        self._problem = f"not annotated: cannot write {name}: {error.strerror or error}"
+        why = str(error)
+        if isinstance(error, OSError):
+            name = error.filename or (self._files.video if self._files else "")
+            why = f"cannot write {name}: {error.strerror or error}"
+        self._problem = f"not annotated: {why}"
         LOGGER.warning("%s was %s", self._source.display_name, self._problem)
         self.close()
         self._video = None
         self._outputs.tally.not_annotated += 1
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from another, and from itself with other content; None of a live source."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -73,7 +73,14 @@ class VideoPass:
             self._outputs.fail(FrameResult((), (0, 0), source=source.display_name, error=error))
             return
         outputs = VideoOutputs(
-            source, reader, self._files.get(source), self._outputs, settings, self._events, self._pipeline.limits
+            source,
+            reader,
+            self._files.get(source),
+            self._outputs,
+            settings,
+            self._events,
+            self._pipeline.limits,
+            stopping.event.is_set,
         )
         with reader, closing(outputs) as video:
             failure: SourceError | None = None
@@ -92,7 +99,7 @@ class VideoPass:
                     failure = error
             if failure is not None:
                 self._outputs.write_failure(FrameResult((), (0, 0), source=source.display_name, error=failure))
-            complete = not stopping.event.is_set()
-            video.finish(complete=complete, error="" if failure is None else str(failure))
-            if complete:  # last of all: until then, a run that is continued works on the video anew
+            video.finish(complete=not stopping.event.is_set(), error="" if failure is None else str(failure))
+            # Last of all, and not if its copy was given up: then a run that is continued works on the video anew.
+            if not stopping.event.is_set():
                 self._outputs.finish_video()
