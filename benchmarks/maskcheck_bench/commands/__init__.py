@@ -12,6 +12,7 @@ from maskcheck_bench.commands.gpu import gpu
 from maskcheck_bench.commands.live import live
 from maskcheck_bench.commands.run import run
 from maskcheck_bench.commands.tracking import tracking
+from maskcheck_bench.commands.video import video
 from maskcheck_bench.commands.video_truth import video_truth
 
 
@@ -21,5 +22,5 @@ def main() -> None:
     """Measure speed and accuracy of maskcheck on this machine."""
 
 
-for _command in (run, accuracy, compare, gpu, live, folders, tracking, video_truth):
+for _command in (run, accuracy, compare, gpu, live, folders, tracking, video, video_truth):
     main.add_command(_command)
