@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from make_video import TrueEvent, TrueFace
 
 _EXAMPLES = Path(__file__).parents[3] / "examples"
+_VISIBLE = 0.5  # least share of a face that a box can be about
 _OVERLAP = 0.3  # of a box with the face that it is about, as intersection over union
 
 
@@ -54,11 +55,12 @@ class DrawnVideo:
         return true_events(self.scene, self.frames)
 
     def person_at(self, frame: int, box: tuple[float, float, float, float]) -> int | None:
-        """Whose face a box shows, by the truth; None if it is nobody's."""
-        faces = self.frames[frame][1]
-        overlaps = [(_overlap(box, self._inside(face.box)), face.visible, face.track) for face in faces]
-        best = max(overlaps, default=(0.0, 0.0, 0))
-        return best[2] if best[0] >= _OVERLAP else None
+        """Whose face a box shows, by the truth; None if it is nobody's, or of somebody who is mostly hidden."""
+        # Behind somebody, a face has nearly the box of the one in front.
+        faces = [face for face in self.frames[frame][1] if face.visible >= _VISIBLE]
+        overlaps = [(_overlap(box, self._inside(face.box)), face.track) for face in faces]
+        best = max(overlaps, default=(0.0, 0))
+        return best[1] if best[0] >= _OVERLAP else None
 
     def _inside(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
         x1, y1, x2, y2 = box

@@ -10,7 +10,7 @@ from maskcheck.events import Event, PersonLeft
 from maskcheck_bench.video_truth.drawn_video import DrawnVideo
 
 TOLERANCE = 0.5  # seconds between an event and the truth
-NOISE = 45.0  # of the video of steady faces, in grey levels: labels of single frames waver
+NOISE = 20.0  # of the video of steady faces, in grey levels
 _KINDS = {"person_entered": "entered", "person_left": "left"}
 
 
