@@ -51,7 +51,9 @@ def ways(
         folder: An empty folder, for what is written.
     """
     pipeline = MaskPipeline(detector, detector_options=options)
-    pipeline.warm_up()
+    with VideoReader(video) as first:
+        for frame in islice(first, 3):  # warms up
+            pipeline(frame)
     command = [str(video), "--detector", detector, "--detect-every", str(detect_every)]
     for name, value in options.items():
         command += ["--detector-option", f"{name}={value}"]
