@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from maskcheck.commands import main
 pytest.importorskip("av", reason="PyAV is not installed")
 
 from making_videos import make_video
+from scripted_server import ScriptedServer, some_pictures
 
 from maskcheck.commands.detect import annotated_video
 from maskcheck.sources.video_file import VideoReader
@@ -165,3 +168,17 @@ def test_a_signal_ends_the_blurring_of_a_video_soon_and_it_can_be_continued(
     assert detect("a.mp4", "--output", "out", "--blur", "all", "--resume").exit_code == 0
     assert Path("out/a.mp4").exists()
     assert len(results()) == FRAMES
+
+
+def test_a_blurred_camera_that_is_lost_has_a_copy_with_all_its_frames(detect: Callable[..., Result]) -> None:
+    def camera(connection: socket.socket, _request: bytes, _ended: threading.Event) -> None:
+        connection.sendall(some_pictures(FRAMES))
+
+    with ScriptedServer(camera) as server:
+        outcome = detect(server.http, "--no-reconnect", "--output", "out", "--blur", "all")
+    assert outcome.exit_code == 1
+    assert "the server closed the connection" in outcome.output
+    (copy,) = Path("out").glob("*.mp4")
+    with VideoReader(copy) as reader:
+        assert sum(1 for _ in reader) == len([line for line in results() if line["error"] is None]) > 0
+    assert len(list(Path("out").glob("*.summary.json"))) == 1

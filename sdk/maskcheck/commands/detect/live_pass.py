@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from queue import Empty, Full, Queue
 
@@ -81,20 +81,32 @@ class LivePass:
                 )
                 for source in self._sources
             ]
-            open_watches = set(watches)
-            while open_watches and not stopping.event.is_set():
-                try:
-                    watch, result, error = queue.get(timeout=_POLL)
-                except Empty:
-                    continue
-                if result is not None:
-                    if not watch.outputs.add(result):  # its window was closed
-                        stopping.event.set()
-                else:
-                    open_watches.discard(watch)
-                    watch.finish(error)
+            open_watches = dict.fromkeys(watches)
+            try:
+                while open_watches and not stopping.event.is_set():
+                    try:
+                        watch, result, error = queue.get(timeout=_POLL)
+                    except Empty:
+                        continue
+                    if result is not None:
+                        if not watch.outputs.add(result):  # its window was closed
+                            stopping.event.set()
+                    else:
+                        del open_watches[watch]
+                        watch.finish(error)
+            finally:
+                _end_together(open_watches)
             for watch in open_watches:
                 watch.finish(None)
+
+
+def _end_together(watches: Iterable[_Watch]) -> None:
+    """End all at the same time: one after the other, each that hangs would take seconds."""
+    threads = [threading.Thread(target=watch.end, name="maskcheck live end") for watch in watches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 class _Watch:
@@ -132,18 +144,22 @@ class _Watch:
 
     def finish(self, error: BaseException | None) -> None:
         """Write its files; other errors than that the source has ended are raised."""
-        self.close()
+        self.end()
         if error is not None and not isinstance(error, SourceError):
             raise error
         if error is not None:
             self._outputs.write_failure(FrameResult((), (0, 0), source=self._name, error=error))
         self.outputs.finish(complete=error is None, error="" if error is None else str(error))
 
-    def close(self) -> None:
-        """End the thread, and put in place what was written."""
+    def end(self) -> None:
+        """End its thread; from any thread."""
         self._ended.set()
         self.reader.close()
         self._thread.join(2.0)  # it may be at work on a frame; a daemon does not hold up the end
+
+    def close(self) -> None:
+        """End its thread, and put in place what was written, if :meth:`finish` did not."""
+        self.end()
         self.outputs.close()
 
     def _work(self) -> None:
