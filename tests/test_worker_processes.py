@@ -130,6 +130,25 @@ def test_results_are_those_of_threads_in_order(pipeline: MaskPipeline) -> None:
     assert children() == set()
 
 
+def test_there_are_no_more_workers_than_pictures(pipeline: MaskPipeline) -> None:
+    started: set[int] = set()
+    stop = threading.Event()
+
+    def look() -> None:
+        eventually(lambda: bool(children()))
+        while not stop.wait(0.02):
+            started.update(children())
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        assert len(in_processes(pipeline, [0, 0], workers=12, group=1)) == 2
+    finally:
+        stop.set()
+        watcher.join()
+    assert 1 <= len(started) <= 2
+
+
 def test_the_picture_on_which_two_workers_die_gets_the_error_and_no_other_result_is_lost(
     pipeline: MaskPipeline,
 ) -> None:

@@ -104,7 +104,7 @@ _FOLDERS = (
     click.option("--retry-failed", is_flag=True, help="With --resume: try again what failed."),
     click.option(
         "--workers",
-        type=click.IntRange(0),
+        type=click.IntRange(0, 512),
         default=0,
         metavar="N",
         help="Work on pictures in N processes; one that dies is replaced, and the run goes on.  [default: threads]",

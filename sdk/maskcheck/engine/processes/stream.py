@@ -161,9 +161,9 @@ class _Pool:
         return len(self._waiting) < self._count
 
     def hand_in(self, task: Task) -> None:
-        """Add a task; workers start with the first."""
+        """Add a task; each of the first ones starts a worker, so that there are no more of these than tasks."""
         self._waiting.append(task)
-        while len(self._workers) < self._count:
+        if len(self._workers) < self._count:
             self._start()
         self._distribute()
 
