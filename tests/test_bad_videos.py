@@ -71,6 +71,15 @@ def test_frames_of_other_sizes_have_results_of_their_own_size_and_the_copy_says_
         assert sum(1 for _ in reader) == len(results())
 
 
+def test_a_video_that_may_be_cut_off_says_so_in_its_row(detect: Callable[..., Result]) -> None:
+    whole = make_video("whole.mkv", 100, noise=True).read_bytes()
+    Path("cut.mkv").write_bytes(whole[: len(whole) // 2])
+    outcome = detect("cut.mkv", "--output", "out")
+    assert "it may be cut off" in outcome.output
+    assert f"4.00 s; {len(results())} frames up to" in outcome.output
+    assert 10 < len(results()) < 70
+
+
 def test_on_a_disk_that_is_full_for_the_chart_the_earlier_one_stays_and_the_run_fails(
     detect: Callable[..., Result], toy_model: Path
 ) -> None:

@@ -46,11 +46,13 @@ class FrameReader(ABC):
         name: The source as it is shown: a path or an address, without a password.
         is_live: Whether frames come in their own time, as from a camera, and may be missed.
         info: What the video says of itself; None for pictures, and for a live source before its first frame.
+        notes: What was wrong with the source and did not end it, in words; known after the last frame.
     """
 
     name: str
     is_live: bool = False
     info: VideoInfo | None = None
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

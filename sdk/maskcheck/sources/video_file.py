@@ -147,17 +147,21 @@ class VideoReader(FrameReader):
         if self._problem:
             raise SourceError(f"{self.name} is damaged: {self._problem}; {read}", source=self.name)
         if self._damaged:
-            LOGGER.warning("%s is damaged: %d frames could not be decoded; %s", self.name, self._damaged, read)
+            self._note(f"it is damaged: {self._damaged} frames could not be decoded; {read}")
         step = 1 / (self.info.frame_rate or 1.0)
         if time is not None and self.info.duration and time + 2 * step + _MISSING < self.info.duration:
-            LOGGER.warning(  # no error: the sound may be longer, or the last picture stand still
-                "%s may be cut off: it says that it lasts %.2f s; %s", self.name, self.info.duration, read
+            self._note(  # no error: the sound may be longer, or the last picture stand still
+                f"it may be cut off: it says that it lasts {self.info.duration:.2f} s; {read}"
             )
         if time is None or time < self._start - _TOLERANCE:
             raise SourceError(
                 f"no frame of {self.name} is shown at {self._start:g} s or later: it ends at {time or 0.0:.2f} s",
                 source=self.name,
             )
+
+    def _note(self, problem: str) -> None:
+        self.notes = (*self.notes, problem)
+        LOGGER.warning("%s: %s", self.name, problem)
 
     def _seek(self) -> KeyFrame | None:
         """Go to the key frame before the start; None if the first frame is the next."""

@@ -130,13 +130,13 @@ class VideoOutputs:
             if self._events is not None:
                 self._events.send(left)
         seconds = monotonic() - self._started
-        notes: tuple[str, ...] = ()
+        notes = self._reader.notes
         if self._video is not None:
             try:
                 if self._video.finish(complete=complete) is None and self._frames and not error:
                     self._problem = "not annotated, as the run was stopped before its end"
                 else:
-                    notes = self._video.notes
+                    notes += self._video.notes
             except (OSError, SourceError) as failure:
                 self._stop_video(failure)
         summary = self._summary.to_dict(complete=complete and not error)
