@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from maskcheck.errors import ImageError, PackageNotInstalled
 from maskcheck.results import Face, FrameResult
 from maskcheck.tracking import FaceTracker, ResultTracker, TrackingSettings, TrackLabels
 
@@ -147,3 +149,61 @@ def test_a_label_changes_after_the_same_time_at_5_and_30_frames_a_second() -> No
 def test_settings_out_of_range_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
         TrackingSettings(**setting)
+
+
+@pytest.mark.parametrize("rate", [5, 30])
+def test_a_real_change_of_the_label_is_seen_within_half_a_second(rate: int) -> None:
+    tracker = ResultTracker()
+    for index in range(2 * rate):
+        assert tracker.update(frame(index, index / rate, face(100, mask=0.98))).faces[0].label == "with_mask"
+    for index in range(2 * rate, 3 * rate):
+        seen = tracker.update(frame(index, index / rate, face(100, mask=0.02))).faces[0]
+        assert seen.confidence == seen.probabilities[seen.label]
+        if index / rate - 2.0 >= 0.5:
+            assert seen.label == "without_mask", index / rate
+
+
+@pytest.mark.parametrize("time", [0.0, 7.0])
+def test_a_label_changes_where_all_frames_have_the_same_time(time: float) -> None:
+    tracker = ResultTracker()
+    labels = [
+        tracker.update(frame(index, time, face(100, mask=0.98 if index < 10 else 0.02))).faces[0].label
+        for index in range(30)
+    ]
+    assert labels[:10] == ["with_mask"] * 10
+    assert labels[-1] == "without_mask"
+
+
+def test_labels_may_have_any_names() -> None:
+    tracker = ResultTracker()
+    probabilities = {"none": 0.2, "beard": 0.5, "scarf": 0.3}
+    for index in range(5):
+        result = tracker.update(frame(index, index / 25, Face((10, 10, 50, 50), "beard", 0.5, probabilities, 0.9)))
+        assert result.faces[0].label == "beard"
+        assert result.faces[0].confidence == pytest.approx(0.5)
+
+
+def test_frames_without_faces_and_results_with_errors_are_taken() -> None:
+    tracker = ResultTracker()
+    assert tracker.update(frame(0, 0.0)).faces == ()
+    assert tracker.predict(frame(1, 0.04)).faces == ()
+    assert ids(tracker.update(frame(2, 0.08, face(100)))) == [1]
+    failed = FrameResult((), SIZE, frame=3, time=0.12, error=ImageError("broken"))
+    assert tracker.update(failed).error is failed.error
+    assert ids(tracker.update(frame(4, 0.16, face(100)))) == [1]
+
+
+def test_faces_at_the_edges_are_followed_out_of_the_picture_and_boxes_stay_inside() -> None:
+    tracker = ResultTracker()
+    for index in range(10):
+        assert ids(tracker.update(frame(index, index / 25, face(570 + 5 * index)))) == [1]
+    for index in range(10, 20):
+        for each in tracker.predict(frame(index, index / 25)):
+            assert 0 <= each.box[0] < each.box[2] <= SIZE[0]
+
+
+def test_without_scipy_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    with pytest.raises(PackageNotInstalled, match=r"maskcheck\[video\]") as raised:
+        FaceTracker()
+    assert raised.value.package == "scipy"

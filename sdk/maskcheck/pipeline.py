@@ -243,7 +243,7 @@ class MaskPipeline:
         Works as :meth:`stream` does. Labels and confidences are those of the track, smoothed over time, so they do not
         flicker; a face that is sure of its label is classified only a few times a second. On frames between those that
         the detector gets, faces are where the tracker expects them (``predicted``). When the source of the frames
-        changes, tracks begin anew.
+        changes, tracks begin anew, and their numbers with 1: a person is known by source and number together.
 
         Args:
             frames: What :func:`open_source` gives for a video, a camera or an address, or any frames in order.

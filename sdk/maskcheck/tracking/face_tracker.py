@@ -99,6 +99,11 @@ class FaceTracker:
             if motion.time == self._clock
         ]
 
+    @property
+    def clock(self) -> float:
+        """Seconds at the last frame on which the detector ran; they rise even where the times of the source do not."""
+        return self._clock
+
     def is_followed(self, number: int) -> bool:
         """Whether a face may still be found again."""
         return number in self._motions

@@ -40,10 +40,9 @@ class ResultTracker:
         time = self.time_of(result.frame, result.time)
         boxes = np.array([face.box for face in result], np.float64).reshape(-1, 4)
         numbers = self.follow(boxes, np.nan_to_num(result.scores, nan=1.0), time)
-        return replace(
-            result,
-            faces=tuple(self.labelled(face, number, time) for face, number in zip(result.faces, numbers, strict=True)),
-        )
+        faces = [self.labelled(face, number, self.clock) for face, number in zip(result.faces, numbers, strict=True)]
+        self.forget()
+        return replace(result, faces=tuple(faces))
 
     def predict(self, result: FrameResult) -> FrameResult:
         """Say where faces are in a frame on which the detector did not run.
@@ -58,18 +57,25 @@ class ResultTracker:
         return replace(result, faces=self.predicted(places, result.size))
 
     def follow(self, boxes: NDArray[np.float64], scores: NDArray[np.float32], time: float) -> list[int | None]:
-        """The number of each detection's face, as :meth:`FaceTracker.update` gives it; who has left is forgotten."""
-        numbers = self._tracker.update(boxes, scores, time)
+        """The number of each detection's face, as :meth:`FaceTracker.update` gives it."""
+        return self._tracker.update(boxes, scores, time)
+
+    @property
+    def clock(self) -> float:
+        """Seconds at the last frame that was followed: the time of labels, as :attr:`FaceTracker.clock`."""
+        return self._tracker.clock
+
+    def forget(self) -> None:
+        """Forget the labels of faces that have left, once the frames in which they were are finished."""
         for number in [number for number in self._labels if not self._tracker.is_followed(number)]:
             del self._labels[number], self._faces[number]
-        return numbers
 
     def needs_classifier(self, number: int | None, time: float) -> bool:
         """Whether a face must be classified now: it is new, not sure of its label, or was not classified for a while.
 
         Args:
             number: Of the face; None for one without a track.
-            time: Seconds from the start of the source.
+            time: Seconds, of the :attr:`clock`.
         """
         if number is None or not self.is_settled(number):
             return True
@@ -81,7 +87,7 @@ class ResultTracker:
         return labels is not None and labels.settled
 
     def labelled(self, face: Face, number: int | None, time: float) -> Face:
-        """A face that was classified, with the number and the label of its track."""
+        """A face that was classified at a time of the :attr:`clock`, with the number and the label of its track."""
         if number is None:
             return face
         labels = self._labels.get(number)

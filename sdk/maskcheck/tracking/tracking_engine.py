@@ -23,7 +23,7 @@ class _Plan:
 
     Attributes:
         frame: The frame, with the faces that are to be classified.
-        time: Its time, in seconds.
+        time: Seconds, of the tracker's clock.
         whole: The frame, with all faces.
         numbers: Of all faces.
         chosen: Which of them are to be classified.
@@ -83,7 +83,9 @@ class TrackingEngine:
     def _finish(self, frames: Sequence[PreparedFrame]) -> list[FrameResult]:
         plans = self._plan(frames)
         results = self._engine.finish([plan.frame for plan in plans])
-        return [self._joined(plan, result) for plan, result in zip(plans, results, strict=True)]
+        joined = [self._joined(plan, result) for plan, result in zip(plans, results, strict=True)]
+        self._tracker.forget()  # not before: who has left by the last of these frames may be in the first
+        return joined
 
     def _plan(self, frames: Sequence[PreparedFrame]) -> list[_Plan]:
         plans = []
@@ -97,6 +99,7 @@ class TrackingEngine:
                 plans.append(_Plan(frame, time, expected=self._tracker.expected(time)))
                 continue
             numbers = self._tracker.follow(frame.boxes, frame.scores, time)
+            time = self._tracker.clock
             chosen = np.array([self._is_chosen(number, time, in_hand) for number in numbers], bool)
             if frame.probabilities is not None:  # of the detector: they cost nothing
                 chosen[:] = True
