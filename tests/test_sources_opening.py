@@ -104,6 +104,8 @@ def test_frames_of_the_caller_are_numbered_and_their_generator_is_closed() -> No
         ("missing.mp4", "no such file or folder: missing.mp4"),
         ("", "got an empty name"),
         ("ftp://host/a.mp4", "is an address"),
+        ("rtsp://", r"or a stream, such as rtsp://HOST/PATH"),
+        ("htp://me:secret@host/a", r"htp://me:\*\*\*@host/a is an address; .*or a stream, such as rtsp://HOST/PATH"),
         ("*.gif", r"no file matches \*.gif"),
     ],
 )

@@ -129,7 +129,9 @@ def _expand(argument: str, kinds: Collection[SourceKind], excluded: str | None, 
     elif argument[:5].lower() == "data:":
         yield failed_source(argument, f"{shown} is a data URI; expected a file, so write its content to a file first")
     elif "://" in argument:
-        yield failed_source(argument, f"{shown} is an address; expected a file on this machine, so download it first")
+        wanted = ", or a stream, such as rtsp://HOST/PATH or http://HOST/PATH" if "live" in kinds else ""
+        message = f"{shown} is an address; expected a file on this machine, so download it first{wanted}"
+        yield failed_source(argument, message)
     elif error_reason:
         yield failed_source(argument, f"cannot read {shown}: {error_reason}")
     elif glob.has_magic(argument):
