@@ -191,3 +191,26 @@ def test_a_blurred_camera_that_is_lost_has_a_copy_with_all_its_frames(detect: Ca
     with VideoReader(copy) as reader:
         assert sum(1 for _ in reader) == len([line for line in results() if line["error"] is None]) > 0
     assert len(list(Path("out").glob("*.summary.json"))) == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--resume"]], ids=["new", "continued"])
+@pytest.mark.parametrize(
+    "file", ["a.mp4", "link.jsonl", "notes.txt", "out/results.jsonl", "out/receipt.json", "new.jpg"]
+)
+def test_events_overwrite_no_other_file(detect: Callable[..., Result], file: str, more: list[str]) -> None:
+    Path("notes.txt").write_text("notes")
+    Path("link.jsonl").hardlink_to("a.mp4")
+    before = Path(file).read_bytes() if Path(file).exists() else None
+    outcome = detect("a.mp4", "--events", file, "--output", "out", *more)
+    assert outcome.exit_code == 2
+    assert "--events takes the file to write events to" in " ".join(outcome.output.split())
+    assert (Path(file).read_bytes() if Path(file).exists() else None) == before
+
+
+def test_events_replace_those_of_an_earlier_run(detect: Callable[..., Result]) -> None:
+    events = []
+    for more in ([], [], ["--resume", "--json", "results.jsonl"]):
+        assert detect("a.mp4", "--events", "events.jsonl", *more).exit_code == 0
+        events.append(Path("events.jsonl").read_text("utf-8"))
+    assert events[0] == events[1] != ""
+    assert events[2] == 2 * events[0]

@@ -401,6 +401,12 @@ def test_who_crosses_before_having_entered_is_counted_after_it() -> None:
     assert kinds(events)[:2] == ["person_entered", "line_crossed"]
 
 
+@pytest.mark.parametrize("places", [{"zones": [GATE]}, {"lines": ["gate=1,2,3,4"]}])
+def test_what_is_no_zone_or_line_is_refused(places: Any) -> None:
+    with pytest.raises(TypeError, match=r"(zones|lines): expected a maskcheck.events.(Zone|Line), got"):
+        Watcher(**places)
+
+
 def test_places_of_the_same_name_are_refused() -> None:
     with pytest.raises(ValueError, match="different names, got 'gate' 2 times"):
         Watcher(zones=[Zone("gate", ((0, 0), (9, 0), (9, 9)))], lines=[GATE])

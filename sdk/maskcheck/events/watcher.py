@@ -49,6 +49,12 @@ class Watcher:
     ) -> None:
         self.started = started
         self.zones, self.lines = tuple(zones), tuple(lines)
+        for kind, places in ((Zone, self.zones), (Line, self.lines)):
+            for place in places:
+                if not isinstance(place, kind):
+                    raise TypeError(
+                        f"{kind.__name__.lower()}s: expected a maskcheck.events.{kind.__name__}, got {place!r}"
+                    )
         names = Counter([*(zone.name for zone in self.zones), *(line.name for line in self.lines)])
         twice = [name for name, count in names.items() if count > 1]
         if twice:

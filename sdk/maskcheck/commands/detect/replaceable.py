@@ -20,6 +20,7 @@ RESULTS_BEGIN = (
     b'{"info": {"description": "Faces and their mask labels, found by maskcheck"',
 )
 RECEIPTS = (b'{\n  "schema": "maskcheck-receipt/',)
+EVENTS_BEGIN = (b'{"schema": "maskcheck-event/',)
 
 
 def holds_results(path: Path) -> bool:
@@ -67,7 +68,7 @@ def check_replaceable(
     for source in sources:
         with suppress(OSError):
             if source.error is None and not source.piped and source.path.samefile(path):
-                raise click.UsageError(f"{path} is a picture to be read, but {advice}")
+                raise click.UsageError(f"{path} is one of the sources to be read, but {advice}")
     if path.stat().st_size and not (_begins(path, beginnings) or _is_own_parquet(path)):
         raise click.UsageError(f"{path} exists and holds no {content} of maskcheck, so it is kept; {advice}")
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from maskcheck.commands.console import is_terminal
@@ -149,8 +150,10 @@ class DetectRun:
         settings = self._settings
         if settings.events is None and settings.mqtt is None:
             return None
-        from maskcheck.commands.detect.run_events import CROPS, RunEvents
+        from maskcheck.commands.detect.run_events import CROPS, RunEvents, check_events_file
 
+        if settings.events not in (None, "-"):
+            check_events_file(Path(settings.events), self._sources, self._targets.files())
         folder = None if names is None else names.folder / CROPS
         return stack.enter_context(closing(RunEvents(settings, self._targets.events_output, folder)))
 

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import click
+
+from maskcheck.commands.detect.replaceable import EVENTS_BEGIN, check_replaceable
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.events import BlurHook, CropFolderSink, Delivery, Event, JSONLinesSink, Sink, SinkReport, Watcher
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.privacy import Blur, blur_faces, must_blur
 from maskcheck.results import Face
+from maskcheck.sources import Source
 
 if TYPE_CHECKING:
     from maskcheck.events.mqtt import MQTTSink
 
 CROPS = "events"
 """Name of the folder of crops in the output folder."""
+
+
+def check_events_file(file: Path, sources: Iterable[Source], others: Iterable[Path]) -> None:
+    """Check that the file of ``--events`` may be written: it is new, or holds the events of an earlier run.
+
+    Args:
+        file: The file.
+        sources: All that is read; none of them is overwritten.
+        others: Files that the run writes as well.
+
+    Raises:
+        click.UsageError: It may not be written.
+    """
+    advice = "--events takes the file to write events to"
+    if os.path.realpath(file) in map(os.path.realpath, others):
+        raise click.UsageError(f"{file} is a file of results, but {advice}")
+    check_replaceable(file, EVENTS_BEGIN, "events", advice, sources, refuse_link=False)
 
 
 class RunEvents:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import IO
 
 from maskcheck.commands.console import is_terminal
+from maskcheck.commands.detect.output_folder import RECEIPT, RESULTS
+from maskcheck.commands.detect.receipt_file import receipt_path
 from maskcheck.commands.detect.result_writers import Form
+from maskcheck.commands.detect.safe_files import PART
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,15 @@ class Targets:
     def events_output(self) -> IO[str] | None:
         """The stream for events; None if they do not go to standard output."""
         return self.standard_output if self.events_on_standard_output else None
+
+    def files(self) -> list[Path]:
+        """The files of results and receipts, also those of the time of the run."""
+        files = []
+        if self.folder is not None:
+            files += [self.folder / name for name in (RESULTS["jsonl"], RESULTS[self.form], RECEIPT)]
+        if self.json_file is not None:
+            files += [Path(self.json_file), receipt_path(Path(self.json_file))]
+        return files + [file.with_name(file.name + PART) for file in files]
 
     def table_stream(self) -> IO[str] | None:
         """Where the table goes; None for nowhere."""
