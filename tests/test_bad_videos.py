@@ -208,6 +208,7 @@ def test_events_overwrite_no_other_file(detect: Callable[..., Result], file: str
 
 
 def test_events_replace_those_of_an_earlier_run(detect: Callable[..., Result]) -> None:
+    make_video("a.mp4", 50)
     events = []
     for more in ([], [], ["--resume", "--json", "results.jsonl"]):
         assert detect("a.mp4", "--events", "events.jsonl", *more).exit_code == 0
