@@ -215,3 +215,13 @@ def test_events_replace_those_of_an_earlier_run(detect: Callable[..., Result]) -
         events.append(Path("events.jsonl").read_text("utf-8"))
     assert events[0] == events[1] != ""
     assert events[2] == 2 * events[0]
+
+
+def test_events_that_no_broker_took_say_why(detect: Callable[..., Result]) -> None:
+    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed")
+    make_video("a.mp4", 50)
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        outcome = detect("a.mp4", "--mqtt", f"mqtt://127.0.0.1:{unheard.getsockname()[1]}")
+    assert outcome.exit_code == 1
+    assert "dropped, 0 failed (the broker cannot be reached" in outcome.output

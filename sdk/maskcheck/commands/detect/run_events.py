@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -93,7 +94,14 @@ class RunEvents:
 
     def close(self) -> Sequence[SinkReport]:
         """Deliver what is left, within a few seconds."""
-        return self._delivery.close()
+        broker = self._broker
+        problem = None if broker is None else broker.problem
+        return [
+            replace(report, error=problem)
+            if broker is not None and report.sink == broker.name and report.dropped and report.error is None
+            else report
+            for report in self._delivery.close()
+        ]
 
 
 def _blur_hook(blur: Blur | None) -> BlurHook | None:
