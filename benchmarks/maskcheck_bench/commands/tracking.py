@@ -13,7 +13,7 @@ from maskcheck.commands.group import require_extra
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(1), default=20, show_default=True, help="Simulated videos of each scene.")
-@click.option("--first-seed", type=click.IntRange(0), default=1000, show_default=True)
+@click.option("--first-seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the report as JSON.")
 def tracking(seeds: int, first_seed: int, output: Path | None) -> None:
     """Measure identity switches, MOT metrics and speed of trackers, and label changes, on simulated faces.

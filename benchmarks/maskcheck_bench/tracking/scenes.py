@@ -108,7 +108,7 @@ def _frames(
     present: Callable[[float], NDArray[np.bool_]] | None = None,
     seen: Callable[[float], NDArray[np.bool_]] | None = None,
 ) -> Scene:
-    """Every face is missed in a tenth of the frames; its edges are off by 3 % of its side (standard deviation)."""
+    """Every face is missed in a tenth of the frames; its edges are off by 5 % of its side (standard deviation)."""
     frames = []
     for index in range(int(seconds * rate)):
         time = index / rate
@@ -118,7 +118,7 @@ def _frames(
         if seen is not None:
             found &= seen(time)
         side = boxes[:, 2:3] - boxes[:, :1]
-        noisy = (boxes + random.normal(0, 0.03, boxes.shape) * side)[found]
+        noisy = (boxes + random.normal(0, 0.05, boxes.shape) * side)[found]
         order = random.permutation(len(noisy))
         scores = random.uniform(0.6, 1.0, len(noisy)).astype(np.float32)
         frames.append(SceneFrame(time, np.flatnonzero(there), boxes[there], noisy[order], scores))
