@@ -198,7 +198,7 @@ def test_an_item_that_is_no_picture_is_an_image_error_in_its_place(toy_model: Pa
     ids=lambda value: type(value).__name__,
 )
 def test_one_picture_is_no_stream(toy_model: Path, frames: Any) -> None:
-    with pytest.raises(TypeError, match=r"expected an iterable of pictures.*for one picture call the pipeline"):
+    with pytest.raises(TypeError, match=r"expected an iterable of pictures.*call the pipeline, .*open_source"):
         MaskPipeline(Fixed(), model=toy_model).stream(frames)
 
 

@@ -698,4 +698,7 @@ def _expect_many(frames: object) -> None:
     many = hasattr(frames, "__iter__") or hasattr(frames, "__getitem__")
     if one or not many:
         got = f"an array of shape {frames.shape}" if isinstance(frames, np.ndarray) else type(frames).__name__
-        raise TypeError(f"frames: expected an iterable of pictures, got {got}; for one picture call the pipeline")
+        raise TypeError(
+            f"frames: expected an iterable of pictures, got {got}; for one picture call the pipeline, and for a file, a"
+            " folder or a camera give open_source(...)"
+        )
