@@ -31,9 +31,9 @@ class TrackingSettings:
     most_reach: float = 2.0
     start_score: float = 0.0
     label_time: float = 0.25
-    label_margin: float = 0.2
+    label_margin: float = 0.35
     sure: float = 0.9
-    classify_every: float = 0.3
+    classify_every: float = 0.18
     frame_rate: float = 25.0
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from maskcheck.tracking.settings import TrackingSettings
 
-_LONGEST_STEP = 0.12  # seconds: however long ago the last frame was, one frame alone does not change a label
+_LONGEST_STEP = 0.15  # seconds: however long ago the last frame was, one frame alone does not change a label
 
 
 class TrackLabels:
