@@ -190,3 +190,15 @@ def test_a_detector_with_labels_of_its_own_is_tracked_without_a_classifier() -> 
     faces = [face for result in results for face in result]
     assert {face.label for face in faces} == {"beard"}
     assert [face.confidence for face in faces] == pytest.approx([0.8] * 5)
+
+
+def test_results_do_not_depend_on_which_frames_share_a_batch(make: Callable[..., MaskPipeline]) -> None:
+    # Sure for a while, then doubtful, then sure of the other label, with a wrong frame here and there.
+    brightness = np.random.default_rng(0).choice([250, 250, 250, 128, 5], 300)
+    brightness[150:] = 255 - brightness[150:]
+    video = frames(*[picture(int(value)) for value in brightness])
+
+    together, alone, few = ([result.faces for result in make().track(video, batch_size=size)] for size in (32, 1, 5))
+
+    assert together == alone
+    assert together == few

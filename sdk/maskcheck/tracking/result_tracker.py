@@ -70,21 +70,9 @@ class ResultTracker:
         for number in [number for number in self._labels if not self._tracker.is_followed(number)]:
             del self._labels[number], self._faces[number]
 
-    def needs_classifier(self, number: int | None, time: float) -> bool:
-        """Whether a face must be classified now: it is new, not sure of its label, or was not classified for a while.
-
-        Args:
-            number: Of the face; None for one without a track.
-            time: Seconds, of the :attr:`clock`.
-        """
-        if number is None or not self.is_settled(number):
-            return True
-        return not 0 <= time - self._labels[number].time < self._settings.classify_every
-
-    def is_settled(self, number: int) -> bool:
-        """Whether a face is known, and its last probabilities agreed with its label."""
-        labels = self._labels.get(number)
-        return labels is not None and labels.settled
+    def settled(self) -> frozenset[int]:
+        """Numbers of the faces whose last probabilities agreed with their label."""
+        return frozenset(number for number, labels in self._labels.items() if labels.settled)
 
     def labelled(self, face: Face, number: int | None, time: float) -> Face:
         """A face that was classified at a time of the :attr:`clock`, with the number and the label of its track."""

@@ -16,6 +16,8 @@ from maskcheck.tracking.motion import Box
 from maskcheck.tracking.result_tracker import ResultTracker
 from maskcheck.tracking.settings import TrackingSettings
 
+_STEP = 0.1  # seconds within which the same faces count as sure of their label
+
 
 @dataclass
 class _Plan:
@@ -51,6 +53,9 @@ class TrackingEngine:
         self._settings = settings
         self._tracker = ResultTracker(settings)
         self._source: str | None = None
+        self._step: int | None = None
+        self._settled: frozenset[int] = frozenset()  # faces that were sure of their label when the step began
+        self._chosen_at: dict[int, float] = {}  # when each was last to be classified
 
     @property
     def preparer(self) -> Preparer:
@@ -68,54 +73,58 @@ class TrackingEngine:
             MaskCheckError: The classifier has never run, and does not.
         """
         results: list[FrameResult] = []
-        place = 0
-        while place < len(frames):  # of one source at a time
-            end = place
-            while end < len(frames) and frames[end].source == frames[place].source:
-                end += 1
-            if frames[place].source != self._source:
-                self._source = frames[place].source
-                self._tracker = ResultTracker(self._settings)
-            results += self._finish(frames[place:end])
-            place = end
-        return results
-
-    def _finish(self, frames: Sequence[PreparedFrame]) -> list[FrameResult]:
-        plans = self._plan(frames)
-        results = self._engine.finish([plan.frame for plan in plans])
-        joined = [self._joined(plan, result) for plan, result in zip(plans, results, strict=True)]
-        self._tracker.forget()  # not before: who has left by the last of these frames may be in the first
-        return joined
-
-    def _plan(self, frames: Sequence[PreparedFrame]) -> list[_Plan]:
-        plans = []
-        in_hand: dict[int, float] = {}  # faces that an earlier one of these frames has classified, and when
+        plans: list[_Plan] = []
         for frame in frames:
-            if frame.error is not None:
-                plans.append(_Plan(frame))
-                continue
-            time = self._tracker.time_of(frame.index, frame.time)
-            if not frame.searched:
-                plans.append(_Plan(frame, time, expected=self._tracker.expected(time)))
-                continue
-            numbers = self._tracker.follow(frame.boxes, frame.scores, time)
-            time = self._tracker.clock
-            chosen = np.array([self._is_chosen(number, time, in_hand) for number in numbers], bool)
-            if frame.probabilities is not None:  # of the detector: they cost nothing
-                chosen[:] = True
-            in_hand |= {
-                number: time for number, wanted in zip(numbers, chosen, strict=True) if wanted and number is not None
-            }
-            plans.append(_Plan(frame.with_faces(chosen), time, frame, numbers, chosen))
-        return plans
+            step = self._step_of(frame)
+            if frame.error is None and (frame.source, step) != (self._source, self._step):
+                results += self._finish(plans)
+                plans = []
+                self._begin_step(frame.source, step)
+            plans.append(self._plan(frame))
+        return results + self._finish(plans)
 
-    def _is_chosen(self, number: int | None, time: float, in_hand: dict[int, float]) -> bool:
-        if not self._tracker.needs_classifier(number, time):
-            return False
-        if number is None or not self._tracker.is_settled(number):
+    def _step_of(self, frame: PreparedFrame) -> int:
+        return int(self._tracker.time_of(frame.index, frame.time) / _STEP)
+
+    def _begin_step(self, source: str | None, step: int) -> None:
+        """All frames before this step are finished: what their faces are sure of decides within it.
+
+        So the results do not depend on which frames happen to share a batch.
+        """
+        if source != self._source:
+            self._tracker = ResultTracker(self._settings)
+            self._chosen_at.clear()
+        self._source, self._step = source, step
+        self._tracker.forget()
+        self._settled = self._tracker.settled()
+        self._chosen_at = {number: time for number, time in self._chosen_at.items() if number in self._settled}
+
+    def _finish(self, plans: Sequence[_Plan]) -> list[FrameResult]:
+        results = self._engine.finish([plan.frame for plan in plans])
+        return [self._joined(plan, result) for plan, result in zip(plans, results, strict=True)]
+
+    def _plan(self, frame: PreparedFrame) -> _Plan:
+        if frame.error is not None:
+            return _Plan(frame)
+        time = self._tracker.time_of(frame.index, frame.time)
+        if not frame.searched:
+            return _Plan(frame, time, expected=self._tracker.expected(time))
+        numbers = self._tracker.follow(frame.boxes, frame.scores, time)
+        time = self._tracker.clock
+        chosen = np.array([self._is_chosen(number, time) for number in numbers], bool)
+        if frame.probabilities is not None:  # of the detector: they cost nothing
+            chosen[:] = True
+        self._chosen_at |= {
+            number: time for number, wanted in zip(numbers, chosen, strict=True) if wanted and number is not None
+        }
+        return _Plan(frame.with_faces(chosen), time, frame, numbers, chosen)
+
+    def _is_chosen(self, number: int | None, time: float) -> bool:
+        """Whether a face is classified: it is new, not sure of its label, or was not classified for a while."""
+        if number is None or number not in self._settled:
             return True
-        last = in_hand.get(number)
-        return last is None or time - last >= self._settings.classify_every
+        last = self._chosen_at.get(number)
+        return last is None or not 0 <= time - last < self._settings.classify_every
 
     def _joined(self, plan: _Plan, result: FrameResult) -> FrameResult:
         """The result of a frame with all its faces."""
