@@ -190,7 +190,7 @@ def test_a_pipe_that_gives_more_than_the_limit_is_an_error(
     first, second = lines(result.stdout)
     assert result.returncode == 1
     assert first["error"]["message"] == (
-        "- gives more than the limit of 1 megabytes; raise max_file_bytes (--max-megabytes) to allow it"
+        "- has more than the limit of 1 megabytes; raise max_file_bytes (--max-megabytes) to allow it"
     )
     assert second["error"] is None
 

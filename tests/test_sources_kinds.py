@@ -220,8 +220,8 @@ def test_a_list_that_cannot_be_read_is_an_error_and_the_rest_follows() -> None:
     errors = [message for kind, message in sources if kind == "error"]
 
     assert errors[0].startswith("cannot read the list missing.txt: No such file")
-    assert errors[1].startswith("the list a.jpg is no text")
-    assert errors[2].startswith("the list empty.txt names nothing")
+    assert errors[1].startswith("the list a.jpg is not text")
+    assert errors[2].startswith("the list empty.txt is empty")
     assert errors[3].startswith("cannot read the list .: ")
     assert sources[4:] == [("a.jpg", "picture")]
 
@@ -232,5 +232,5 @@ def test_a_list_on_standard_input_excludes_a_picture_there(monkeypatch: pytest.M
 
     assert found("@-") == [
         ("a.jpg", "picture"),
-        ("error", "standard input is the list of sources (@-), so it is no picture"),
+        ("error", "standard input is the list of sources (@-), so it cannot be a picture too"),
     ]

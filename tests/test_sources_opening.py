@@ -75,7 +75,7 @@ def test_a_camera_and_an_address_are_live(what: str | int) -> None:
     with open_source(what, open_timeout=1.5, reconnect=False) as reader:
         assert isinstance(reader, LiveReader)
         assert "secret" not in reader.name
-    with pytest.raises(ValueError, match="choose frames of a video file; a live source has none"):
+    with pytest.raises(ValueError, match="apply only to video files, not to a live source"):
         open_source(what, start=1)
 
 

@@ -184,7 +184,7 @@ def test_a_cut_file_gives_its_frames_and_then_says_so(tmp_path: Path) -> None:
     frames: list[Frame] = []
     reference = cv2.VideoCapture(str(cut), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
 
-    with pytest.raises(SourceError, match=r"cut off: it should have 60 frames; \d+ frames up to \d\.\d\d s were read"):
+    with pytest.raises(SourceError, match=r"cut off: expected 60 frames; \d+ frames up to \d\.\d\d s were read"):
         frames.extend(VideoReader(cut))
 
     assert [frame.index for frame in frames] == list(range(len(frames)))
@@ -212,7 +212,7 @@ def test_a_file_that_lost_its_index_says_so(tmp_path: Path) -> None:
     assert "is cut off or damaged: the index of its frames is missing" in failure(video)
 
 
-# --- what is no video
+# --- files that are not videos
 
 
 def test_files_that_are_no_videos_say_what_they_are(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_files_that_are_no_videos_say_what_they_are(tmp_path: Path) -> None:
     empty.touch()
     picture.write_bytes(cv2.imencode(".png", np.zeros((9, 9, 3), np.uint8))[1].tobytes())
 
-    assert "is no video, or one of an unknown format" in failure(text)
+    assert "is not a video, or its format is unknown" in failure(text)
     assert "is empty; expected a video" in failure(empty)
     assert "is a picture (PNG), not a video" in failure(picture)
     assert "it has only sound" in failure(make_sound(tmp_path / "sound.mp4"))
@@ -247,7 +247,7 @@ def test_a_file_that_names_other_files_does_not_read_them(content: str, tmp_path
     video = make_video(tmp_path / "secret.ts")
     (tmp_path / "a.mp4").write_text(content.format(video=video.name))
 
-    assert "is no video" in failure(tmp_path / "a.mp4")
+    assert "is not a video" in failure(tmp_path / "a.mp4")
 
 
 def test_a_name_with_a_colon_is_no_address(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_without_pyav_the_error_says_what_to_install(tmp_path: Path) -> None:
     command = [sys.executable, "-c", script, str(tmp_path / "a.mp4")]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    assert output.startswith("av videos are read by PyAV")
+    assert output.startswith("av reading videos needs PyAV")
     assert 'pip install "maskcheck[video]"' in output
 
 
@@ -313,7 +313,7 @@ def test_it_is_iterated_once(tmp_path: Path) -> None:
     reader = VideoReader(make_video(tmp_path / "a.mp4", 2))
     list(reader)
 
-    with pytest.raises(RuntimeError, match="iterated once"):
+    with pytest.raises(RuntimeError, match="iterated only once"):
         iter(reader)
 
 

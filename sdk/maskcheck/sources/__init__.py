@@ -1,25 +1,26 @@
-"""Sources: from the files, folders, patterns, videos, cameras and addresses that a user names to their frames.
+"""Sources: finds the pictures, videos, cameras and streams that a user names, and reads their frames.
 
 =======================  =====================================================================
 module beside this one   holds
 =======================  =====================================================================
-:mod:`.source`           ``Source``: a picture file, a video or a live source, or the error in its place
-:mod:`.reader`           ``FrameReader``: what reads the frames of a source
-:mod:`.search`           ``find_sources``: what each argument stands for
+:mod:`.source`           ``Source``: a picture, a video, a camera or a stream, or the error in its place
+:mod:`.reader`           ``FrameReader``, the base class of all readers, and ``VideoInfo``
+:mod:`.search`           ``find_sources``: the sources that each argument names
 :mod:`.folders`          the search through a folder
 :mod:`.file_kinds`       whether a file is a picture or a video
-:mod:`.video_formats`    recognising videos by their endings and first bytes
-:mod:`.list_files`       lists of sources in a file
-:mod:`.live_names`       which arguments mean a camera or a stream
-:mod:`.addresses`        addresses without their passwords
-:mod:`.opening`          ``open_source``: the reader of whatever a caller names
-:mod:`.files_reader`     the reader of pictures and of several files
+:mod:`.video_formats`    file endings and first bytes of videos
+:mod:`.list_files`       ``@list.txt``: files that list sources
+:mod:`.live_names`       which arguments are a camera or the address of a stream
+:mod:`.addresses`        removes passwords from addresses
+:mod:`.opening`          ``open_source``: opens any source
+:mod:`.files_reader`     readers of pictures, of several files and of a caller's frames
 :mod:`.video_file`       the reader of a video file
-:mod:`.video_container`  opening a video file, and what it says of itself
-:mod:`.video_start`      reading from a later second on
-:mod:`.frame_clock`      times of frames, which always rise
+:mod:`.video_container`  opens a video file and reads its metadata
+:mod:`.video_start`      finds the keyframe to start from
+:mod:`.frame_clock`      frame times that always increase
+:mod:`.pyav`             what readers of files and streams share: PyAV's limits, errors and pixels
 :mod:`.live`             the reader of cameras and streams
-:mod:`.left_out`         ``LeftOut``: what a search passes over, counted by kind
+:mod:`.left_out`         ``LeftOut``: counts the files that a search skips, by kind
 :mod:`.pipes`            standard input and named pipes
 =======================  =====================================================================
 """

@@ -1,4 +1,4 @@
-"""Addresses of streams as they are shown: without passwords and tokens."""
+"""Removes passwords and tokens from the addresses of streams, before they are shown."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _SECRET_VALUE = re.compile(
 
 
 def shown_address(address: str) -> str:
-    """An address as it may be printed, logged and written: ``rtsp://admin:***@host/stream``.
+    """An address that is safe to print, log and write: ``rtsp://admin:***@host/stream``.
 
     Args:
         address: An address with a scheme, such as ``rtsp://admin:secret@host/stream?token=abc``. Anything else is a
-            path, and stays as it is.
+            path and is returned unchanged.
     """
     scheme, separator, rest = address.partition("://")
     if not separator:
         return address
     before_query, mark, query = _partition_query(rest)
     authority = before_query.partition("/")[0]
-    # A password may hold @ and, against the rules, a slash; a number after the colon is a port.
+    # A password may contain @ and, against the rules, a slash. A number after the colon is a port.
     if "@" in authority or ("@" in before_query and not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]*)?", authority)):
         login, _, host = before_query.rpartition("@")
         user, colon, _ = login.partition(":")
@@ -32,12 +32,12 @@ def shown_address(address: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A text, such as the message of a library, in which addresses are as they may be shown."""
+    """A text, such as the message of a library, with passwords and tokens removed from its addresses."""
     return _ADDRESS.sub(lambda match: shown_address(match[0]), text)
 
 
 def _partition_query(rest: str) -> tuple[str, str, str]:
     for position, character in enumerate(rest):
-        if character in "?#" and "@" not in rest[position:]:  # a password may hold these as well
+        if character in "?#" and "@" not in rest[position:]:  # a password may contain ? and # too
             return rest[:position], character, rest[position + 1 :]
     return rest, "", ""

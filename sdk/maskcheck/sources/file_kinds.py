@@ -1,4 +1,4 @@
-"""Whether a file is a picture or a video."""
+"""Decides whether a file is a picture or a video."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from maskcheck.sources.video_formats import HEAD_BYTES, VIDEO_SUFFIXES, is_video
 
 
 def kind_of_file(path: str) -> SourceKind | None:
-    """What a regular file is by its ending, or else by its first bytes; None if it is neither picture nor video.
+    """The kind of a regular file, by its ending or else by its first bytes; None if it is neither picture nor video.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
     suffix = PurePath(path).suffix.lower()
     if suffix in SUFFIXES or suffix in RAW_SUFFIXES:
@@ -31,15 +31,15 @@ def kind_of_file(path: str) -> SourceKind | None:
 
 
 def source_of_kind(kind: SourceKind, path: Path, name: Path) -> Source:
-    """A picture or video file; an error if it is a camera raw file."""
+    """The source for a picture or video file; an error for a camera raw file."""
     return picture_source(path, name) if kind == "picture" else Source(path, name, kind=kind)
 
 
 def file_source(path: str, kinds: Collection[SourceKind]) -> Source:
-    """A file that the user named, or that a pattern matches. One of an unknown kind is taken for a picture."""
+    """The source for a file that the user named or a pattern matches. Unknown kinds are treated as pictures."""
     try:
         kind = kind_of_file(path) or "picture"
-    except OSError:  # it is told when it is decoded
+    except OSError:  # decoding reports it
         kind = "picture"
     if kind not in kinds:
         return failed_source(path, f"{path} is a {kind}; expected a {' or '.join(kinds)}")
@@ -47,5 +47,5 @@ def file_source(path: str, kinds: Collection[SourceKind]) -> Source:
 
 
 def videos_can_be_read() -> bool:
-    """Whether PyAV is installed; it is not loaded for that."""
+    """Whether PyAV is installed. It is not imported, which would take time."""
     return find_spec("av") is not None

@@ -1,4 +1,4 @@
-"""Readers of what has no clock of its own: pictures, several files, and frames of the caller."""
+"""Readers of pictures, of several files, and of a caller's own frames."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from maskcheck.sources.video_file import VideoReader
 class FilesReader(FrameReader):
     """Reads the pictures of a folder, pattern or list, and the frames of its videos.
 
-    The frame of a picture has its path as ``image``: whoever works on it decodes it. What cannot be read is a frame
-    with an ``error`` in its place, and the frames after it follow.
+    The frame of a picture has the path as its ``image``; the pipeline decodes it. A file that cannot be read becomes a
+    frame with an ``error``, and reading goes on with the next file.
 
     Args:
-        name: What was named.
-        sources: What was found, in order; a live source among them is an error.
+        name: The folder, pattern or list, as it is shown.
+        sources: The sources found, in order. A live source among them becomes an error.
         open_video: Opens a video file.
-        limits: ``max_file_bytes`` is for standard input and pipes.
+        limits: Its ``max_file_bytes`` applies to standard input and pipes.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FilesReader(FrameReader):
         self._closed = False
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames; those of pictures have a path as image."""
+        """The frames, in order. The image of a picture's frame is its path."""
         for source in self._sources:
             if self._closed:
                 return
@@ -51,13 +51,17 @@ class FilesReader(FrameReader):
                 yield from self._frames_of_video(source)
             elif source.kind == "live":
                 yield _failed(
-                    source, SourceError(f"{source.display_name} is live; open it by itself", source=source.display_name)
+                    source,
+                    SourceError(
+                        f"{source.display_name} is a live source; open it alone, not as part of a list",
+                        source=source.display_name,
+                    ),
                 )
             else:
                 yield self._picture(source)
 
     def close(self) -> None:
-        """End the iteration, from any thread."""
+        """End the iteration. May be called from any thread."""
         with self._lock:
             self._closed = True
             video = self._video
@@ -91,11 +95,11 @@ class FilesReader(FrameReader):
 
 
 class IterableReader(FrameReader):
-    """Reads frames or pictures that the caller gives.
+    """Reads frames or pictures that the caller supplies.
 
     Args:
-        frames: Frames, which stay as they are, or pictures, which are numbered.
-        name: How it is shown.
+        frames: Frames, which are passed on unchanged, or pictures, which are numbered.
+        name: The source's name in messages.
     """
 
     def __init__(self, frames: Iterable[Frame | ImageLike], name: str = "frames") -> None:
@@ -111,10 +115,10 @@ class IterableReader(FrameReader):
             yield Frame.of(frame, position)
 
     def close(self) -> None:
-        """End the iteration before the next frame; a generator of the caller is closed."""
+        """End the iteration before the next frame, and close the caller's generator."""
         self._closed = True
         if isinstance(self._frames, Generator):
-            with suppress(ValueError):  # it runs at the moment, in another thread
+            with suppress(ValueError):  # it is running in another thread
                 self._frames.close()
 
 

@@ -1,4 +1,4 @@
-"""The search for pictures and videos in a folder and all folders below it."""
+"""Searches a folder and all folders below it for pictures and videos."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def search_folder(
 
     Args:
         root: The folder.
-        kinds: What is wanted.
+        kinds: The kinds of sources to find.
         excluded: The real path of a folder that is not searched.
-        left_out: Counts what the search passes over.
+        left_out: Counts what the search skips.
 
     Yields:
-        Sources; an error in place of a file or folder that cannot be read, or if the folder holds none.
+        Sources; an error in place of each file or folder that cannot be read, and if the folder contains no source.
     """
-    passed_over = LeftOut()
+    skipped = LeftOut()
     is_empty = True
     folders = [root]
     while folders:
@@ -40,19 +40,19 @@ def search_folder(
         for entry in entries:
             if _is_subfolder(entry):
                 if excluded is not None and os.path.realpath(entry.path) == excluded:
-                    passed_over.count("the output folder", "")
+                    skipped.count("the output folder", "")
                 else:
                     subfolders.append(entry.path)
-            elif (source := _examine_file(entry, root, kinds, passed_over)) is not None:
+            elif (source := _examine_file(entry, root, kinds, skipped)) is not None:
                 is_empty = False
                 yield source
         if error is not None:
             is_empty = False
             yield failed_source(folder, f"cannot read folder {folder}: {reason(error)}")
         folders += reversed(subfolders)
-    left_out.add(passed_over)
+    left_out.add(skipped)
     if is_empty:
-        contents = f", only {passed_over}" if passed_over else ", it is empty"
+        contents = f", only {skipped}" if skipped else ", it is empty"
         wanted = "picture or video" if "video" in kinds else "picture"
         yield failed_source(root, f"no {wanted} in folder {root}{contents}")
 
@@ -84,13 +84,13 @@ def _is_hidden(entry: os.DirEntry[str]) -> bool:
 def _examine_file(
     entry: os.DirEntry[str], root: str, kinds: Collection[SourceKind], left_out: LeftOut
 ) -> Source | None:
-    """An entry that is wanted or cannot be read; None for any other, which is counted."""
+    """The source for an entry that is wanted or cannot be read; None for any other entry, which is counted."""
     if _is_hidden(entry):
         left_out.count("hidden", "hidden")
         return None
     try:
         mode = entry.stat(follow_symlinks=False).st_mode
-    except OSError as error:  # a network folder that is gone, for example
+    except OSError as error:  # such as a network folder that was disconnected
         return failed_source(entry.path, f"cannot read {entry.path}: {reason(error)}")
     if stat.S_ISLNK(mode):
         try:
@@ -98,7 +98,7 @@ def _examine_file(
         except OSError:  # its target is missing, or it is its own target
             left_out.count("broken link", "broken links")
             return None
-        if stat.S_ISDIR(mode):  # it may lead in a circle, or out of the folder that the user named
+        if stat.S_ISDIR(mode):  # it may form a loop, or leave the folder that the user named
             left_out.count("link to a folder", "links to folders")
             return None
     if not stat.S_ISREG(mode):

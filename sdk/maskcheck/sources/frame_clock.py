@@ -1,24 +1,24 @@
-"""The times of a video's frames, which always rise, whatever its time stamps are."""
+"""Times of a video's frames that always increase, even if its time stamps do not."""
 
 from __future__ import annotations
 
-_USUAL_STEP = 1 / 25  # seconds, where nothing tells the frame rate
-_NEW_PART = 1.0  # seconds: a time stamp that jumps back further begins another recording in the same file
+_DEFAULT_STEP = 1 / 25  # seconds, if the frame rate is unknown
+_RESTART = 1.0  # seconds: a longer jump back means that another recording begins in the same file
 
 
 class FrameClock:
     """Gives each frame its time, in seconds.
 
-    A time stamp is taken as it is while it rises. One that is missing, repeated or goes back is replaced by the time
-    before it and the frame rate. After a jump back of more than a second, times go on from there: such files are
-    recordings put one behind the other.
+    Time stamps that increase are used as they are. One that is missing, repeated or smaller is replaced by the previous
+    time plus the duration of a frame. After a jump back of more than a second, times continue from there: such files
+    are several recordings joined together.
 
     Args:
-        frame_rate: Frames a second, for time stamps that cannot be used; None if it is unknown.
+        frame_rate: Frames per second, to replace time stamps that cannot be used; None if it is unknown.
     """
 
     def __init__(self, frame_rate: float | None) -> None:
-        self._step = 1 / frame_rate if frame_rate else _USUAL_STEP
+        self._step = 1 / frame_rate if frame_rate else _DEFAULT_STEP
         self._last: float | None = None
         self._offset = 0.0
 
@@ -32,7 +32,7 @@ class FrameClock:
             time = max(stamp or 0.0, 0.0)
         else:
             expected = self._last + self._step
-            if stamp is not None and stamp + self._offset < self._last - _NEW_PART:
+            if stamp is not None and stamp + self._offset < self._last - _RESTART:
                 self._offset = expected - stamp
             time = expected if stamp is None else stamp + self._offset
             if time <= self._last:

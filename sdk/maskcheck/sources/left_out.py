@@ -1,4 +1,4 @@
-"""What a search for pictures passes over, counted by kind."""
+"""Counts the files that a search skips, by kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_ENDINGS = 5  # that are named
 
 
 class LeftOut:
-    """Counts what a search passes over. As text: ``2 files that are no pictures (2 .txt), 1 hidden``."""
+    """Counts what a search skips. As text: ``2 files that are no pictures (2 .txt), 1 hidden``."""
 
     def __init__(self) -> None:
         self._endings: Counter[str] = Counter()

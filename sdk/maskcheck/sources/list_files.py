@@ -1,4 +1,4 @@
-"""Lists of sources in a file: ``@list.txt``."""
+"""Files that list sources: ``@list.txt``."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-
 
 
 def is_list(argument: str) -> bool:
-    """Whether an argument names a list: ``@FILE``, unless there is a file of that whole name."""
+    """Whether an argument is a list, ``@FILE``. A file whose name begins with ``@`` is not."""
     return len(argument) > 1 and argument[0] == "@" and not _exists(argument)
 
 
 def read_list(argument: str) -> list[str]:
-    """The sources in a list: one a line, as on the command line, with paths relative to the current folder.
+    """The sources in a list: one per line, written as on the command line, with paths relative to the current folder.
 
-    Empty lines and those that begin with ``#`` are passed over. A list names no other list.
+    Empty lines and lines that begin with ``#`` are ignored. A list cannot name another list. Text is UTF-8, or UTF-16
+    with a byte order mark.
 
     Args:
-        argument: ``@FILE``, or ``@-`` for standard input. A leading ``~`` of the file is replaced by the caller.
+        argument: ``@FILE``, or ``@-`` for standard input. The caller replaces a leading ``~`` of FILE.
 
     Raises:
-        SourceError: It cannot be read, or is no text, or names nothing.
+        SourceError: The list cannot be read, is too large, is not text, or names no source.
     """
     path = argument[1:]
     shown = "standard input" if path == "-" else shortened_path(path)
@@ -41,12 +42,12 @@ def read_list(argument: str) -> list[str]:
         raise SourceError(f"the list {shown} has more than {_MOST_BYTES / 1e6:g} megabytes", source=argument)
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), "utf-8")
     if encoding != "utf-16" and b"\0" in content:
-        raise SourceError(f"the list {shown} is no text; expected a path or address on each line", source=argument)
-    # Names of files need not be valid text: surrogates stand for other bytes, as in the names that Python gives.
+        raise SourceError(f"the list {shown} is not text; expected a path or address on each line", source=argument)
+    # File names may contain bytes that are not valid text; Python represents them as surrogates.
     text = content.decode(encoding, "replace" if encoding == "utf-16" else "surrogateescape")
     lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith("#")]
     if not lines:
-        raise SourceError(f"the list {shown} names nothing; expected a path or address on each line", source=argument)
+        raise SourceError(f"the list {shown} is empty; expected a path or address on each line", source=argument)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""``open_source``: the reader of whatever a caller names."""
+"""``open_source``: opens a picture, folder, video, camera, stream or iterable of frames."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def open_source(
     on_state: Callable[[LiveState], None] | None = None,
     options: Mapping[str, str] | None = None,
 ) -> FrameReader:
-    """Open a source, whatever it is, to read its frames.
+    """Open a source of any kind, to read its frames.
 
     ::
 
@@ -45,26 +45,26 @@ def open_source(
     Args:
         what: A video file; the number of a camera (``0`` or ``"0"``) or ``/dev/video0``; the address of a stream
             (``rtsp://``, ``http://``, ...); a picture, a folder, a pattern, ``@FILE`` for a list, or ``-`` for a
-            picture on standard input; or an iterable of frames or pictures. Frames of pictures hold their path, and
-            are decoded by the pipeline.
-        every: Of a video, give only each Nth frame: those whose number is a multiple of it.
-        start: Of a video, give frames from this time on, in seconds.
-        end: Of a video, give frames before this time, in seconds.
-        limits: The most that a picture or frame may have.
-        open_timeout: Of a live source: seconds for an attempt to connect.
-        read_timeout: Of a live source: seconds without a frame after which the connection is lost.
-        reconnect: Of a live source: whether to connect again when it is lost.
-        on_state: Of a live source: called with each change of its state.
-        options: Of a stream: options of FFmpeg.
+            picture on standard input; or an iterable of frames or pictures. The frame of a picture holds its
+            path; the pipeline decodes it.
+        every: Videos: read only every Nth frame, those whose number is a multiple of N.
+        start: Videos: time of the first frame to read, in seconds.
+        end: Videos: time before which reading ends, in seconds.
+        limits: Largest size of a picture or frame.
+        open_timeout: Live sources: seconds that an attempt to connect may take.
+        read_timeout: Live sources: seconds without a frame after which the connection counts as lost.
+        reconnect: Live sources: whether to connect again after the connection is lost.
+        on_state: Live sources: called with each change of state.
+        options: Streams: options for FFmpeg.
 
     Returns:
-        A reader, to be closed; as a context manager, it closes itself. Its frames have index, time and source.
+        A reader. Close it, or use it as a context manager. Its frames have an index, a time and a source.
 
     Raises:
         SourceError: There is no such source, or the video cannot be read.
         PackageNotInstalled: It needs a package that is missing; the message says what to install.
-        ValueError: An option is out of range, or `every`, `start` or `end` is given for what is no file.
-        TypeError: `what` is nothing of this.
+        ValueError: An option is out of range, or `every`, `start` or `end` is given for a source that is not a file.
+        TypeError: `what` is none of these.
     """
     check_selection(every, start, end)
     selects = every != 1 or start is not None or end is not None
@@ -115,13 +115,13 @@ def open_source(
 
 
 def _may_be_many(argument: str) -> bool:
-    """Whether an argument may stand for many files, which are found while they are read."""
+    """Whether an argument is a folder: its files are searched for while they are read."""
     try:
-        return os.path.isdir(argument)  # noqa: PTH112  it may be no path
+        return os.path.isdir(argument)  # noqa: PTH112  it may not be a path
     except ValueError:
         return False
 
 
 def _refuse_selection(selects: bool, what: str) -> None:
     if selects:
-        raise ValueError(f"every, start and end choose frames of a video file; {what} has none of these")
+        raise ValueError(f"every, start and end apply only to video files, not to {what}; leave them out")

@@ -33,7 +33,7 @@ def read_piped(source: Source, limits: DecodingLimits) -> bytes:
         raise SourceError(f"cannot read {name}: {error.strerror or error}", source=name) from error
     if len(data) > most:
         raise SourceError(
-            f"{name} gives more than the limit of {most / 1e6:g} megabytes;"
+            f"{name} has more than the limit of {most / 1e6:g} megabytes;"
             " raise max_file_bytes (--max-megabytes) to allow it",
             source=name,
         )
@@ -46,7 +46,7 @@ def is_standard_input(argument: str) -> bool:
 
 
 def pipe_identity(path: Path) -> str:
-    """The same text for two names of one pipe."""
+    """A text that identifies a pipe, whatever name it is given."""
     try:
         status = os.fstat(0) if is_standard_input(str(path)) else path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""What reads frames: from pictures, a video file, a camera, a stream, or an iterable of the caller."""
+"""``FrameReader``, the base class of all readers, and ``VideoInfo``, the metadata of a video."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from maskcheck.frames import Frame
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video says of itself. What it does not say is None; what it says may be wrong.
+    """The metadata of a video. A value that the video does not state is None. Stated values may be wrong.
 
     Attributes:
         size: ``(width, height)`` of the upright picture, in pixels.
-        rotation: Degrees by which its pictures are turned counter-clockwise to be upright: 0, 90, 180 or 270.
-        frame_rate: Frames a second, on average.
-        frame_count: Number of its frames.
-        duration: Its length, in seconds.
-        time_base: Seconds of one unit of its time stamps, as numerator and denominator.
-        codec: Name of its codec, such as ``h264``.
+        rotation: Degrees by which its frames are turned counter-clockwise to be upright: 0, 90, 180 or 270.
+        frame_rate: Average frames per second.
+        frame_count: Number of frames.
+        duration: Length, in seconds.
+        time_base: Duration of one unit of its time stamps in seconds, as ``(numerator, denominator)``.
+        codec: Name of the codec, such as ``h264``.
         has_audio: Whether it has sound.
     """
 
@@ -37,15 +37,15 @@ class VideoInfo:
 
 
 class FrameReader(ABC):
-    """Reads the frames of a source. It is iterated once, and closed at the end, also as a context manager.
+    """Reads the frames of a source. Iterate it once, then close it, or use it as a context manager.
 
-    A frame that cannot be read is a :class:`Frame` with an ``error``. What ends a source early is raised by the
-    iterator, after the frames before it.
+    A frame that cannot be read is a :class:`Frame` with an ``error``. If a source ends early, the iterator raises an
+    error after the last frame.
 
     Attributes:
         name: The source as it is shown: a path or an address, without a password.
-        is_live: Whether frames come in their own time, as from a camera, and may be missed.
-        info: What the video says of itself; None for pictures, and for a live source before its first frame.
+        is_live: Whether frames arrive at the pace of the source, as from a camera, so that some may be missed.
+        info: Metadata of the video; None for pictures, and for a live source before its first frame.
         notes: What was wrong with the source and did not end it, in words; known after the last frame.
     """
 
@@ -64,7 +64,7 @@ class FrameReader(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End the iteration, from any thread, and free what it holds; a wait for a frame ends in a moment."""
+        """End the iteration and free all resources. May be called from any thread; a wait for a frame ends."""
 
     def __enter__(self) -> Self:
         return self

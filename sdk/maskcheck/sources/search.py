@@ -1,4 +1,4 @@
-"""The search for sources: what each argument of a command stands for."""
+"""Finds the sources that the arguments of a command name."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def find_sources(
     exclude: Path | None = None,
     left_out: LeftOut | None = None,
 ) -> Iterator[Source]:
-    """The pictures, videos and live sources that arguments stand for, in a stable order, each once.
+    """The pictures, videos and live sources that arguments name, in a stable order, each once.
 
-    In a folder, a file is a picture or a video by its ending, or else by its first bytes. Other files, hidden files,
-    and whatever else is not a regular file are passed over and counted.
+    In a folder, a file counts as a picture or a video by its ending, or else by its first bytes. Other files, hidden
+    files and everything that is not a regular file are skipped and counted.
 
     Args:
-        arguments: Each a file (of any name), a folder (searched with all folders below it), a pattern with ``*``,
+        arguments: Each is a file (of any name), a folder (searched with all folders below it), a pattern with ``*``,
             ``?``, ``[...]`` and ``**``, a pipe, ``-`` for a picture on standard input, the number of a camera, the
-            address of a stream, or ``@FILE`` for a list of such, one a line (see :func:`read_list`). A leading ``~`` is
-            the home folder.
-        kinds: What is wanted; another source is an error, and in a folder is passed over.
-        exclude: A folder that is not searched: the output folder.
-        left_out: Counts what is passed over.
+            address of a stream, or ``@FILE`` for a list of these, one per line (see :func:`read_list`). A leading ``~``
+            is the home folder.
+        kinds: The kinds to find. A source of another kind is an error, or is skipped if it was found in a folder.
+        exclude: A folder that is not searched, such as the output folder.
+        left_out: Counts what is skipped.
 
     Yields:
-        Sources; and an error in place of an argument, folder or file that cannot be read.
+        Sources; an error in place of each argument, folder or file that cannot be read.
     """
     excluded = os.path.realpath(exclude) if exclude else None
     left_out = LeftOut() if left_out is None else left_out
@@ -77,7 +77,7 @@ def expand_home(argument: str) -> str:
 
 
 def _with_lists(arguments: list[str]) -> Iterator[tuple[str, SourceError | None]]:
-    """The arguments, with the lines of lists in the place of these; an error for what cannot be read."""
+    """The arguments, each list replaced by its lines; an error for each list that cannot be read."""
     list_on_standard_input = "@-" in arguments
     for argument in arguments:
         lines = [argument]
@@ -89,7 +89,8 @@ def _with_lists(arguments: list[str]) -> Iterator[tuple[str, SourceError | None]
                 continue
         for line in lines:
             if list_on_standard_input and is_standard_input(line):
-                yield line, SourceError("standard input is the list of sources (@-), so it is no picture", source=line)
+                message = "standard input is the list of sources (@-), so it cannot be a picture too"
+                yield line, SourceError(message, source=line)
             else:
                 yield line, None
 
@@ -112,7 +113,7 @@ def _expand(argument: str, kinds: Collection[SourceKind], excluded: str | None, 
     mode, error_reason = 0, ""
     try:
         mode = Path(path).stat().st_mode
-    except (OSError, ValueError) as error:  # ValueError: the name has a null byte, or is not valid text
+    except (OSError, ValueError) as error:  # ValueError: the name contains a null byte or invalid text
         if not _is_missing(error):
             error_reason = reason(error)
     if stat.S_ISDIR(mode):

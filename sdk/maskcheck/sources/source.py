@@ -1,4 +1,4 @@
-"""A source: a picture, a video or something live, or the error in its place."""
+"""``Source``: a picture, a video, a camera or a stream that a user named, or the error in its place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from maskcheck.errors import SourceError
 from maskcheck.sources.addresses import shown_address
 
-# Most of these are TIFF files inside, of which a TIFF reader would decode the small preview.
+# Most of these are TIFF files. A TIFF reader would decode only their small preview.
 RAW_SUFFIXES = frozenset(
     {".3fr", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".rw2", ".srw"}
 )
@@ -22,16 +22,16 @@ ALL_KINDS: tuple[SourceKind, ...] = ("picture", "video", "live")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a user named: a picture, a video or something live, or the reason why there is none.
+    """A picture, a video or a live source that a user named, or the error in its place.
 
     Attributes:
-        path: The file; of an address, nothing that can be opened.
-        name: Its path below the folder that was searched, or its file name: the name for a copy of it.
-        error: Set if there is no source at `path`.
-        piped: Whether it is standard input or a pipe, which :func:`read_piped` reads, once.
-        kind: What it is; ``live`` is a camera or a stream.
-        address: Where a live source is: the number of a camera, or the address of a stream, which may hold a password.
-            Never print it; `display_name` is for that.
+        path: The file. For a live source, it is only for display.
+        name: Path relative to the folder that was searched, or the file name. Copies of the source get this name.
+        error: Why the source cannot be read; None if it may be.
+        piped: Whether it is standard input or a pipe, which can be read once only, by :func:`read_piped`.
+        kind: ``picture``, ``video`` or ``live``, which is a camera or a stream.
+        address: Live sources: the number of a camera, or the address of a stream, which may contain a password. Never
+            print it; print `display_name`.
     """
 
     path: Path
@@ -46,21 +46,21 @@ class Source:
         """A camera of this machine.
 
         Args:
-            number: From 0.
-            argument: As the user wrote it, if otherwise.
+            number: Number of the camera, from 0.
+            argument: What the user wrote, if that is not the number.
         """
         return cls(Path(argument or str(number)), Path(f"camera-{number}"), kind="live", address=number)
 
     @property
     def display_name(self) -> str:
-        """Its name in results, without a password. What is no path stays as the user wrote it, with ``//`` for one."""
+        """The name in results and messages, without a password."""
         if isinstance(self.address, str) and self.address:
             return shown_address(self.address)
         return str(self.path) if self.error is None else self.error.source
 
 
 def picture_source(path: Path, name: Path) -> Source:
-    """A picture file; an error if it is a camera raw file."""
+    """The source for a picture file; an error for a camera raw file."""
     if path.suffix.lower() in RAW_SUFFIXES:
         return failed_source(str(path), f"{path} is a camera raw file; export it as JPEG, PNG or TIFF first")
     return Source(path, name)
@@ -73,10 +73,10 @@ def failed_source(argument: str, message: str) -> Source:
 
 
 def shown_argument(argument: str) -> str:
-    """An argument as it may be printed: without the password of an address, also of one whose beginning is wrong."""
+    """An argument that is safe to print: without a password, even if its address lacks the scheme."""
     return shown_address(argument) if "://" in argument else re.sub(r":[^@/\s]+@(?=[^/])", ":***@", argument)
 
 
 def reason(error: OSError | ValueError) -> str:
-    """Why the system refuses a path, without its error number and the path."""
+    """The system's message, without the error number and the path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

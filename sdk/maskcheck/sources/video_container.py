@@ -1,4 +1,4 @@
-"""Opening a video file: what may be opened, which of its streams is the video, and what it says of itself."""
+"""Opens a video file, chooses its video stream, and reads its metadata."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskcheck.errors import PackageNotInstalled, SourceError
+from maskcheck.errors import SourceError
 from maskcheck.pictures.decoding.files import file_kind, open_without_blocking
 from maskcheck.pictures.formats import HEAD_BYTES, picture_format
 from maskcheck.pictures.limits import DecodingLimits
+from maskcheck.sources.pyav import error_text, import_pyav, size_options
 from maskcheck.sources.reader import VideoInfo
 from maskcheck.sources.source import reason
 
@@ -20,35 +21,33 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-# No format that names other files or addresses (HLS, DASH, concat): a video from a stranger must not read them. No
-# pictures, and no text, which FFmpeg would draw as a terminal does.
+# Formats that refer to other files or addresses (HLS, DASH, concat) are missing: an untrusted video must not make us
+# read those. Pictures are missing, and text, which FFmpeg would render like a terminal.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,vob,mpegvideo,flv,live_flv,asf,ogg,mxf,gxf,nut,wtv,dv,rm,ivf"
     ",av1,obu,h263,h264,hevc,vvc,m4v,vc1,mjpeg,yuv4mpegpipe,nuv,swf,amv,dhav,bink,roq,flic,smk"
-    ",mp3,wav,flac,aac,aiff"  # so that the error says that there is only sound
+    ",mp3,wav,flac,aac,aiff"  # so that the error can say that the file has only sound
 )
-# FFmpeg refuses larger frames before it decodes them, but does not tell their size.
-_REFUSED_UNSEEN = 4  # times the limit
-_COUNTS_ITS_FRAMES = "mov"  # the formats whose number of frames is right
+_RELIABLE_FRAME_COUNT = "mov"  # formats that state the number of frames correctly
 
 
 class VideoContainer:
-    """A video file that is open.
+    """An open video file.
 
     Attributes:
-        name: The file, as it is shown.
-        container: PyAV's.
-        stream: The first stream that is video and not a cover picture.
-        info: What the file says of itself; its size before any rotation.
-        start_stamp: Time stamp at which the video starts, in units of the stream; None if it has none.
-        counted_packets: Number of packets that the stream has, where the file knows for sure; else None.
+        name: Path of the file.
+        container: PyAV's container.
+        stream: The first video stream that is not a cover picture.
+        info: Metadata of the file; the size is that before rotation.
+        start_stamp: First time stamp, in units of the stream's time base; None if the file has none.
+        packet_count: Number of packets in the stream, if the file states it reliably; else None.
     """
 
     def __init__(self, path: str, limits: DecodingLimits) -> None:
         """Open a file.
 
         Raises:
-            SourceError: It is missing, or no video that can be read, or its frames are above the limits.
+            SourceError: The file is missing or not a readable video, or its frames are above the limits.
             PackageNotInstalled: PyAV is missing.
         """
         self.name = path
@@ -57,25 +56,24 @@ class VideoContainer:
         try:
             self.stream = self._video_stream()
             context = self.stream.codec_context
-            # It is gone where PyAV has no decoder.
-            if context is None:
+            if context is None:  # PyAV has no decoder
                 raise SourceError(f"cannot decode {path}: PyAV has no decoder for its video", source=path)
             context.thread_type = "AUTO"
-            context.options = _limiting_options(limits)
+            context.options = size_options(limits)
             self.check_size(context.width, context.height)
             self.info = self._read_info()
             self.start_stamp = self.stream.start_time
-            is_counted = _COUNTS_ITS_FRAMES in self.container.format.name.split(",")
-            self.counted_packets = self.stream.frames if is_counted and self.stream.frames > 0 else None
+            is_counted = _RELIABLE_FRAME_COUNT in self.container.format.name.split(",")
+            self.packet_count = self.stream.frames if is_counted and self.stream.frames > 0 else None
         except BaseException:
             self.container.close()
             raise
 
     def check_size(self, width: int, height: int) -> None:
-        """Refuse frames that are above the limits.
+        """Check the size of a frame, in pixels.
 
         Raises:
-            SourceError: They are.
+            SourceError: It is above the limits.
         """
         limits = self._limits
         if width * height > limits.max_pixels or max(width, height) > limits.max_side:
@@ -136,37 +134,23 @@ class VideoContainer:
         )
 
 
-def without_path(error: Exception) -> str:
-    """What FFmpeg says, without its number and the path."""
-    return getattr(error, "strerror", None) or str(error)
-
-
 def _open(path: str, limits: DecodingLimits) -> InputContainer:
     _check_file(path)
+    av = import_pyav("reading videos")
     try:
-        import av
-    except ImportError as error:
-        raise PackageNotInstalled(
-            f'videos are read by PyAV, which cannot be imported ({error}); install it: pip install "maskcheck[video]"',
-            package="av",
-        ) from error
-    try:
-        return av.open(
-            f"file:{path}",  # so that no name is taken for an address
+        container: InputContainer = av.open(
+            f"file:{path}",  # so that no file name is read as an address
             metadata_errors="replace",
-            options=_limiting_options(limits),
+            options=size_options(limits),
             container_options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
         )
+        return container
     except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
         raise SourceError(_why_not_opened(path, error), source=path) from error
 
 
-def _limiting_options(limits: DecodingLimits) -> dict[str, str]:
-    return {"max_pixels": str(_REFUSED_UNSEEN * limits.max_pixels)}
-
-
 def _check_file(path: str) -> None:
-    """Refuse what is no regular file: a pipe may never end."""
+    """Refuse everything that is not a regular file: reading a pipe may never end."""
     try:
         status = Path(path).stat()
     except (OSError, ValueError) as error:
@@ -191,5 +175,5 @@ def _why_not_opened(path: str, error: Exception) -> str:
     if picture is not None:
         return f"{path} is a picture ({picture}), not a video"
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide"):
-        return f"{path} is cut off or damaged: the index of its frames is missing ({without_path(error)})"
-    return f"{path} is no video, or one of an unknown format ({without_path(error)})"
+        return f"{path} is cut off or damaged: the index of its frames is missing ({error_text(error)})"
+    return f"{path} is not a video, or its format is unknown ({error_text(error)})"

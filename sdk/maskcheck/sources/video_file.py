@@ -10,51 +10,49 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from maskcheck.errors import SourceError
 from maskcheck.frames import Frame
 from maskcheck.log import LOGGER
-from maskcheck.pictures.decoding import BGRImage
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 from maskcheck.sources.frame_clock import FrameClock
+from maskcheck.sources.pyav import error_text, quarter_turns, upright_pixels
 from maskcheck.sources.reader import FrameReader, VideoInfo
-from maskcheck.sources.video_container import VideoContainer, without_path
+from maskcheck.sources.video_container import VideoContainer
 from maskcheck.sources.video_start import KeyFrame, key_frame_before
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
-    from av.video.reformatter import VideoReformatter
 
-_TOLERANCE = 1e-6  # seconds, for times that were computed in another way
-_MISSING = 1.0  # seconds that a video may end before it says
-_FAILED_READS = 10  # one after the other, after which the rest of a damaged file is given up
+_TOLERANCE = 1e-6  # seconds, for times that were rounded
+_END_TOLERANCE = 1.0  # seconds that a video may end before its stated duration, without a warning
+_MAX_FAILED_READS = 10  # in a row, after which the rest of a damaged file is given up
 
 
 class VideoReader(FrameReader):
     """Reads the frames of a video file, in the order in which they are shown.
 
-    Each :class:`Frame` has the pixels as ``uint8`` BGR, of shape (height, width, 3), upright (phones store videos
-    turned), in memory of its own. Its ``index`` is its number in the file and its ``time`` is in seconds from the start
-    of the video, also with `every` and `start`. Times always rise; a time stamp that is missing, repeated or goes back
-    is replaced by means of the frame rate. Pixels are those that are stored: where a video asks to be stretched
-    (anamorphic DVDs), it is not; interlaced fields stay woven; transparency is dropped; more than 8 bits are rounded.
+    The image of each :class:`Frame` is uint8 (H, W, 3), BGR, upright (phones store videos rotated), in memory of its
+    own. Its ``index`` is its number in the file and its ``time`` is in seconds from the start of the video, with
+    `every` and `start` too. Times always increase; a time stamp that is missing, repeated or smaller than the one
+    before is replaced, using the frame rate. Pixels are those stored in the file: anamorphic video (DVDs) is not
+    stretched, interlaced video is not deinterlaced, transparency is dropped, and samples of more than 8 bits are
+    rounded.
 
-    What is damaged is passed over where decoding can go on behind it, with a warning. A file that ends too early
-    raises `SourceError` after its last frame.
+    Damaged parts are skipped with a warning if decoding can continue after them. A file that ends too early raises
+    `SourceError` after its last frame.
 
     Args:
         path: The file: MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg and others. Its size is not limited
-            (``max_file_bytes`` is for pictures): it is not read as a whole, and memory does not grow with it.
-        every: Give only each Nth frame: those whose number is a multiple of it. Others are decoded but not converted.
-        start: Give frames from this time on, in seconds.
-        end: Give frames before this time, in seconds.
+            (``max_file_bytes`` applies to pictures): it is never read as a whole, so memory does not grow with it.
+        every: Give only every Nth frame, those whose number is a multiple of N. Others are decoded but not converted.
+        start: Time of the first frame to give, in seconds.
+        end: Time before which reading ends, in seconds.
         limits: ``max_pixels`` and ``max_side`` are checked before a frame is decoded.
 
     Raises:
-        SourceError: The file is missing, or no video that can be read, or its frames are above the limits.
+        SourceError: The file is missing or not a readable video, or its frames are above the limits.
         PackageNotInstalled: PyAV is missing.
-        ValueError: `every` is less than 1, or `start` and `end` are no times of which the first is earlier.
+        ValueError: `every` is less than 1, a time is negative or not finite, or `end` is not after `start`.
     """
 
     info: VideoInfo
@@ -78,7 +76,7 @@ class VideoReader(FrameReader):
         self._closed = False
         self._iterated = False
         self._problem = ""  # why the end of the file cannot be read
-        self._damaged = 0  # packets
+        self._damaged = 0  # number of packets that could not be decoded
         self._video = VideoContainer(self.name, limits)
         try:
             self._decoded = self._decode()
@@ -94,21 +92,21 @@ class VideoReader(FrameReader):
             raise
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, in the order in which they are shown.
+        """The frames, in display order.
 
         Raises:
-            SourceError: The file ends too early or its end is damaged, after the frames before it; no frame is shown
-                at `start` or later.
+            SourceError: The file is cut off or damaged at its end (raised after the last frame), or it ends before
+                `start`.
         """
         if self._iterated:
-            raise RuntimeError(f"{self.name}: a video is iterated once; make another reader for it")
+            raise RuntimeError(f"{self.name}: a video can be iterated only once; open it again")
         self._iterated = True
         return self._frames()
 
     def close(self) -> None:
-        """End the iteration, from any thread, and close the file."""
+        """End the iteration and close the file. May be called from any thread."""
         self._closed = True
-        with self._lock:  # the frame that is being decoded
+        with self._lock:  # wait for the frame that is being decoded
             self._decoded.close()
             self._video.close()
             self._first = None
@@ -127,7 +125,7 @@ class VideoReader(FrameReader):
                 if time >= self._end - _TOLERANCE:
                     return
                 if time >= self._start - _TOLERANCE and index % self._every == 0:
-                    yield Frame(_pixels(decoded, reformatter), source=self.name, index=index, time=time)
+                    yield Frame(upright_pixels(decoded, reformatter), source=self.name, index=index, time=time)
                 index += 1
             if not self._closed:
                 self._check_end(index, time)
@@ -142,16 +140,16 @@ class VideoReader(FrameReader):
             return first if first is not None else next(self._decoded, None)
 
     def _check_end(self, frames: int, time: float | None) -> None:
-        """Tell what is wrong with the file, after its last frame."""
+        """Report a file that is damaged or cut off, after its last frame."""
         read = f"{frames} frames up to {time or 0.0:.2f} s were read"
         if self._problem:
             raise SourceError(f"{self.name} is damaged: {self._problem}; {read}", source=self.name)
         if self._damaged:
             self._note(f"it is damaged: {self._damaged} frames could not be decoded; {read}")
         step = 1 / (self.info.frame_rate or 1.0)
-        if time is not None and self.info.duration and time + 2 * step + _MISSING < self.info.duration:
-            self._note(  # no error: the sound may be longer, or the last picture stand still
-                f"it may be cut off: it says that it lasts {self.info.duration:.2f} s; {read}"
+        if time is not None and self.info.duration and time + 2 * step + _END_TOLERANCE < self.info.duration:
+            self._note(  # not an error: the sound may be longer, or the last frame may be shown for long
+                f"it may be cut off: its stated duration is {self.info.duration:.2f} s; {read}"
             )
         if time is None or time < self._start - _TOLERANCE:
             raise SourceError(
@@ -164,7 +162,7 @@ class VideoReader(FrameReader):
         LOGGER.warning("%s: %s", self.name, problem)
 
     def _seek(self) -> KeyFrame | None:
-        """Go to the key frame before the start; None if the first frame is the next."""
+        """Seek to the keyframe before the start; None if the next frame is the first of the file."""
         if self._start <= 0:
             return None
         scan = VideoContainer(self.name, self._limits)
@@ -178,14 +176,14 @@ class VideoReader(FrameReader):
             if self._closed:
                 return None
             first = self._go_to(key, key.stamp) or self._go_to(key, key.decoding_stamp)
-            if first is None:  # the file's index leads elsewhere
+            if first is None:  # the file's index is wrong
                 self._reopen()
                 return None
             self._first = first
         return key
 
     def _go_to(self, key: KeyFrame, stamp: int) -> VideoFrame | None:
-        """Seek to a time stamp; the key frame, if that leads to it."""
+        """Seek to a time stamp and give the keyframe; None if another frame is there."""
         import av
 
         try:
@@ -210,15 +208,15 @@ class VideoReader(FrameReader):
         self._decoded = self._decode()
 
     def _info_by(self, frame: VideoFrame) -> VideoInfo:
-        rotation = _turns(frame) * 90
+        rotation = quarter_turns(frame) * 90
         size = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
         return replace(self._video.info, size=size, rotation=rotation)
 
     def _decode(self, *, whole: bool = True) -> Generator[VideoFrame, None, None]:
-        """All frames from here on. What cannot be decoded is passed over; `_problem` says if the end is lost.
+        """All frames from here on. Packets that cannot be decoded are skipped; `_problem` is set if the end is lost.
 
         Args:
-            whole: Whether it begins at the start of the file.
+            whole: Whether decoding begins at the start of the file.
         """
         import av
 
@@ -237,7 +235,7 @@ class VideoReader(FrameReader):
                     except av.FFmpegError as error:
                         self._damaged += 1
                         lost += 1
-                        reason = without_path(error)
+                        reason = error_text(error)
                         context = video.stream.codec_context
                         video.check_size(context.width, context.height)
                         continue
@@ -247,22 +245,22 @@ class VideoReader(FrameReader):
                         yield frame
             except av.FFmpegError as error:
                 failures += 1
-                reason = without_path(error)
-                if failures < _FAILED_READS:
+                reason = error_text(error)
+                if failures < _MAX_FAILED_READS:
                     continue
                 self._problem = f"it cannot be read to its end ({reason})"
                 return
             break
-        is_cut = whole and video.counted_packets is not None and packets < video.counted_packets
+        is_cut = whole and video.packet_count is not None and packets < video.packet_count
         if last is not None and (lost or is_cut):
-            yield from self._held_back(last)
+            yield from self._decode_tail(last)
         if lost:
             self._problem = f"its end cannot be decoded ({reason})"
         elif is_cut:
-            self._problem = f"it is cut off: it should have {video.counted_packets} frames"
+            self._problem = f"it is cut off: expected {video.packet_count} frames"
 
-    def _held_back(self, last: int) -> Iterator[VideoFrame]:
-        """The frames after a time stamp that the threads of the decoder lost, when the end of the file was damaged."""
+    def _decode_tail(self, last: int) -> Iterator[VideoFrame]:
+        """The frames after a time stamp, decoded in one thread: a damaged end makes the decoder's threads lose them."""
         import av
 
         tail = VideoContainer(self.name, self._limits)
@@ -279,7 +277,11 @@ class VideoReader(FrameReader):
 
 
 def check_selection(every: int, start: float | None, end: float | None) -> None:
-    """Raise ValueError if a choice of frames makes no sense."""
+    """Check the choice of frames: `every` Nth, from `start` to `end` in seconds.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
         raise ValueError(f"every: expected a whole number from 1, got {every!r}")
     for name, value in (("start", start), ("end", end)):
@@ -287,14 +289,3 @@ def check_selection(every: int, start: float | None, end: float | None) -> None:
             raise ValueError(f"{name}: expected seconds from 0, got {value!r}")
     if end is not None and end <= (start or 0.0):
         raise ValueError(f"end: expected more seconds than start ({start or 0.0:g}), got {end:g}")
-
-
-def _turns(frame: VideoFrame) -> int:
-    """By how many right angles counter-clockwise the picture must be turned."""
-    return round(frame.rotation / 90) % 4
-
-
-def _pixels(frame: VideoFrame, reformatter: VideoReformatter) -> BGRImage:
-    image: BGRImage = reformatter.reformat(frame, format="bgr24").to_ndarray().astype(np.uint8, copy=False)
-    turns = _turns(frame)
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image

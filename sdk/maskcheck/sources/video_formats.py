@@ -1,4 +1,4 @@
-"""Video formats: their file name endings, and how they are recognised by their first bytes."""
+"""File name endings and first bytes of video formats."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ VIDEO_SUFFIXES = frozenset(
     | {".mpg", ".mpeg", ".mpe", ".m2v", ".m1v", ".vob", ".m2ts", ".m2t", ".wmv", ".asf", ".mxf", ".rm", ".rmvb", ".dv"}
     | {".y4m", ".ivf", ".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265", ".hevc", ".nut"}
 )
-"""File name endings, in lower case, that are taken as videos. ``.ts`` and ``.mts`` are also those of TypeScript, so
-such files are told by their first bytes."""
+"""File name endings of videos, in lower case. ``.ts`` and ``.mts`` are missing because TypeScript has them too; such
+files are recognised by their first bytes."""
 
 HEAD_BYTES = 2 * 192 + 5
-"""How many bytes of a file :func:`is_video` needs."""
+"""Number of bytes that :func:`is_video` needs."""
 
 _AUDIO_SUFFIXES = frozenset({".mka", ".m4a", ".m4b", ".m4p", ".m4r", ".aa", ".aax", ".wma", ".ogg", ".oga", ".opus"})
 _AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B ", b"aax "})
@@ -27,15 +27,15 @@ _SIGNATURES = (
     b"YUV4MPEG2 ",
     b"DKIF\x00\x00",  # IVF
 )
-_PACKETS = ((0, 188), (4, 192))  # of MPEG transport streams, the second from cameras: where the first begins, bytes
+_PACKETS = ((0, 188), (4, 192))  # MPEG transport streams, the second of camcorders: offset and length in bytes
 
 
 def is_video(suffix: str, head: bytes) -> bool:
-    """Whether a file without a known ending is a video, by its first bytes.
+    """Whether the first bytes of a file are those of a video.
 
     Args:
-        suffix: Its ending: that of sound excludes a video.
-        head: Its first :data:`HEAD_BYTES` bytes, or all of a shorter file.
+        suffix: Ending of its name. The ending of an audio file rules out a video.
+        head: The first :data:`HEAD_BYTES` bytes, or the whole of a shorter file.
     """
     if suffix.lower() in _AUDIO_SUFFIXES or picture_format(head) is not None:
         return False

@@ -1,4 +1,4 @@
-"""Where reading begins so that the frame at a given time is met with its right number, without decoding all before."""
+"""Finds the keyframe to start decoding from, and its frame number, without decoding the frames before it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import NamedTuple
 
 from maskcheck.sources.video_container import VideoContainer
 
-# Of these, each packet is one frame. Others have packets that show nothing (VP8), or several frames in one.
-_FRAME_A_PACKET = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores", "vp9", "av1"})
+# Codecs with exactly one frame in each packet. In others, a packet may hold no visible frame (VP8) or several.
+_ONE_FRAME_PER_PACKET = frozenset(
+    {"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg", "prores", "vp9", "av1"}
+)
 
 
 class KeyFrame(NamedTuple):
-    """A frame that can be decoded without those before it.
+    """A keyframe: it can be decoded without the frames before it.
 
     Attributes:
-        stamp: Its time stamp, in units of the stream.
-        decoding_stamp: When it is to be decoded, which is where some formats look for it.
-        number: Of the frame, from 0.
+        stamp: Presentation time stamp, in units of the stream's time base.
+        decoding_stamp: Decoding time stamp, which some formats seek by.
+        number: Number of the frame, from 0.
     """
 
     stamp: int
@@ -25,25 +27,25 @@ class KeyFrame(NamedTuple):
 
 
 def key_frame_before(video: VideoContainer, start: float) -> KeyFrame | None:
-    """The last key frame that is not after a time; None if it cannot be known, so that all must be decoded.
+    """The last keyframe at or before a time; None if it cannot be determined, so that decoding must start at 0.
 
-    It reads the file as far as that and decodes nothing.
+    This reads the packets up to that time and decodes none of them.
 
     Args:
-        video: The file, of which nothing more is read after this.
+        video: The file. Do not read from it afterwards: its position has changed.
         start: Seconds from the start of the video.
     """
     import av
 
     stream = video.stream
     base, zero = stream.time_base, video.start_stamp
-    if not base or zero is None or stream.codec_context.name not in _FRAME_A_PACKET:
+    if not base or zero is None or stream.codec_context.name not in _ONE_FRAME_PER_PACKET:
         return None
     last = zero + start / base
     key: int | None = None
     key_decoding = 0
     before_key = 0  # packets
-    since_key: list[int] = []  # stamps of those that follow, some of which are shown before it
+    since_key: list[int] = []  # stamps of the packets after it, some of which are shown before it
     try:
         for packet in video.container.demux(stream):
             if not packet.size or packet.is_discard:
@@ -60,7 +62,7 @@ def key_frame_before(video: VideoContainer, start: float) -> KeyFrame | None:
                 key, since_key = stamp, [stamp]
                 key_decoding = stamp if packet.dts is None else min(stamp, packet.dts)
             elif key is None:
-                return None  # it begins with frames that cannot be decoded
+                return None  # the file begins with frames that cannot be decoded
             else:
                 since_key.append(stamp)
     except av.FFmpegError:
