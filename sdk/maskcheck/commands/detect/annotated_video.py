@@ -94,6 +94,14 @@ class BlurredStream(AnnotatedVideo):
         super().__init__(writer, draw)
         self._delayed = DelayedBlur(blur)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not as in the source, and where the blur is less careful, in words."""
+        hurried = self._delayed.hurried
+        if not hurried:
+            return super().notes
+        return (f"{hurried} frames were blurred without waiting for what came after them", *super().notes)
+
     def add(self, result: FrameResult) -> None:
         """Write the frames that have waited long enough."""
         if result.error is None:
@@ -118,7 +126,7 @@ class BlurredFile(AnnotatedVideo):
     Args:
         writer: Writes the copy.
         draw: Draws a result on a picture.
-        blur: Which faces are blurred.
+        plan: What is blurred in each frame; it is filled with the results.
         read_again: Gives the frames once more.
         stopped: Whether the run is to end, also while the video is read again.
     """
@@ -135,12 +143,12 @@ class BlurredFile(AnnotatedVideo):
         self,
         writer: VideoWriter,
         draw: Draw,
-        blur: Blur,
+        plan: BlurPlan,
         read_again: Callable[[], Generator[Frame, None, None]],
         stopped: Callable[[], bool],
     ) -> None:
         super().__init__(writer, draw)
-        self._plan = BlurPlan(blur)
+        self._plan = plan
         self._read_again = read_again
         self._stopped = stopped
         self._cut_at: float | None = None  # time from which on it could not be read again

@@ -10,6 +10,8 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import click
+
 from maskcheck.commands.console import is_terminal
 from maskcheck.commands.detect.annotator import Annotator
 from maskcheck.commands.detect.output_folder import RESULTS, OutputFolder
@@ -85,6 +87,7 @@ class DetectRun:
             OSError: Results cannot be written; those before are kept and summed up.
             MaskCheckError: The classifier failed, or another run writes to the same place.
         """
+        self._check_options()
         with ExitStack() as stack:
             names = self._open_folder(stack)
             # Lines of the log would be mixed with the line that says how far the run is.
@@ -115,6 +118,13 @@ class DetectRun:
         if stopping.status is not None:
             return stopping.status
         return SOMETHING_FAILED if self._tally.something_failed else SUCCESS
+
+    def _check_options(self) -> None:
+        given = self._settings.for_videos_only()
+        if given and all(source.kind == "picture" and source.error is None for source in self._sources):
+            raise click.UsageError(
+                f"{', '.join(given)}: only for videos and cameras, but all sources are pictures; leave it out"
+            )
 
     def _open_folder(self, stack: ExitStack) -> OutputNames | None:
         if self._targets.folder is None:

@@ -57,10 +57,26 @@ class RunSettings:
     retry_failed: bool = False
     workers: int = 0
 
+    def for_videos_only(self) -> list[str]:
+        """The options that are given, as on the command line, and have a meaning for videos and cameras alone."""
+        given = {
+            "--every": self.every != 1,
+            "--start": self.start is not None,
+            "--end": self.end is not None,
+            "--detect-every": self.detect_every != 1,
+            "--show": self.show,
+            "--events": self.events is not None,
+            "--mqtt": self.mqtt is not None,
+            "--zone": bool(self.zones),
+            "--line": bool(self.lines),
+        }
+        return [name for name, is_given in given.items() if is_given]
+
     def shaping_results(self) -> dict[str, Any]:
         """Those that change what the results are, as JSON-ready values: a run with others cannot be continued."""
         return {
             "blur": self.blur,
+            "images": self.images,
             "every": self.every,
             "start": self.start,
             "end": self.end,

@@ -24,7 +24,8 @@ from maskcheck.frames import Frame
 from maskcheck.log import LOGGER
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.pictures.limits import DecodingLimits
-from maskcheck.privacy import blur_faces, boxes_to_blur
+from maskcheck.privacy import BlurPlan, blur_faces, boxes_to_blur
+from maskcheck.privacy.plan import HOLD
 from maskcheck.recording import VideoSummary, VideoWriter, draw_chart
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source
@@ -105,6 +106,7 @@ class VideoOutputs:
             OSError: Results cannot be written.
         """
         self._frames += 1
+        self._summary.info = self._reader.info  # of a live source, it is known after the first frame
         self._outputs.write_frame(result)
         self._summary.add(result)
         self._watch(result)
@@ -140,6 +142,9 @@ class VideoOutputs:
             except (OSError, SourceError) as failure:
                 self._stop_video(failure)
         summary = self._summary.to_dict(complete=complete and not error)
+        summary["notes"] = list(notes)
+        if self._watcher is not None and self._watcher.lines:
+            summary["lines"] = self._watcher.counts
         if self._files is not None and self._frames:
             self._write_summary(self._files, summary)
         people = Counter[str]((summary["people"] or {}).get("by_label", {}))
@@ -200,7 +205,7 @@ class VideoOutputs:
         writer = VideoWriter(
             target,
             like=self._reader.info or VideoInfo((0, 0)),
-            audio_from=None if is_live or settings.every > 1 else self._source.path,
+            audio_from=None if is_live else self._source.path,
             start=settings.start or 0.0,
             end=settings.end,
         )
@@ -208,7 +213,10 @@ class VideoOutputs:
             return PlainVideo(writer, self._draw)
         if is_live:
             return BlurredStream(writer, self._draw, settings.blur)
-        return BlurredFile(writer, self._draw, settings.blur, self._read_again, self._stopped)
+        rate = (self._reader.info and self._reader.info.frame_rate) or 25
+        # A face that enters just after a frame that was searched is found that much later.
+        hold = HOLD + settings.detect_every * settings.every / rate
+        return BlurredFile(writer, self._draw, BlurPlan(settings.blur, hold=hold), self._read_again, self._stopped)
 
     def _read_again(self) -> Generator[Frame, None, None]:
         """The frames once more.

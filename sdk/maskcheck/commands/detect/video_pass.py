@@ -11,7 +11,7 @@ from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
 from maskcheck.commands.detect.video_files import VideoFiles
 from maskcheck.commands.detect.video_outputs import VideoOutputs
-from maskcheck.errors import SourceError
+from maskcheck.errors import PackageNotInstalled, SourceError
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source
@@ -69,7 +69,7 @@ class VideoPass:
                 end=settings.end,
                 limits=self._pipeline.limits,
             )
-        except SourceError as error:
+        except (SourceError, PackageNotInstalled) as error:
             self._outputs.fail(FrameResult((), (0, 0), source=source.display_name, error=error))
             return
         outputs = VideoOutputs(
