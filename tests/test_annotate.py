@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from maskcheck import Face, FrameResult, SourceError, load_image
-from maskcheck.commands.detect.annotator import Annotator
-from maskcheck.commands.detect.output_names import OutputNames
+from maskcheck.commands.detect.copies.annotator import Annotator
+from maskcheck.commands.detect.copies.output_names import OutputNames
 from maskcheck.sources import Source
 
 FACE = Face((20, 20, 50, 50), "with_mask", 0.9, {"with_mask": 0.9, "without_mask": 0.1})

@@ -24,7 +24,7 @@ pytest.importorskip("av", reason="PyAV is not installed")
 from making_videos import make_video
 from scripted_server import ScriptedServer, some_pictures
 
-from maskcheck.commands.detect import annotated_video
+from maskcheck.commands.detect.copies import annotated_video
 from maskcheck.sources.video_file import VideoReader
 
 FRAMES = 6

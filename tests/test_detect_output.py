@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from maskcheck.commands import main
-from maskcheck.commands.detect import part_file
+from maskcheck.commands.detect.result_files import part_file
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_on_a_full_disk_the_results_end_with_a_whole_line_and_the_error_names_th
 ) -> None:
     if earlier:
         assert detect("b.png", "--json", "r.jsonl").exit_code == 0
-    from maskcheck.commands.detect.safe_files import write_all
+    from maskcheck.commands.detect.result_files.safe_files import write_all
 
     def guarded(descriptor: int, data: bytes) -> None:
         if b'"b.png"' in data:  # half a line gets onto the disk

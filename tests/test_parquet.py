@@ -16,9 +16,9 @@ from PIL import Image
 
 from maskcheck import Face, FrameResult, ImageError, PackageNotInstalled
 from maskcheck.commands import main
-from maskcheck.commands.detect import parquet_writer
-from maskcheck.commands.detect.parquet_writer import is_own_parquet, write_parquet
-from maskcheck.commands.detect.result_writers import open_results
+from maskcheck.commands.detect.result_files import parquet_writer
+from maskcheck.commands.detect.result_files.parquet_writer import is_own_parquet, write_parquet
+from maskcheck.commands.detect.result_files.result_writers import open_results
 
 pyarrow = pytest.importorskip("pyarrow", reason="results in Parquet need pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

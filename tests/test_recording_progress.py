@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from maskcheck.commands.detect.progress import Progress
+from maskcheck.commands.detect.terminal.progress import Progress
 from maskcheck.frames import Frame
 from maskcheck.results import FrameResult
 from maskcheck.sources.reader import FrameReader, VideoInfo

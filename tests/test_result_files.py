@@ -17,7 +17,7 @@ from PIL import Image
 
 from maskcheck import Face, FrameResult, ImageError, Receipt
 from maskcheck.commands import main
-from maskcheck.commands.detect.result_writers import Form, open_results
+from maskcheck.commands.detect.result_files.result_writers import Form, open_results
 from maskcheck.evaluation.coco import read_coco
 
 LABELS = ("with_mask", "without_mask", "mask_worn_incorrectly")

@@ -14,10 +14,10 @@ import click
 import pytest
 
 from maskcheck import Face, FrameResult, ImageError, MaskCheckError, Receipt
-from maskcheck.commands.detect import receipt_file
-from maskcheck.commands.detect.done_sources import DoneSources
-from maskcheck.commands.detect.part_file import PartFile
-from maskcheck.commands.detect.results_file import ResultsFile
+from maskcheck.commands.detect.result_files import receipt_file
+from maskcheck.commands.detect.result_files.done_sources import DoneSources
+from maskcheck.commands.detect.result_files.part_file import PartFile
+from maskcheck.commands.detect.result_files.results_file import ResultsFile
 from maskcheck.sources import Source
 
 RECEIPT = Receipt(

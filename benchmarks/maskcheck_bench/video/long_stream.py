@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import Detections, Frame, FrameResult, MaskPipeline
-from maskcheck.commands.detect.results_file import ResultsFile
+from maskcheck.commands.detect.result_files.results_file import ResultsFile
 from maskcheck.events import Line, Watcher, Zone
 from maskcheck.pictures.crops import Crops
 from maskcheck.recording import VideoSummary

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from maskcheck import FrameResult, MaskPipeline
 from maskcheck.classifier.api import Classifier
-from maskcheck.commands.detect.journal import journal_line
+from maskcheck.commands.detect.result_files.journal import journal_line
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.recording import VideoSummary, VideoWriter, draw_chart

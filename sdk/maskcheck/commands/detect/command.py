@@ -22,7 +22,7 @@ from maskcheck.commands.options import (
 from maskcheck.commands.sections import SectionedCommand
 
 if TYPE_CHECKING:
-    from maskcheck.commands.detect.result_writers import Form
+    from maskcheck.commands.detect.result_files.result_writers import Form
     from maskcheck.commands.detect.settings import RunSettings
     from maskcheck.pictures.limits import DecodingLimits
 

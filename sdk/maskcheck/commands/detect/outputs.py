@@ -14,15 +14,15 @@ from typing import Any
 import click
 
 from maskcheck.commands.console import is_terminal, printable
-from maskcheck.commands.detect.output_folder import RECEIPT, RESULTS
-from maskcheck.commands.detect.progress import Progress
-from maskcheck.commands.detect.receipt_file import receipt_path
-from maskcheck.commands.detect.result_writers import Form, ResultWriter, open_results
-from maskcheck.commands.detect.results_file import ResultsFile
+from maskcheck.commands.detect.result_files.output_folder import RECEIPT, RESULTS
+from maskcheck.commands.detect.result_files.receipt_file import receipt_path
+from maskcheck.commands.detect.result_files.result_writers import Form, ResultWriter, open_results
+from maskcheck.commands.detect.result_files.results_file import ResultsFile
 from maskcheck.commands.detect.settings import RunSettings
-from maskcheck.commands.detect.table import RunningTable
-from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.detect.targets import Targets
+from maskcheck.commands.detect.terminal.progress import Progress
+from maskcheck.commands.detect.terminal.table import RunningTable
+from maskcheck.commands.detect.terminal.tally import Tally
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source

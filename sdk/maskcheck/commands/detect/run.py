@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from maskcheck.commands.console import is_terminal
-from maskcheck.commands.detect.annotator import Annotator
-from maskcheck.commands.detect.output_folder import RESULTS, OutputFolder
-from maskcheck.commands.detect.output_names import OutputNames
+from maskcheck.commands.detect.copies.annotator import Annotator
+from maskcheck.commands.detect.copies.output_names import OutputNames
+from maskcheck.commands.detect.copies.video_files import VideoFiles
 from maskcheck.commands.detect.outputs import Outputs
-from maskcheck.commands.detect.picture_pass import PicturePass
-from maskcheck.commands.detect.progress import Progress
+from maskcheck.commands.detect.parts.picture_pass import PicturePass
+from maskcheck.commands.detect.result_files.output_folder import RESULTS, OutputFolder
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
-from maskcheck.commands.detect.tally import Tally
 from maskcheck.commands.detect.targets import Targets
-from maskcheck.commands.detect.video_files import VideoFiles
+from maskcheck.commands.detect.terminal.progress import Progress
+from maskcheck.commands.detect.terminal.tally import Tally
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.log import LOGGER
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.sources import LeftOut, Source
 
 if TYPE_CHECKING:
-    from maskcheck.commands.detect.run_events import RunEvents
+    from maskcheck.commands.detect.parts.run_events import RunEvents
     from maskcheck.events import SinkReport
 
 _KINDS = ("picture", "video", "live")
@@ -148,8 +148,8 @@ class DetectRun:
         by_kind = {kind: [source for source in found if id(source) in todo] for kind, found in by_kind.items()}
         parts: list[Part] = [PicturePass(pipeline, by_kind["picture"], annotator, outputs, workers=settings.workers)]
         if by_kind["video"] or by_kind["live"]:
-            from maskcheck.commands.detect.live_pass import LivePass
-            from maskcheck.commands.detect.video_pass import VideoPass
+            from maskcheck.commands.detect.parts.live_pass import LivePass
+            from maskcheck.commands.detect.parts.video_pass import VideoPass
 
             events = self._events = self._open_events(stack, names)
             parts.append(VideoPass(pipeline, by_kind["video"], files, outputs, settings, events))
@@ -160,7 +160,7 @@ class DetectRun:
         settings = self._settings
         if settings.events is None and settings.mqtt is None:
             return None
-        from maskcheck.commands.detect.run_events import CROPS, RunEvents, check_events_file
+        from maskcheck.commands.detect.parts.run_events import CROPS, RunEvents, check_events_file
 
         if settings.events not in (None, "-"):
             check_events_file(Path(settings.events), self._sources, self._targets.files())

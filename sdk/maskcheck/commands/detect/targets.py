@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import IO
 
 from maskcheck.commands.console import is_terminal
-from maskcheck.commands.detect.output_folder import RECEIPT, RESULTS
-from maskcheck.commands.detect.receipt_file import receipt_path
-from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.safe_files import PART
+from maskcheck.commands.detect.result_files.output_folder import RECEIPT, RESULTS
+from maskcheck.commands.detect.result_files.receipt_file import receipt_path
+from maskcheck.commands.detect.result_files.result_writers import Form
+from maskcheck.commands.detect.result_files.safe_files import PART
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ def report(
     """
     from PIL import Image
 
-    from maskcheck.commands.detect.progress import Progress
-    from maskcheck.commands.detect.safe_files import is_link, write_whole
+    from maskcheck.commands.detect.result_files.safe_files import is_link, write_whole
+    from maskcheck.commands.detect.terminal.progress import Progress
     from maskcheck.commands.report.page import MARK, make_page
     from maskcheck.commands.report.reading import read_results
     from maskcheck.commands.report.run_folder import RunSettings, find_run, read_settings

@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 import click
 
-from maskcheck.commands.detect.output_folder import RECEIPT, RESULTS
-from maskcheck.commands.detect.receipt_file import receipt_path
-from maskcheck.commands.detect.safe_files import PART
+from maskcheck.commands.detect.result_files.output_folder import RECEIPT, RESULTS
+from maskcheck.commands.detect.result_files.receipt_file import receipt_path
+from maskcheck.commands.detect.result_files.safe_files import PART
 from maskcheck.privacy import Blur
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskcheck.commands.detect.output_names import OutputNames
+from maskcheck.commands.detect.copies.output_names import OutputNames
 from maskcheck.sources import Source
 
 _WRITABLE = (".mp4", ".m4v", ".mov", ".mkv")  # as maskcheck.recording.VIDEO_SUFFIXES, which loads much

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from maskcheck._version import __version__
-from maskcheck.commands.detect.result_writers import ResultWriter, check_labels
+from maskcheck.commands.detect.result_files.result_writers import ResultWriter, check_labels
 
 _MEMORY = 8_000_000  # bytes of results that are held in memory, before a temporary file holds them
 

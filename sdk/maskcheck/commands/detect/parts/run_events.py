@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from maskcheck.commands.detect.replaceable import EVENTS_BEGIN, check_replaceable
+from maskcheck.commands.detect.result_files.replaceable import EVENTS_BEGIN, check_replaceable
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.events import BlurHook, CropFolderSink, Delivery, Event, JSONLinesSink, Sink, SinkReport, Watcher
 from maskcheck.pictures.decoding import BGRImage

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from maskcheck.commands.detect.result_writers import check_labels
+from maskcheck.commands.detect.result_files.result_writers import check_labels
 
 BEFORE_PROBABILITIES = ("source", "frame", "width", "height", "x1", "y1", "x2", "y2", "label", "confidence")
 AFTER_PROBABILITIES = ("detection_score", "notes", "error", "time", "track_id", "predicted", "landmarks")

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from maskcheck.commands.console import printable
-from maskcheck.commands.detect.face_rows import column_names, face_rows
-from maskcheck.commands.detect.result_writers import ResultWriter
+from maskcheck.commands.detect.result_files.face_rows import column_names, face_rows
+from maskcheck.commands.detect.result_files.result_writers import ResultWriter
 
 _FORMULA = ("=", "+", "-", "@")
 """How a formula begins, which a spreadsheet would run."""

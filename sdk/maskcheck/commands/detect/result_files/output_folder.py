@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from maskcheck.commands.detect.replaceable import holds_receipt, holds_results
-from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.safe_files import PART, InUse, locked
+from maskcheck.commands.detect.result_files.replaceable import holds_receipt, holds_results
+from maskcheck.commands.detect.result_files.result_writers import Form
+from maskcheck.commands.detect.result_files.safe_files import PART, InUse, locked
 from maskcheck.errors import MaskCheckError
 
 RESULTS: dict[Form, str] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from maskcheck._version import __version__
-from maskcheck.commands.detect.face_rows import column_names, face_rows
+from maskcheck.commands.detect.result_files.face_rows import column_names, face_rows
 from maskcheck.errors import PackageNotInstalled
 
 PARQUET_MAGIC = b"PAR1"

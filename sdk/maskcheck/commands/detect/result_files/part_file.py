@@ -7,8 +7,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from maskcheck.commands.detect.journal import copy_without
-from maskcheck.commands.detect.safe_files import PART, is_link, lock, put_in_place, write_all
+from maskcheck.commands.detect.result_files.journal import copy_without
+from maskcheck.commands.detect.result_files.safe_files import PART, is_link, lock, put_in_place, write_all
 
 
 class PartFile:

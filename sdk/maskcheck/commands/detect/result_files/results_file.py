@@ -11,14 +11,14 @@ from typing import Any, Self
 
 import click
 
-from maskcheck.commands.detect.conversion import check_form, convert
-from maskcheck.commands.detect.journal import EarlierRun, examine_journal, journal_line, read_journal
-from maskcheck.commands.detect.part_file import PartFile
-from maskcheck.commands.detect.receipt_file import ReceiptFile, killed_name
-from maskcheck.commands.detect.replaceable import RECEIPTS, RESULTS_BEGIN, check_replaceable, holds_results
-from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.safe_files import InUse, is_regular, write_all
-from maskcheck.commands.detect.settings_check import check_same_settings
+from maskcheck.commands.detect.result_files.conversion import check_form, convert
+from maskcheck.commands.detect.result_files.journal import EarlierRun, examine_journal, journal_line, read_journal
+from maskcheck.commands.detect.result_files.part_file import PartFile
+from maskcheck.commands.detect.result_files.receipt_file import ReceiptFile, killed_name
+from maskcheck.commands.detect.result_files.replaceable import RECEIPTS, RESULTS_BEGIN, check_replaceable, holds_results
+from maskcheck.commands.detect.result_files.result_writers import Form
+from maskcheck.commands.detect.result_files.safe_files import InUse, is_regular, write_all
+from maskcheck.commands.detect.result_files.settings_check import check_same_settings
 from maskcheck.errors import MaskCheckError
 from maskcheck.results import FrameResult, Receipt
 from maskcheck.sources import Source

@@ -31,11 +31,11 @@ def open_results(form: Form, stream: IO[str], labels: Sequence[str]) -> ResultWr
     if form == "jsonl":
         return JSONLinesWriter(stream, labels)
     if form == "csv":
-        from maskcheck.commands.detect.csv_writer import CSVWriter
+        from maskcheck.commands.detect.result_files.csv_writer import CSVWriter
 
         return CSVWriter(stream, labels)
     if form == "coco":
-        from maskcheck.commands.detect.coco_writer import COCOWriter
+        from maskcheck.commands.detect.result_files.coco_writer import COCOWriter
 
         return COCOWriter(stream, labels)
     raise ValueError(f"form: expected jsonl, csv or coco, got {form}, which is no text and needs a file")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from maskcheck.commands.detect.safe_files import KILLED, PART, write_whole
+from maskcheck.commands.detect.result_files.safe_files import KILLED, PART, write_whole
 from maskcheck.results import Receipt
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from maskcheck.commands.detect.output_names import OutputNames
-from maskcheck.commands.detect.picture_encoding import WRITABLE, encode_copy
-from maskcheck.commands.detect.safe_files import refuse_links, write_whole
+from maskcheck.commands.detect.copies.output_names import OutputNames
+from maskcheck.commands.detect.copies.picture_encoding import WRITABLE, encode_copy
+from maskcheck.commands.detect.result_files.safe_files import refuse_links, write_whole
 from maskcheck.privacy import Blur, blur_faces, boxes_to_blur
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source

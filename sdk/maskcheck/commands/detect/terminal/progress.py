@@ -9,7 +9,7 @@ from time import monotonic
 from typing import IO
 
 from maskcheck.commands.console import is_terminal
-from maskcheck.commands.detect.speed import Speed
+from maskcheck.commands.detect.terminal.speed import Speed
 from maskcheck.recording.clock import clock
 from maskcheck.results import FrameResult
 from maskcheck.sources.reader import FrameReader

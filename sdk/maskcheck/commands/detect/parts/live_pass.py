@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from queue import Empty, Full, Queue
 
+from maskcheck.commands.detect.copies.video_files import VideoFiles
 from maskcheck.commands.detect.outputs import Outputs
-from maskcheck.commands.detect.run_events import RunEvents
+from maskcheck.commands.detect.parts.run_events import RunEvents
+from maskcheck.commands.detect.parts.video_outputs import VideoOutputs
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
-from maskcheck.commands.detect.video_files import VideoFiles
-from maskcheck.commands.detect.video_outputs import VideoOutputs
 from maskcheck.errors import SourceError
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult

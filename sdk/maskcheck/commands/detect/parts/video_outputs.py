@@ -12,11 +12,11 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from maskcheck.commands.detect.annotated_video import AnnotatedVideo, BlurredFile, BlurredStream, PlainVideo
+from maskcheck.commands.detect.copies.annotated_video import AnnotatedVideo, BlurredFile, BlurredStream, PlainVideo
+from maskcheck.commands.detect.copies.video_files import VideoFiles
 from maskcheck.commands.detect.outputs import Outputs
-from maskcheck.commands.detect.safe_files import refuse_links, write_whole
+from maskcheck.commands.detect.result_files.safe_files import refuse_links, write_whole
 from maskcheck.commands.detect.settings import RunSettings
-from maskcheck.commands.detect.video_files import VideoFiles
 from maskcheck.errors import PackageNotInstalled, SourceError
 from maskcheck.events import Watcher
 from maskcheck.events.drawing import draw_places
@@ -32,7 +32,7 @@ from maskcheck.sources import Source
 from maskcheck.sources.reader import FrameReader, VideoInfo
 
 if TYPE_CHECKING:
-    from maskcheck.commands.detect.run_events import RunEvents
+    from maskcheck.commands.detect.parts.run_events import RunEvents
     from maskcheck.recording.display import Window
 
 

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from maskcheck.commands.detect.coco_writer import write_coco
-from maskcheck.commands.detect.csv_writer import CSVWriter
-from maskcheck.commands.detect.journal import read_journal
-from maskcheck.commands.detect.parquet_writer import import_pyarrow, write_parquet
-from maskcheck.commands.detect.result_writers import Form
-from maskcheck.commands.detect.safe_files import PART, create_anew
+from maskcheck.commands.detect.result_files.coco_writer import write_coco
+from maskcheck.commands.detect.result_files.csv_writer import CSVWriter
+from maskcheck.commands.detect.result_files.journal import read_journal
+from maskcheck.commands.detect.result_files.parquet_writer import import_pyarrow, write_parquet
+from maskcheck.commands.detect.result_files.result_writers import Form
+from maskcheck.commands.detect.result_files.safe_files import PART, create_anew
 
 
 def check_form(form: Form) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from maskcheck.commands.detect.annotator import Annotator
+from maskcheck.commands.detect.copies.annotator import Annotator
 from maskcheck.commands.detect.outputs import Outputs
 from maskcheck.commands.detect.stopping import Stopping
 from maskcheck.errors import SourceError

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 
+from maskcheck.commands.detect.copies.video_files import VideoFiles
 from maskcheck.commands.detect.outputs import Outputs
-from maskcheck.commands.detect.run_events import RunEvents
+from maskcheck.commands.detect.parts.run_events import RunEvents
+from maskcheck.commands.detect.parts.video_outputs import VideoOutputs
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
-from maskcheck.commands.detect.video_files import VideoFiles
-from maskcheck.commands.detect.video_outputs import VideoOutputs
 from maskcheck.errors import PackageNotInstalled, SourceError
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult

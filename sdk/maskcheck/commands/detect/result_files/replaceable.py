@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from maskcheck.commands.detect.parquet_writer import PARQUET_MAGIC, is_own_parquet
-from maskcheck.commands.detect.safe_files import is_link, is_regular
+from maskcheck.commands.detect.result_files.parquet_writer import PARQUET_MAGIC, is_own_parquet
+from maskcheck.commands.detect.result_files.safe_files import is_link, is_regular
 from maskcheck.pictures.formats import SUFFIXES
 from maskcheck.sources import Source
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from maskcheck.commands.detect.done_sources import DoneSources
+from maskcheck.commands.detect.result_files.done_sources import DoneSources
 from maskcheck.errors import MaskCheckError
 from maskcheck.results import FrameResult
 
