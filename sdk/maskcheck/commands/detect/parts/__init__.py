@@ -3,10 +3,10 @@
 ======================  ==================================================
 module beside this one  holds
 ======================  ==================================================
-:mod:`.picture_pass`    its part that works on pictures
-:mod:`.video_pass`
-:mod:`.live_pass`
-:mod:`.video_outputs`
-:mod:`.run_events`
+:mod:`.picture_pass`    pictures, in threads or worker processes
+:mod:`.video_pass`      videos, one after the other
+:mod:`.live_pass`       cameras and streams, all at the same time
+:mod:`.video_outputs`   what is done with the results of a video or camera
+:mod:`.run_events`      events of a run: watched for, and delivered
 ======================  ==================================================
 """
