@@ -43,13 +43,12 @@ def _parse(text: str, what: str, form: str) -> tuple[str, tuple[Point, ...], boo
         raise ValueError(f"{what}: expected {form}; got {shortened(text)!r}")
     # Spaces around commas, or between the points, are how people write them.
     parts = [part for part in re.split(r"\s*[,;]\s*|\s+", rest.strip()) if part]
-    shares = [part.endswith("%") for part in parts]
-    if any(shares) and not all(shares):
+    relative = any(part.endswith("%") for part in parts)
+    if relative and not all(part.endswith("%") or part == "0" for part in parts):  # 0 is 0 % as well
         raise ValueError(f"{what} {name!r}: expected pixels or per cent, got both in {shortened(rest)!r}")
     numbers = [_number(part, name, what, form) for part in parts]
     if len(numbers) % 2:
         raise ValueError(f"{what} {name!r}: expected pairs of numbers, got {len(numbers)} numbers; write {form}")
-    relative = any(shares)
     if relative:
         outside = [part for part, number in zip(parts, numbers, strict=True) if not 0 <= number <= 100]
         if outside:

@@ -35,10 +35,14 @@ class VideoFiles:
             click.UsageError: A file would be overwritten that no earlier run wrote.
         """
         name = source.name
-        video = name if name.suffix.lower() in _WRITABLE else name.with_name(name.name + ".mp4")
+        writable = name.suffix.lower() in _WRITABLE
+        video = names.take(name if writable else name.with_name(name.name + ".mp4"))
+        # The number that tells two videos of one name apart is that of all their files.
+        shown = video.name if writable else video.name.removesuffix(".mp4")
+        beside = video.relative_to(names.folder)
         return cls(
             names.folder,
-            names.take(video) if images else None,
-            names.take(name.with_name(name.name + ".summary.json")),
-            names.take(name.with_name(name.name + ".chart.png")),
+            video if images else None,
+            names.take(beside.with_name(f"{shown}.summary.json")),
+            names.take(beside.with_name(f"{shown}.chart.png")),
         )
