@@ -54,8 +54,9 @@ def resize_for_network(image: BGRImage, scale: float, *, multiple: int, largest:
         largest: Pixels that the result has at most, unless a single square of `multiple` has more.
     """
     columns, rows = _network_size(image.shape[1], image.shape[0], scale, multiple, largest)
-    shrinks = columns <= image.shape[1] and rows <= image.shape[0]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    # Averaging areas takes eight times as long as interpolation, which sees every pixel down to half the size.
+    shrinks_much = 2 * columns < image.shape[1] or 2 * rows < image.shape[0]
+    method = cv2.INTER_AREA if shrinks_much else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (columns, rows), interpolation=method), np.uint8)
 
 
