@@ -69,7 +69,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def whole_lines(output: Path) -> int:
     for name in ("results.jsonl.part", "results.jsonl"):
-        if (output / name).exists():
+        with suppress(FileNotFoundError):  # the first may become the second at any moment
             return (output / name).read_bytes().count(b"\n")
     return 0
 

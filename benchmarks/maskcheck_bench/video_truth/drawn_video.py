@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,22 @@ from maskcheck.frames import Frame
 if TYPE_CHECKING:
     from make_video import TrueEvent, TrueFace
 
-_EXAMPLES = Path(__file__).parents[3] / "examples"
+_EXAMPLES = Path("examples")  # of the checkout in which the command runs
 _VISIBLE = 0.5  # least share of a face that a box can be about
 _OVERLAP = 0.3  # of a box with the face that it is about, as intersection over union
+
+
+def _find_make_video() -> None:
+    """Let ``make_video``, which is no part of any package, be imported.
+
+    Raises:
+        SourceError: It is not there.
+    """
+    if find_spec("make_video") is not None:
+        return
+    if not (_EXAMPLES / "make_video.py").is_file():
+        raise SourceError(f"{_EXAMPLES / 'make_video.py'} is missing: run this in a checkout", source=str(_EXAMPLES))
+    sys.path.append(str(_EXAMPLES.resolve()))
 
 
 class DrawnVideo:
@@ -30,10 +44,7 @@ class DrawnVideo:
     """
 
     def __init__(self, name: str, **options: Any) -> None:
-        if not (_EXAMPLES / "make_video.py").is_file():
-            raise SourceError(f"{_EXAMPLES}/make_video.py is missing: run this in a checkout", source=str(_EXAMPLES))
-        if str(_EXAMPLES) not in sys.path:
-            sys.path.append(str(_EXAMPLES))
+        _find_make_video()
         from make_video import make_scene
 
         self.name = name

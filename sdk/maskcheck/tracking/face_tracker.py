@@ -11,7 +11,9 @@ from maskcheck.errors import PackageNotInstalled
 from maskcheck.tracking.motion import Box, Motion
 from maskcheck.tracking.settings import TrackingSettings
 
-_SIZE_WEIGHT = 1.5  # of a size that differs by a factor of e, in sides of distance
+_GROWTH_SPREAD = 0.1  # standard deviation of the logarithm of a size, from frame to frame
+_MOST_GROWTH = 0.5  # of that logarithm: larger boxes are of another face
+_FACES_OF_A_PAN = 3  # that are found again, from which the motion of the camera is known
 _LEAST_SPREAD = 0.1  # sides: of the place of a face that is surely expected
 _PAIRED = 1e3  # by which a pair is better than none
 _IMPOSSIBLE = 1e6  # cost of a pair that is out of reach
@@ -122,19 +124,43 @@ class FaceTracker:
         centres = (measured[:, :2] + measured[:, 2:]) / 2
         sides = np.maximum((measured[:, 2:] - measured[:, :2]).mean(axis=1), 1.0)
         expected = np.array([motion.centre_at(time) for motion in motions])
-        own_sides = np.array([motion.side for motion in motions])
         uncertainty = np.array([motion.uncertainty_at(time) for motion in motions])
+        growth = np.log(sides[None, :] / np.array([motion.side for motion in motions])[:, None])
+        unit = sides[None, :] * np.exp(-growth / 2)  # geometric mean of both sides
+        rows, columns = self._likeliest(expected, centres, unit, uncertainty, growth)
+        if len(rows) >= _FACES_OF_A_PAN:  # what all have in common is the camera's motion
+            expected = expected + np.median(centres[columns] - expected[rows], axis=0)
+            rows, columns = self._likeliest(expected, centres, unit, uncertainty, growth)
+        return [(numbers[row], int(column)) for row, column in zip(rows, columns, strict=True)]
+
+    def _likeliest(
+        self,
+        expected: NDArray[np.float64],
+        centres: NDArray[np.float64],
+        unit: NDArray[np.float64],
+        uncertainty: NDArray[np.float64],
+        growth: NDArray[np.float64],
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The likeliest pairs of faces and boxes, as many as there can be.
+
+        Args:
+            expected: (M, 2), where faces are expected, in pixels.
+            centres: (N, 2), centres of the boxes.
+            unit: (M, N), pixels of a side of each pair.
+            uncertainty: (M,), standard deviation of where a face is expected, in sides.
+            growth: (M, N), logarithm of how much larger the box is than the face was.
+
+        Returns:
+            Indices of the faces, and of their boxes.
+        """
         reach = np.minimum(self._settings.reach + 3 * uncertainty, self._settings.most_reach)[:, None]
-        unit = np.sqrt(own_sides[:, None] * sides[None, :])
         distance = np.linalg.norm(expected[:, None] - centres[None, :], axis=2) / unit
-        distance = np.hypot(distance, _SIZE_WEIGHT * np.log(sides[None, :] / own_sides[:, None]))
-        # Twice the negative logarithm of the likelihood, of a normal distribution in the plane: who is surely
+        # Twice the negative logarithm of the likelihood, of a normal distribution of place and size: who is surely
         # expected somewhere has the first claim on what is there.
         spread = np.hypot(uncertainty, _LEAST_SPREAD)[:, None]
-        cost = np.where(distance <= reach, (distance / spread) ** 2 + 4 * np.log(spread) - _PAIRED, _IMPOSSIBLE)
+        cost = (distance / spread) ** 2 + (growth / _GROWTH_SPREAD) ** 2 + 4 * np.log(spread) - _PAIRED
+        possible = (distance <= reach) & (np.abs(growth) <= _MOST_GROWTH)
+        cost = np.where(possible, np.minimum(cost, -1.0), _IMPOSSIBLE)
         rows, columns = self._assign(cost)
-        return [
-            (numbers[row], int(column))
-            for row, column in zip(rows, columns, strict=True)
-            if cost[row, column] < _IMPOSSIBLE
-        ]
+        kept = cost[rows, columns] < _IMPOSSIBLE
+        return rows[kept], columns[kept]
