@@ -185,3 +185,35 @@ def test_watch_takes_frames_of_the_caller_and_a_camera_gives_events_a_clock(
             events.close()
     assert first.clock is not None
     assert first.clock.tzinfo is not None
+
+
+def test_without_pyav_a_stream_is_a_row_and_says_what_to_install(tmp_path: Path, toy_model: Path) -> None:
+    script = "import sys; sys.modules['av'] = None; from maskcheck.commands import main; main()"
+    arguments = ["detect", "--model", str(toy_model), "--no-detector", "rtsp://127.0.0.1:9/a", "rtsp://127.0.0.1:9/b"]
+    outcome = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+
+    assert outcome.returncode == 1, outcome.stderr
+    assert outcome.stdout.count('pip install "maskcheck[video]"') == 2
+
+
+def test_an_outage_is_told_once_and_not_with_each_attempt(
+    cameras: list[ServerProcess], start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    camera = cameras[0]
+    process = start(address(camera), "--json", "results.jsonl", "-v")
+    told: list[str] = []
+    assert process.stderr is not None
+    reader = threading.Thread(target=lambda: told.extend(process.stderr or ()))
+    reader.start()
+    wait_until(lambda: count(tmp_path / "results.jsonl.part", address(camera)), "a frame")
+
+    camera.kill()
+    wait_until(lambda: sum("INFO" in line and "connecting" in line for line in told) > 3, "attempts", 20)
+    process.send_signal(signal.SIGINT)
+    process.wait(15)
+    reader.join(15)
+
+    refused = [line for line in told if line.startswith("maskcheck: http") and "refused" in line]
+    assert len(refused) == 1, told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -266,3 +267,41 @@ def test_a_killed_run_goes_on_with_its_video_and_has_the_same_results(tmp_path: 
 
     assert without_times(out / "results.jsonl") == without_times(undisturbed / "results.jsonl")
     assert frame_times(out / "street.mp4") == frame_times(demo)
+
+
+def with_vorbis(path: Path, video: Path) -> None:
+    """A copy of a video whose sound an MP4 may hold, but which is not written into one."""
+    ffmpeg = shutil.which("ffmpeg") or pytest.skip("needs the program ffmpeg")
+    arguments = ["-v", "error", "-i", video, "-t", "1", "-c:v", "copy", "-c:a", "libvorbis", path]
+    subprocess.run([ffmpeg, *map(str, arguments)], check=True)
+
+
+def test_a_copy_in_another_container_replaces_no_other_copy(
+    detect: Callable[..., Result], tmp_path: Path, demo: Path
+) -> None:
+    (tmp_path / "videos").mkdir()
+    with_vorbis(tmp_path / "videos" / "clip.mp4", demo)
+    shutil.copy(demo, tmp_path / "videos" / "street.mp4")
+    arguments = ["-v", "error", "-i", demo, "-t", "2", "-c:v", "copy", "-c:a", "aac", tmp_path / "videos" / "clip.mkv"]
+    subprocess.run(["ffmpeg", *map(str, arguments)], check=True)
+
+    outcome = detect("videos", "--output", "out")
+
+    assert outcome.exit_code == 0, outcome.output
+    assert len(frame_times(Path("out/clip.mkv"))) == len(frame_times(Path("videos/clip.mkv")))
+    assert len(frame_times(Path("out/clip-2.mkv"))) == len(frame_times(Path("videos/clip.mp4")))
+    assert "the copy is clip-2.mkv: .mp4 does not take its sound" in outcome.output
+    assert "clip-2.mkv" in json.loads(Path("out/clip.mp4.summary.json").read_text())["notes"][0]
+
+
+def test_a_copy_in_another_container_replaces_no_file_of_others(
+    detect: Callable[..., Result], tmp_path: Path, demo: Path
+) -> None:
+    with_vorbis(tmp_path / "clip.mp4", demo)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "clip.mkv").write_text("somebody's only copy")
+
+    assert detect("clip.mp4", "--output", "out").exit_code == 0
+
+    assert Path("out/clip.mkv").read_text() == "somebody's only copy"
+    assert len(frame_times(Path("out/clip-2.mkv"))) == len(frame_times(Path("clip.mp4")))

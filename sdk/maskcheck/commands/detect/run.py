@@ -173,7 +173,13 @@ class DetectRun:
             yield f"stopped after {tally.done} of {len(self._sources)}"
         kept = ""
         if targets.folder is not None:
-            kept = f"; annotated pictures and {RESULTS[targets.form]} are in {targets.folder}"
+            kinds = {source.kind for source in self._sources}
+            copies = [word for word, kind in (("pictures", {"picture"}), ("videos", {"video", "live"})) if kinds & kind]
+            if self._settings.images:
+                kept = f"; annotated {' and '.join(copies) or 'pictures'} and {RESULTS[targets.form]} are in"
+            else:
+                kept = f"; {RESULTS[targets.form]} is in"
+            kept += f" {targets.folder}"
         yield f"{tally}{kept}"
         if tally.labels.total() > 1:
             yield "faces: " + ", ".join(f"{count} {label}" for label, count in sorted(tally.labels.items()))

@@ -44,6 +44,13 @@ class OutputNames:
             )
         return target
 
+    def take_another(self, name: Path) -> Path:
+        """As :meth:`take`, but where that would refuse, with a number: for a name that shows only during the run."""
+        while True:
+            target = self.free(name)
+            if os.path.realpath(target) not in self._inputs and (self._own_folder or not os.path.lexists(target)):
+                return target
+
     def free(self, name: Path) -> Path:
         """As :meth:`take`, without a look at the files that are there."""
         target = self.folder / name

@@ -20,12 +20,19 @@ class VideoFiles:
         video: The annotated copy; None for none.
         summary: The summary, JSON.
         chart: The chart of people over time, PNG.
+        names: Gives files of the run their names.
     """
 
     folder: Path
     video: Path | None
     summary: Path
     chart: Path
+    names: OutputNames
+
+    def take_another_video(self, suffix: str) -> Path:
+        """Take a name for the copy with another ending, for a container that takes the sound; nothing is refused."""
+        assert self.video is not None
+        return self.names.take_another(self.video.relative_to(self.folder).with_suffix(suffix))
 
     @classmethod
     def take(cls, names: OutputNames, source: Source, *, images: bool) -> VideoFiles:
@@ -45,4 +52,5 @@ class VideoFiles:
             video if images else None,
             names.take(beside.with_name(f"{shown}.summary.json")),
             names.take(beside.with_name(f"{shown}.chart.png")),
+            names,
         )

@@ -13,7 +13,7 @@ from maskcheck.commands.detect.parts.run_events import RunEvents
 from maskcheck.commands.detect.parts.video_outputs import VideoOutputs
 from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
-from maskcheck.errors import SourceError
+from maskcheck.errors import PackageNotInstalled, SourceError
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source
@@ -64,24 +64,14 @@ class LivePass:
             return
         with ExitStack() as stack:
             queue: Queue[_Message] = Queue(_WAITING * len(self._sources))
-            watches = [
-                stack.enter_context(
-                    closing(
-                        _Watch(
-                            self._pipeline,
-                            source,
-                            self._files.get(source),
-                            self._outputs,
-                            self._settings,
-                            self._events,
-                            queue,
-                            stopping.event,
-                        )
-                    )
-                )
-                for source in self._sources
-            ]
-            open_watches = dict.fromkeys(watches)
+            open_watches: dict[_Watch, None] = {}
+            for source in self._sources:
+                try:
+                    watch = self._watch(source, queue, stopping.event)
+                except PackageNotInstalled as missing:
+                    self._outputs.fail(FrameResult((), (0, 0), source=source.display_name, error=missing))
+                else:
+                    open_watches[stack.enter_context(closing(watch))] = None
             try:
                 while open_watches and not stopping.event.is_set():
                     try:
@@ -98,6 +88,10 @@ class LivePass:
                 _end_together(open_watches)
             for watch in open_watches:
                 watch.finish(None)
+
+    def _watch(self, source: Source, queue: Queue[_Message], stop: threading.Event) -> _Watch:
+        files = self._files.get(source)
+        return _Watch(self._pipeline, source, files, self._outputs, self._settings, self._events, queue, stop)
 
 
 def _end_together(watches: Iterable[_Watch]) -> None:
@@ -130,6 +124,7 @@ class _Watch:
         self._stop = stop
         self._ended = threading.Event()
         self._name = source.display_name
+        self._told = ""  # the reason for which it is away, as it was last reported
         self.reader = LiveReader(
             source.address,
             read_timeout=settings.read_timeout,
@@ -145,7 +140,7 @@ class _Watch:
     def finish(self, error: BaseException | None) -> None:
         """Write its files; other errors than that the source has ended are raised."""
         self.end()
-        if error is not None and not isinstance(error, SourceError):
+        if error is not None and not isinstance(error, (SourceError, PackageNotInstalled)):
             raise error
         if error is not None:
             self._outputs.write_failure(FrameResult((), (0, 0), source=self._name, error=error))
@@ -190,6 +185,10 @@ class _Watch:
         return False
 
     def _tell(self, state: LiveState) -> None:
+        """Say that it is there, or why it is away; not each attempt, which would fill a log in a night."""
+        if state.phase in ("connecting", "ended") or (state.phase == "retrying" and state.reason == self._told):
+            return
+        self._told = state.reason
         self._outputs.tell(str(state))
 
 

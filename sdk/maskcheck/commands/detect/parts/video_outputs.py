@@ -77,6 +77,7 @@ class VideoOutputs:
             min_confidence=settings.min_confidence,
             settings={"detect_every": settings.detect_every, "every": settings.every, "blur": settings.blur},
         )
+        self._notes: tuple[str, ...] = ()
         self._video = self._open_video()
         self._window: Window | None = None
         if settings.show:
@@ -138,7 +139,7 @@ class VideoOutputs:
                 if self._video.finish(complete=complete) is None and self._frames and not error:
                     self._problem = "not annotated, as the run was stopped before its end"
                 else:
-                    notes += self._video.notes
+                    notes += self._notes + self._video.notes
             except (OSError, SourceError) as failure:
                 self._stop_video(failure)
         summary = self._summary.to_dict(complete=complete and not error)
@@ -199,16 +200,12 @@ class VideoOutputs:
     def _open_video(self) -> AnnotatedVideo | None:
         if self._files is None or self._files.video is None:
             return None
-        settings, target, is_live = self._settings, self._files.video, self._reader.is_live
-        refuse_links(self._files.folder, target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        writer = VideoWriter(
-            target,
-            like=self._reader.info or VideoInfo((0, 0)),
-            audio_from=None if is_live else self._source.path,
-            start=settings.start or 0.0,
-            end=settings.end,
-        )
+        settings, is_live = self._settings, self._reader.is_live
+        writer = self._open_writer(self._files, self._files.video)
+        if writer.path != self._files.video:  # beside it, where another file may be
+            writer.abort()
+            writer = self._open_writer(self._files, self._files.take_another_video(writer.path.suffix))
+            self._notes = (f"the copy is {writer.path.name}: {self._files.video.suffix} does not take its sound",)
         if settings.blur is None:
             return PlainVideo(writer, self._draw)
         if is_live:
@@ -217,6 +214,18 @@ class VideoOutputs:
         # A face that enters just after a frame that was searched is found that much later.
         hold = HOLD + settings.detect_every * settings.every / rate
         return BlurredFile(writer, self._draw, BlurPlan(settings.blur, hold=hold), self._read_again, self._stopped)
+
+    def _open_writer(self, files: VideoFiles, target: Path) -> VideoWriter:
+        settings = self._settings
+        refuse_links(files.folder, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return VideoWriter(
+            target,
+            like=self._reader.info or VideoInfo((0, 0)),
+            audio_from=None if self._reader.is_live else self._source.path,
+            start=settings.start or 0.0,
+            end=settings.end,
+        )
 
     def _read_again(self) -> Generator[Frame, None, None]:
         """The frames once more.
@@ -256,7 +265,9 @@ class VideoOutputs:
             why = f"cannot write {name}: {error.strerror or error}"
         self._problem = f"not annotated: {why}"
         LOGGER.warning("%s was %s", self._source.display_name, self._problem)
-        self.close()
+        if self._video is not None:
+            with suppress(OSError):
+                self._video.close()
         self._video = None
         self._outputs.tally.not_annotated += 1
 

@@ -83,20 +83,20 @@ class VideoPass:
             stopping.event.is_set,
         )
         with reader, closing(outputs) as video:
-            failure: SourceError | None = None
-            results = self._pipeline.track(
-                reader,
-                detect_every=settings.detect_every,
-                stop=stopping.event,
-                keep_images=video.needs_images,
-            )
-            with closing(results):
-                try:
+            failure: SourceError | PackageNotInstalled | None = None
+            try:
+                results = self._pipeline.track(
+                    reader,
+                    detect_every=settings.detect_every,
+                    stop=stopping.event,
+                    keep_images=video.needs_images,
+                )
+                with closing(results):
                     for result in results:
                         if not video.add(result):  # the window was closed
                             stopping.event.set()
-                except SourceError as error:  # damaged, say: what came before it is kept
-                    failure = error
+            except (SourceError, PackageNotInstalled) as error:  # damaged, say: what came before it is kept
+                failure = error
             if failure is not None:
                 self._outputs.write_failure(FrameResult((), (0, 0), source=source.display_name, error=failure))
             video.finish(complete=not stopping.event.is_set(), error="" if failure is None else str(failure))
