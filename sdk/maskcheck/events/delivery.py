@@ -100,8 +100,8 @@ class SinkReport:
 class Delivery:
     """Hands events to sinks, each in a thread of its own, behind a queue of bounded length.
 
-    :meth:`send` never waits. Where a queue is full, its oldest event is dropped and counted: the sink is told with the
-    next event, the log every 30 seconds, and :meth:`report` at the end.
+    :meth:`send` never waits. Where a queue is full, its oldest event is dropped and counted: the number
+    comes with the sink's next event, in the log every 30 seconds, and in :meth:`report` at the end.
 
     Args:
         sinks: Sinks, or functions that take an event.
@@ -160,9 +160,9 @@ class _SinkQueue:
         self._deadline = 0.0
         self._busy = False
         self._delivered = self._dropped = self._failed = 0
-        self._untold = 0  # of the dropped: those of which the sink does not know yet
+        self._unreported = 0  # of the dropped: those of which the sink does not know yet
         self._error: str | None = None
-        self._told_at = -_REPORTED_EVERY
+        self._reported_at = -_REPORTED_EVERY
         # A daemon, as a sink may hang for ever, and must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name=f"maskcheck events: {sink.name}", daemon=True)
         self._thread.start()
@@ -177,10 +177,10 @@ class _SinkQueue:
             if len(self._waiting) == self._capacity:
                 self._waiting.popleft()
                 self._dropped += 1
-                self._untold += 1
+                self._unreported += 1
             self._waiting.append(event)
             self._changed.notify()
-        if self._untold:
+        if self._unreported:
             self._warn("is too slow: its oldest events are dropped, %d so far", self._dropped)
 
     def end(self, deadline: float) -> None:
@@ -213,7 +213,7 @@ class _SinkQueue:
                 if not self._waiting:
                     break
                 event = self._waiting.popleft()
-                dropped, self._untold = self._untold, 0
+                dropped, self._unreported = self._unreported, 0
                 self._busy = True
             try:
                 self._sink.send(event, dropped=dropped)
@@ -238,6 +238,6 @@ class _SinkQueue:
 
     def _warn(self, text: str, *values: object) -> None:
         now = time.monotonic()
-        if now - self._told_at >= _REPORTED_EVERY:
-            self._told_at = now
+        if now - self._reported_at >= _REPORTED_EVERY:
+            self._reported_at = now
             LOGGER.warning(f"events: %s {text}", self._sink.name, *values)

@@ -44,7 +44,7 @@ class MQTTOutbox:
         self._counts = counts
         self._events: deque[dict[str, Any]] = deque()
         self._snapshots: dict[str, bytes] = {}  # the last one of each topic
-        self._untold = 0  # of the dropped: those of which no message has told yet
+        self._unreported = 0  # dropped messages that no message has reported yet
         self._greeted = False
         self._known: dict[Count, int] = {}
         self._discovered: set[Count] = set()
@@ -61,7 +61,7 @@ class MQTTOutbox:
     def add(self, payload: dict[str, Any], snapshot: bytes | None) -> None:
         """Add an event, with the JPEG file of its person if there is one."""
         if len(self._events) >= self._capacity:
-            self._untold += 1 + self._events.popleft().get("dropped_before", 0)
+            self._unreported += 1 + self._events.popleft().get("dropped_before", 0)
             self.dropped += 1
         self._events.append(payload)
         if snapshot is not None:
@@ -80,9 +80,9 @@ class MQTTOutbox:
             return self.availability("online")
         if self._events:
             payload = self._events.popleft()
-            if self._untold:
-                payload["dropped_before"] = self._untold + payload.get("dropped_before", 0)
-                self._untold = 0
+            if self._unreported:
+                payload["dropped_before"] = self._unreported + payload.get("dropped_before", 0)
+                self._unreported = 0
             return MQTTMessage(f"{self._prefix}/events", as_json(payload), event=True)
         if self._snapshots:
             topic, jpeg = self._snapshots.popitem()

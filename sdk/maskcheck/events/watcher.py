@@ -17,7 +17,7 @@ from maskcheck.results import FrameResult
 
 
 class Watcher:
-    """Tells what happens in front of one camera, or in one video, from the results of its frames.
+    """Reports what happens in front of one camera, or in one video, from the results of its frames.
 
     Events come as soon as they are sure, which is later than their `time`: those of one person are in order of time,
     those of different persons may not be. Memory grows with the people in view, not with time.

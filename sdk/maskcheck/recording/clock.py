@@ -8,7 +8,7 @@ def clock(seconds: float, *, tenths: bool = False) -> str:
 
     Args:
         seconds: From 0.
-        tenths: Whether tenths of a second are told, such as ``0:07.5``.
+        tenths: Whether tenths of a second are shown, such as ``0:07.5``.
     """
     units = max(0, round(seconds * 10)) if tenths else max(0, int(seconds + 0.5)) * 10
     minutes, rest = divmod(units, 600)

@@ -31,7 +31,7 @@ class VideoSummary:
         info: What the video says of itself.
         min_confidence: A face with less confidence counts as ``unsure``.
         settings: What the results were made with: JSON-ready values, taken over as they are.
-        max_tracks: Tracks that are told one by one, the latest; of others, only the number is told.
+        max_tracks: Tracks that are listed one by one, the latest; others are only counted.
 
     Attributes:
         info: What the video says of itself; it may be set later, as a live source says nothing before its first frame.

@@ -59,7 +59,7 @@ class _Bucket:
 class Timeline:
     """Counts of people, from the time of the first frame on.
 
-    When the buckets are used up, each two become one. So their number, and the memory, is bounded: an hour is told in
+    When the buckets are used up, each two become one. So their number, and the memory, is bounded: an hour has
     buckets of 6.4 seconds, three seconds in buckets of 0.1.
     """
 

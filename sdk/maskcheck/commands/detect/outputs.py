@@ -88,9 +88,9 @@ class Outputs:
             OSError: A file cannot be written.
         """
         for file in self._files:
-            told = file.begin()
-            if told:
-                self.tell(told)
+            message = file.begin()
+            if message:
+                self.tell(message)
         if self._files:
             for result in self._files[0].earlier_results():
                 if result.time is None:

@@ -144,28 +144,28 @@ class ResultsFile:
         Raises:
             OSError: It cannot be written.
         """
-        told = ""
+        message = ""
         if not self._begun and isinstance(self._part, PartFile):
-            told = self._begin(self._part)
+            message = self._begin(self._part)
         self._begun = True
-        return told
+        return message
 
     def _begin(self, part: PartFile) -> str:
-        told = ""
+        message = ""
         first = self._copy_of
         if self._resumed is not None:
             self._receipt.begin()  # first: what is in NAME.part was made with it
             self._take_over(part, self._resumed)
             if self._lines:
-                told = f"continues {self._lines} results in {self.path}"
+                message = f"continues {self._lines} results in {self.path}"
         else:
             if part.size:
-                told = self._keep_killed(part)
+                message = self._keep_killed(part)
             self._receipt.begin()
         if first is not None and first._copied and isinstance(first._part, PartFile):
             self._whole = part.copy(first._part, first._copied)
             self._lines = first.earlier.lines
-        return told
+        return message
 
     def earlier_results(self) -> Iterator[FrameResult]:
         """The results that are continued, without their receipt; once it has begun."""

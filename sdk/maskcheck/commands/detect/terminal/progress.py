@@ -15,7 +15,7 @@ from maskcheck.results import FrameResult
 from maskcheck.sources.reader import FrameReader
 
 _EVERY = 0.2  # seconds between two updates
-_SURE_AFTER = 2.0  # seconds after which the time left is told
+_SURE_AFTER = 2.0  # seconds after which the time left is shown
 
 
 class Progress:
@@ -90,7 +90,7 @@ class Progress:
             parts.append(clock(time) if length is None else f"{clock(min(time, length))} of {clock(length)}")
         if length is None:
             parts.append(f"{frames:,} frame{'' if frames == 1 else 's'}")
-        parts += speed.told()
+        parts += speed.texts()
         if length is not None and time is not None and speed.seconds > _SURE_AFTER and speed.pace > 0:
             parts.append(f"{clock(max(0.0, length - time) / speed.pace)} left")
         before = f"{self._done + 1} of {self._total}: " if self._total > 1 and not reader.is_live else ""

@@ -6,7 +6,7 @@ from collections import deque
 
 _WINDOW = 5.0  # seconds that are looked back
 _STEP = 0.2  # seconds between two notes
-_SLOW = 9.95  # frames a second, below which a digit more is told
+_SLOW = 9.95  # frames a second, below which a digit more is shown
 
 
 class Speed:
@@ -45,7 +45,7 @@ class Speed:
         """Seconds of the video for each second on the wall; 0 until it is known."""
         return (self._latest[2] - self._notes[0][2]) / self.seconds if self.seconds > 0 else 0.0
 
-    def told(self) -> list[str]:
+    def texts(self) -> list[str]:
         """In words; nothing in the first second."""
         if self.seconds < 1:
             return []
