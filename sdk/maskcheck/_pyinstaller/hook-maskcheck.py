@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points, packages_distributions
+from importlib.util import find_spec
 
 from PyInstaller.utils.hooks import collect_data_files, collect_entry_point, collect_submodules, copy_metadata
 
@@ -38,3 +39,5 @@ for _package in sorted({entry_point.module.partition(".")[0] for entry_point in 
 
 # The SDK uses these where a program has them: a program that does imports them itself.
 excludedimports = ["IPython", "faster_coco_eval", "matplotlib", "onnx", "pytest", "supervision", "tensorflow"]
+if find_spec("av") is None:  # no videos, so nobody is followed
+    excludedimports.append("scipy")
