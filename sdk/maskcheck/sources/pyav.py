@@ -1,4 +1,4 @@
-"""What the readers of video files and streams share: loading PyAV, its limits, its errors and its pixels."""
+"""What the modules that read video files share: loading PyAV, its limits, its errors and its pixels."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from maskcheck.commands.detect.targets import Targets
 from maskcheck.commands.detect.terminal.progress import Progress
 from maskcheck.commands.detect.terminal.table import RunningTable
 from maskcheck.commands.detect.terminal.tally import Tally
+from maskcheck.errors import MaskCheckError
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
 from maskcheck.sources import Source
@@ -125,21 +126,30 @@ class Outputs:
         self._write(result)
         self.tally.count_frame(result)
 
-    def write_failure(self, result: FrameResult) -> None:
+    def write_failure(self, name: str, error: MaskCheckError) -> None:
         """Write what ended a video early; its row follows.
 
+        Args:
+            name: The video, as it is shown.
+            error: Why it ended.
+
         Raises:
             OSError: It cannot be written.
         """
-        self._write(result)
+        self._write(_failed(name, error))
         self.tally.failed += 1
 
-    def fail(self, result: FrameResult) -> None:
+    def fail(self, name: str, error: MaskCheckError) -> None:
         """Write, count and show a source that could not be opened.
+
+        Args:
+            name: The source, as it is shown.
+            error: Why it could not.
 
         Raises:
             OSError: It cannot be written.
         """
+        result = _failed(name, error)
         self.show(result, self.write(result))
 
     def show(self, result: FrameResult, labels: Counter[str], problem: str = "") -> None:
@@ -213,6 +223,10 @@ class Outputs:
     def sum_up(self, *lines: str) -> None:
         """Print the lines below the table."""
         self._table.close(*lines)
+
+
+def _failed(name: str, error: MaskCheckError) -> FrameResult:
+    return FrameResult((), (0, 0), source=name, error=error)
 
 
 def _open_files(

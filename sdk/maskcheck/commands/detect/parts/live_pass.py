@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from queue import Empty, Full, Queue
 
 from maskcheck.commands.detect.copies.video_files import VideoFiles
 from maskcheck.commands.detect.outputs import Outputs
+from maskcheck.commands.detect.parts.following import FollowingPart
 from maskcheck.commands.detect.parts.run_events import RunEvents
 from maskcheck.commands.detect.parts.video_outputs import VideoOutputs
 from maskcheck.commands.detect.settings import RunSettings
@@ -23,35 +24,11 @@ _POLL = 0.1  # seconds after which a wait for results looks whether the run is t
 _WAITING = 2  # results of all sources that wait to be used: more would be old by then
 
 
-class LivePass:
+class LivePass(FollowingPart):
     """Follows people in front of cameras, until the sources end or a signal comes.
 
     Each source has a thread, in which its newest frame is worked on; the results of all are used in the caller's.
-
-    Args:
-        pipeline: It is warmed up.
-        sources: Cameras and streams.
-        files: Where the files of each go; empty for nowhere.
-        outputs: What all sources of the run share.
-        settings: What the run is asked to do.
-        events: Where events go; None for nowhere.
     """
-
-    def __init__(
-        self,
-        pipeline: MaskPipeline,
-        sources: Sequence[Source],
-        files: Mapping[Source, VideoFiles],
-        outputs: Outputs,
-        settings: RunSettings,
-        events: RunEvents | None,
-    ) -> None:
-        self._pipeline = pipeline
-        self._sources = sources
-        self._files = files
-        self._outputs = outputs
-        self._settings = settings
-        self._events = events
 
     def run(self, stopping: Stopping) -> None:
         """Watch the sources, until all have ended or a signal comes.
@@ -69,7 +46,7 @@ class LivePass:
                 try:
                     watch = self._watch(source, queue, stopping.event)
                 except PackageNotInstalled as missing:
-                    self._outputs.fail(FrameResult((), (0, 0), source=source.display_name, error=missing))
+                    self._outputs.fail(source.display_name, missing)
                 else:
                     open_watches[stack.enter_context(closing(watch))] = None
             try:
@@ -143,7 +120,7 @@ class _Watch:
         if error is not None and not isinstance(error, (SourceError, PackageNotInstalled)):
             raise error
         if error is not None:
-            self._outputs.write_failure(FrameResult((), (0, 0), source=self._name, error=error))
+            self._outputs.write_failure(self._name, error)
         self.outputs.finish(complete=error is None, error="" if error is None else str(error))
 
     def end(self) -> None:

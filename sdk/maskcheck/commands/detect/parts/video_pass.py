@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 
-from maskcheck.commands.detect.copies.video_files import VideoFiles
-from maskcheck.commands.detect.outputs import Outputs
-from maskcheck.commands.detect.parts.run_events import RunEvents
+from maskcheck.commands.detect.parts.following import FollowingPart
 from maskcheck.commands.detect.parts.video_outputs import VideoOutputs
-from maskcheck.commands.detect.settings import RunSettings
 from maskcheck.commands.detect.stopping import Stopping
 from maskcheck.errors import PackageNotInstalled, SourceError
-from maskcheck.pipeline import MaskPipeline
-from maskcheck.results import FrameResult
 from maskcheck.sources import Source
 
 
-class VideoPass:
-    """Follows people through video files.
-
-    Args:
-        pipeline: It is warmed up.
-        sources: The videos.
-        files: Where the files of each go; empty for nowhere.
-        outputs: What all sources of the run share.
-        settings: What the run is asked to do.
-        events: Where events go; None for nowhere.
-    """
-
-    def __init__(
-        self,
-        pipeline: MaskPipeline,
-        sources: Sequence[Source],
-        files: Mapping[Source, VideoFiles],
-        outputs: Outputs,
-        settings: RunSettings,
-        events: RunEvents | None,
-    ) -> None:
-        self._pipeline = pipeline
-        self._sources = sources
-        self._files = files
-        self._outputs = outputs
-        self._settings = settings
-        self._events = events
+class VideoPass(FollowingPart):
+    """Follows people through video files."""
 
     def run(self, stopping: Stopping) -> None:
         """Work on the videos, until the end or a signal.
@@ -70,7 +39,7 @@ class VideoPass:
                 limits=self._pipeline.limits,
             )
         except (SourceError, PackageNotInstalled) as error:
-            self._outputs.fail(FrameResult((), (0, 0), source=source.display_name, error=error))
+            self._outputs.fail(source.display_name, error)
             return
         outputs = VideoOutputs(
             source,
@@ -98,7 +67,7 @@ class VideoPass:
             except (SourceError, PackageNotInstalled) as error:  # damaged, say: what came before it is kept
                 failure = error
             if failure is not None:
-                self._outputs.write_failure(FrameResult((), (0, 0), source=source.display_name, error=failure))
+                self._outputs.write_failure(source.display_name, failure)
             video.finish(complete=not stopping.event.is_set(), error="" if failure is None else str(failure))
             # Last of all, and not if its copy was given up: then a run that is continued works on the video anew.
             if not stopping.event.is_set():
