@@ -1,7 +1,9 @@
 """The model file of the mask classifier: where it is, its hash, and what its metadata says.
 
 One ONNX file contains everything. Its input ``faces`` is uint8 (N, S, S, 3), RGB. Its output ``probabilities`` is
-float32 (N, C). All else is in its ``metadata_props``, under the keys of :class:`ModelInfo`.
+float32 (N, C). A file of schema 2 has two more outputs, ``face`` (N,) and ``box`` (N, 4), which
+:mod:`maskcheck.classifier.second_look` describes. All else is in its ``metadata_props``, under the keys of
+:class:`ModelInfo`.
 """
 
 from __future__ import annotations
@@ -16,17 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from maskcheck.classifier.second_look import Combination
 from maskcheck.errors import ModelError, ModelIntegrityError, ModelMetadataError, ModelNotFound
 from maskcheck.texts import shortened
 
 INPUT_NAME = "faces"
 OUTPUT_NAME = "probabilities"
+FACE_OUTPUT, BOX_OUTPUT = "face", "box"
+"""The outputs of schema 2."""
 
 EMBEDDED_MODEL = Path(__file__).parent / "models" / "mask-inceptionv3-128-int8.onnx"
 EMBEDDED_SHA256 = "898c0a6c9b695f319aa1f82ccbfd3cc2fbbfef0ee048eeca6c740d27f382641e"
 
 _PREFIX = "maskcheck."
-_SCHEMA = "1"
+_SCHEMAS = ("1", "2")
 
 # Limits for files of strangers, far above what a classifier of faces needs.
 _INPUT_SIZES = (8, 1024)  # pixels
@@ -55,6 +60,8 @@ class ModelInfo:
         metrics: Results of the model, and the data that they were measured on.
         created_by: Tool, versions and commit that made the file.
         precision: Arithmetic that the file is stored in: ``float32``, ``int8``, ...
+        second_look: For detectors by name, how their scores combine with the output ``face``. None for a file of
+            schema 1, which has no such output.
 
     Raises:
         ValueError: A value that no model can have.
@@ -68,6 +75,7 @@ class ModelInfo:
     created_by: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     precision: str = "float32"
+    second_look: Mapping[str, Combination] | None = None
 
     def __post_init__(self) -> None:
         if not self.labels or len(set(self.labels)) < len(self.labels):
@@ -87,8 +95,8 @@ class ModelInfo:
 
     def to_metadata(self) -> dict[str, str]:
         """The ``metadata_props`` to write into the file."""
-        return {
-            "maskcheck.schema": _SCHEMA,
+        metadata = {
+            "maskcheck.schema": "1" if self.second_look is None else "2",
             "maskcheck.labels": json.dumps(self.labels),
             "maskcheck.input_size": str(self.input_size),
             "maskcheck.crop_margin": str(self.crop_margin),
@@ -98,6 +106,10 @@ class ModelInfo:
             "maskcheck.created_by": self.created_by,
             "maskcheck.precision": self.precision,
         }
+        if self.second_look is not None:
+            combinations = {name: combination.to_dict() for name, combination in self.second_look.items()}
+            metadata["maskcheck.second_look"] = json.dumps(combinations)
+        return metadata
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], *, path: str) -> ModelInfo:
@@ -115,9 +127,10 @@ class ModelInfo:
                 path=path,
             )
         values = {key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)}
-        if values["schema"] != _SCHEMA:
+        if values["schema"] not in _SCHEMAS:
             raise ModelMetadataError(
-                f"{path} has metadata of schema {shortened(repr(values['schema']))}, this version reads {_SCHEMA!r};"
+                f"{path} has metadata of schema {shortened(repr(values['schema']))}, this version reads"
+                f" {' and '.join(map(repr, _SCHEMAS))};"
                 " install the maskcheck release that the model was made for",
                 path=path,
             )
@@ -140,6 +153,7 @@ class ModelInfo:
             "created_by": entry("created_by", str),
             "metrics": entry("metrics", _metrics, "{}"),
             "precision": entry("precision", str, "float32"),
+            "second_look": entry("second_look", _combinations, "{}") if values["schema"] == "2" else None,
         }
         try:
             return cls(**parsed)
@@ -163,6 +177,13 @@ def _labels(text: str) -> tuple[str, ...]:
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError(f"expected a JSON list of names, got {shortened(text)}")
     return tuple(labels)
+
+
+def _combinations(text: str) -> dict[str, Combination]:
+    combinations = json.loads(text)
+    if not isinstance(combinations, dict):
+        raise ValueError(f"expected a JSON object, got {shortened(text)}")
+    return {name: Combination.from_dict(content) for name, content in combinations.items()}
 
 
 def _metrics(text: str) -> Any:
