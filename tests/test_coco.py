@@ -59,6 +59,33 @@ def test_boxes_outside_and_missing_pictures_are_reported(folder: Path) -> None:
     assert "gone.png: no such file" in missing
 
 
+def test_a_crowd_is_an_ignored_region_and_needs_no_category(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (100, 60)).save(tmp_path / "images" / "a.png")
+    content = json.loads(described(iscrowd=0))
+    content["annotations"] += [
+        {"id": 2, "image_id": 1, "bbox": [10, 10, 20, 20], "iscrowd": 1},
+        {"id": 3, "image_id": 1, "category_id": 99, "bbox": [40, 10, 20, 20], "iscrowd": 1},
+    ]
+    write(tmp_path, content)
+
+    (picture,) = read_coco(tmp_path).pictures
+
+    assert picture.ignored.tolist() == [False, True, True]
+    assert picture.ignored.dtype == np.bool_
+    assert picture.labels == ("with_mask", "", "")
+    assert picture.boxes[1].tolist() == [10, 10, 30, 30]
+
+
+def test_another_annotation_file_may_describe_the_same_pictures(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(described())
+
+    (picture,) = read_coco(folder, annotations=tmp_path / "mine.json").pictures
+
+    assert picture.path == folder / "images" / "a.png"
+    assert picture.boxes.tolist() == [[1, 2, 4, 6]]
+
+
 def test_a_picture_without_faces_is_read(folder: Path) -> None:
     write(
         folder,
@@ -83,7 +110,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
 def described(**changes: Any) -> str:
     """Annotations with one picture and one box, with some values changed."""
     image = {"id": 1, "file_name": "a.png", "width": 100, "height": 60}
-    face = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}
+    face = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": 0}
     category = {"id": 1, "name": "with_mask"}
     for record in (image, face, category):
         record.update({key: value for key, value in changes.items() if key in record})
@@ -140,6 +167,8 @@ def test_a_picture_whose_name_no_system_allows_is_missing(tmp_path: Path) -> Non
         pytest.param(described(bbox=[1, 2, 3]), id="three edges"),
         pytest.param(described(bbox=[1, 2, 3, 10**400]), id="a huge box"),
         pytest.param(described(bbox=None), id="no box"),
+        pytest.param(described(iscrowd="yes"), id="a text for iscrowd"),
+        pytest.param(described(category_id=9), id="an unknown category"),
         pytest.param(described(bbox="1234"), id="a text for a box"),
         pytest.param(described(bbox=[[1, 2], 2, 3, 4]), id="a box of lists"),
         pytest.param(described().replace("[1, 2, 3, 4]", "[1, 2, 3, NaN]"), id="a box without a number"),

@@ -69,6 +69,18 @@ def test_coco_boxes_give_faces_clipped_to_the_picture(tmp_path: Path) -> None:
     assert samples[0].group == samples[1].group
 
 
+def test_ignored_regions_are_no_faces_of_any_label(tmp_path: Path) -> None:
+    folder = coco(tmp_path / "crowd", [(0, 1, [5, 6, 10, 12]), (0, 2, [20, 10, 10, 10])])
+    content = json.loads((folder / "annotations.json").read_text())
+    content["annotations"][1]["iscrowd"] = 1
+    (folder / "annotations.json").write_text(json.dumps(content))
+
+    listing = list_samples(folder, LABELS)
+
+    assert [sample.label for sample in listing.samples] == ["with_mask"]
+    assert listing.skipped == ()
+
+
 def test_what_cannot_be_used_is_skipped_and_reported(tmp_path: Path) -> None:
     folder = coco(tmp_path / "crowd", [(0, 1, [5, 6, 10, 12]), (1, 1, [100, 6, 10, 12]), (1, 3, [5, 6, 10, 12])])
 

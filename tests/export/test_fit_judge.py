@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from maskcheck import Detections, load_image
 from maskcheck.detectors.fusion import overlap
@@ -20,7 +21,7 @@ from maskcheck_export.commands import main
 from maskcheck_export.errors import DataError
 from maskcheck_export.judge_fitting.cross_validation import cross_validate
 from maskcheck_export.judge_fitting.fitting import fit
-from maskcheck_export.judge_fitting.proposals import Proposals
+from maskcheck_export.judge_fitting.proposals import Proposals, collect
 
 FACE = np.array([[40, 40, 60, 64]], np.float64)
 DIFFERENT = slice(7, 57)  # the features that differ between faces and others here
@@ -39,7 +40,8 @@ def proposals(seed: int, *, faces: bool = True) -> Proposals:
 
 
 def pictures(count: int) -> list[AnnotatedPicture]:
-    return [AnnotatedPicture(Path(f"{number}.png"), FACE, ("face",), (200, 200)) for number in range(count)]
+    none = np.zeros(len(FACE), np.bool_)
+    return [AnnotatedPicture(Path(f"{number}.png"), FACE, ("face",), (200, 200), none) for number in range(count)]
 
 
 def test_a_fitted_judge_separates_faces_from_others_and_moves_boxes_to_them() -> None:
@@ -79,6 +81,27 @@ def test_a_cross_validation_judges_every_picture_by_a_judge_that_did_not_see_it(
 def test_pictures_of_one_group_are_never_divided_by_a_fold() -> None:
     with pytest.raises(DataError, match="2 pictures that differ are too few for 4 folds"):
         cross_validate(pictures(4), list("aabb"), {"mine": [proposals(0)] * 4}, [], folds=4, report=print)
+
+
+class Fixed:
+    """Proposes a face, a box inside an ignored region and one elsewhere, whatever the picture."""
+
+    def propose(self, image: NDArray[np.uint8]) -> Detections:
+        boxes = np.array([[10, 10, 30, 30], [62, 12, 78, 28], [10, 60, 30, 80]], np.float32)
+        return Detections(boxes * image.shape[0] / 100, np.full(3, 0.5, np.float32))
+
+
+def test_proposals_in_an_ignored_region_are_not_fitted_on(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((100, 100, 3), 128, np.uint8))
+    boxes = np.array([[10, 10, 30, 30], [60, 10, 80, 30]], np.float64)
+    picture = AnnotatedPicture(tmp_path / "a.png", boxes, ("face", ""), (100, 100), np.array([False, True]))
+
+    for enlarge in (1.0, 2.0):
+        (collected,) = collect([picture], Fixed(), enlarge=enlarge)
+
+        assert collected.faces.tolist() == [[10 * enlarge, 10 * enlarge, 30 * enlarge, 30 * enlarge]]
+        assert collected.proposed.boxes[:, 0].tolist() == [10 * enlarge, 10 * enlarge]
+        assert len(collected.features) == 2
 
 
 @pytest.mark.parametrize("faces", [True, False])

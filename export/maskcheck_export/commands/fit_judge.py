@@ -88,7 +88,7 @@ def fit_judge(
             f" (faces of 24 px or more: {large.ap50:.3f}, {large.recall:.3f}),"
             f" best F1 at scores of {every.best_min_score:.2f} or more; {folds}-fold"
         )
-    faces = sum(len(picture.boxes) for picture in pictures)
+    faces = sum(int((~picture.ignored).sum()) for picture in pictures)
     about = (
         f"{len(pictures)} pictures with {faces} faces and {len(paths)} portraits: {about_data or data.name};"
         f" fitted by {code_commit()}"

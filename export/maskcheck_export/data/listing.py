@@ -37,7 +37,7 @@ def list_samples(folder: Path, labels: Sequence[str]) -> Listing:
 
     The folder holds either ``annotations.json`` in COCO form with the pictures in ``images/``, or a
     folder of pictures for each label; beside these, an optional ``groups.csv`` (columns ``path,group``) names
-    near-duplicates. Faces of a label that is not in `labels` are skipped, with a line.
+    near-duplicates. Faces of a label that is not in `labels` are skipped, with a line; ignored regions are no faces.
 
     Raises:
         DataError: There is no such folder, it has neither form, or it holds no usable face of the labels.
@@ -101,7 +101,9 @@ def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
     samples: list[Sample] = []
     ignored: Counter[str] = Counter()
     for picture in data.pictures:
-        for box, label in zip(picture.boxes.tolist(), picture.labels, strict=True):
+        for box, label, region in zip(picture.boxes.tolist(), picture.labels, picture.ignored, strict=True):
+            if region:
+                continue
             if label in labels:
                 group = f"{folder.name}/{picture.path.relative_to(folder / PICTURES).as_posix()}"
                 samples.append(Sample(picture.path, tuple(box), label, folder.name, group, whole=False))

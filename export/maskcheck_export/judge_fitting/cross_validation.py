@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 
-import numpy as np
-
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.fusion import one_box_per_face
 from maskcheck.evaluation.coco import AnnotatedPicture
@@ -73,7 +71,7 @@ def _score(pictures: Sequence[AnnotatedPicture], detections: Mapping[int, Detect
         [
             Ranking(
                 picture.boxes,
-                np.zeros(len(picture.boxes), np.bool_),
+                picture.ignored,
                 detections[index].boxes,
                 detections[index].scores,
             )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
+from maskcheck.detectors.fusion import overlap, shared_areas
 from maskcheck.detectors.haar.detector import face_in_window
 from maskcheck.detectors.judge.appearance import appearance_features
 from maskcheck.detectors.judge.judge import Proposer
@@ -24,6 +25,9 @@ from maskcheck_export.errors import DataError
 
 ENLARGED = 2.5
 """The faces of crowds are small; enlarged by this, their pictures show what parts of large faces look like."""
+
+_NONE = np.empty((0, 4))
+_NEAR_A_FACE = 0.35  # overlap with a face from which a proposal in an ignored region is kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +69,15 @@ def proposers(name: str) -> tuple[dict[str, Proposer], str]:
 
 
 def collect(pictures: Sequence[AnnotatedPicture], detector: Proposer, *, enlarge: float = 1) -> list[Proposals]:
-    """The proposals of a detector in each picture, after the picture was enlarged."""
+    """The proposals of a detector in each picture, after the picture was enlarged; none in its ignored regions."""
     return [
-        _propose(detector, _enlarged(load_image(picture.path).pixels, enlarge), picture.boxes * enlarge, index)
+        _propose(
+            detector,
+            _enlarged(load_image(picture.path).pixels, enlarge),
+            picture.boxes[~picture.ignored] * enlarge,
+            index,
+            ignored=picture.boxes[picture.ignored] * enlarge,
+        )
         for index, picture in enumerate(pictures)
     ]
 
@@ -91,9 +101,28 @@ def collect_portraits(paths: Sequence[Path], detector: Proposer) -> list[Proposa
     return proposals
 
 
-def _propose(detector: Proposer, image: NDArray[np.uint8], faces: NDArray[np.float64], index: int | None) -> Proposals:
+def _propose(
+    detector: Proposer,
+    image: NDArray[np.uint8],
+    faces: NDArray[np.float64],
+    index: int | None,
+    *,
+    ignored: NDArray[np.float64] = _NONE,
+) -> Proposals:
     proposed = detector.propose(image)
+    proposed = proposed[~_inside(ignored, proposed.boxes) | _near(faces, proposed.boxes)]
     return Proposals(index, (image.shape[1], image.shape[0]), proposed, appearance_features(image, proposed), faces)
+
+
+def _inside(regions: NDArray[np.float64], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which boxes lie in a region with half their area or more."""
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    shares = [shared_areas(boxes, region) >= areas / 2 for region in regions.astype(np.float32)]
+    return np.logical_or.reduce(shares) if shares else np.zeros(len(boxes), np.bool_)
+
+
+def _near(faces: NDArray[np.float64], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(overlap(boxes, faces.astype(np.float32)).max(axis=1, initial=0) >= _NEAR_A_FACE)
 
 
 def _enlarged(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:

@@ -24,14 +24,17 @@ class AnnotatedPicture:
     Attributes:
         path: The file.
         boxes: float64 (N, 4), ``x1, y1, x2, y2`` in pixels, inside the picture.
-        labels: Name of the category of each box.
+        labels: Name of the category of each box; "" for an ignored region.
         size: ``(width, height)`` in pixels, from the annotations.
+        ignored: bool (N,), the box is a region that counts neither way: nobody could tell whether a face is there, or
+            which label it has. It is no labelled face, and what is detected in it is neither right nor wrong.
     """
 
     path: Path
     boxes: NDArray[np.float64]
     labels: tuple[str, ...]
     size: tuple[int, int]
+    ignored: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,18 @@ class AnnotatedPictures:
     skipped: tuple[str, ...]
 
 
-def read_coco(folder: Path) -> AnnotatedPictures:
+def read_coco(folder: Path, *, annotations: Path | None = None) -> AnnotatedPictures:
     """Read a folder of annotated pictures; the pictures themselves are not opened.
 
     Args:
-        folder: Holds ``annotations.json`` (https://cocodataset.org/#format-data) and ``images/``.
+        folder: Holds ``annotations.json`` (https://cocodataset.org/#format-data) and ``images/``. An annotation with
+            ``iscrowd: 1`` is an ignored region; it needs no category.
+        annotations: Another annotation file for the same ``images/``.
 
     Raises:
-        SourceError: There is no ``annotations.json``, or it has another form, or names pictures outside ``images/``.
+        SourceError: There is no such annotation file, or it has another form, or names pictures outside ``images/``.
     """
-    path = folder / ANNOTATIONS
+    path = annotations or folder / ANNOTATIONS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         images: dict[Any, tuple[str, int, int]] = {}
@@ -68,10 +73,14 @@ def read_coco(folder: Path) -> AnnotatedPictures:
             name = _checked_name(image["file_name"])
             images[image["id"]] = name, _side(image["width"]), _side(image["height"])
         categories = {category["id"]: shortened(str(category["name"])) for category in content["categories"]}
-        faces = [(face["id"], face["image_id"], face["category_id"], face["bbox"]) for face in content["annotations"]]
         marked = [
-            (number, image, categories[category], _corners(box, *images[image][1:]))
-            for number, image, category, box in faces
+            (
+                face["id"],
+                face["image_id"],
+                _label(face, categories),
+                _corners(face["bbox"], *images[face["image_id"]][1:]),
+            )
+            for face in content["annotations"]
         ]
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}", source=str(path)) from error
@@ -80,7 +89,7 @@ def read_coco(folder: Path) -> AnnotatedPictures:
         raise SourceError(f"{path} is not a COCO annotation file: {why}", source=str(path)) from error
     skipped: list[str] = []
     boxes: dict[object, list[tuple[float, ...]]] = {number: [] for number in images}
-    labels: dict[object, list[str]] = {number: [] for number in images}
+    labels: dict[object, list[str | None]] = {number: [] for number in images}
     for number, image, label, box in marked:
         if box[2] - box[0] < 1 or box[3] - box[1] < 1:
             skipped.append(
@@ -94,10 +103,20 @@ def read_coco(folder: Path) -> AnnotatedPictures:
         file = folder / PICTURES / name
         if _is_file(file):
             corners = np.array(boxes[number], np.float64).reshape(-1, 4)
-            pictures.append(AnnotatedPicture(file, corners, tuple(labels[number]), (width, height)))
+            names = tuple(label or "" for label in labels[number])
+            ignored = np.array([label is None for label in labels[number]], np.bool_)
+            pictures.append(AnnotatedPicture(file, corners, names, (width, height), ignored))
         else:
             skipped.append(f"{file}: no such file")
     return AnnotatedPictures(tuple(pictures), tuple(categories.values()), tuple(skipped))
+
+
+def _label(face: dict[str, Any], categories: dict[Any, str]) -> str | None:
+    """The name of the category of an annotation; None for an ignored region."""
+    crowd = face.get("iscrowd", 0)
+    if crowd not in (0, 1):
+        raise ValueError(f"iscrowd: expected 0 or 1, got {shortened(crowd)}")
+    return None if crowd else categories[face["category_id"]]
 
 
 def _checked_name(name: object) -> str:

@@ -343,8 +343,7 @@ def detector_card(detector: Detector, folder: Path) -> str:
         started = perf_counter()
         detections = detector.detect(pixels)
         times.append((perf_counter() - started) * 1000)
-        ignored = np.zeros(len(picture.boxes), np.bool_)
-        rankings.append(Ranking(picture.boxes, ignored, detections.boxes, detections.scores))
+        rankings.append(Ranking(picture.boxes, picture.ignored, detections.boxes, detections.scores))
     scores = score_rankings(rankings)
     lines = [
         f"{detector}",
