@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from maskcheck import ModelInfo
+from maskcheck.classifier.second_look import Combination
 from maskcheck.classifier.tuned_choices import TunedChoice, save_choice
 from maskcheck.runtime.providers import CPU
 
@@ -46,7 +47,10 @@ def masked_portrait(examples: Path) -> Path:
 
 @pytest.fixture
 def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
-    """Makes small classifiers: the brighter a crop, the likelier the first label. By keyword, other metadata."""
+    """Makes small classifiers: the brighter a crop, the likelier the first label. By keyword, other metadata.
+
+    With `second_look`, of schema 2: a red crop is no face (0), a grey one is (0.95), and every face lies at `place`.
+    """
 
     def make(
         name: str = "toy.onnx",
@@ -58,6 +62,8 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
         metadata: dict[str, str] | None = None,
         input_name: str = "faces",
         input_type: int = TensorProto.UINT8,
+        second_look: Mapping[str, Combination] | None = None,
+        place: tuple[float, float, float, float] = (0, 0, 0, 0),
     ) -> Path:
         info = ModelInfo(
             labels=labels,
@@ -67,12 +73,14 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
             trained_on="nothing: weights set by hand",
             created_by="tests",
             precision=precision,
+            second_look=second_look,
         )
         # logits = [mean brightness - 127.5, 0, ...] / 10, then softmax
         weights = np.zeros((1, len(labels)), np.float32)
         weights[0, 0] = 0.1
         bias = np.zeros(len(labels), np.float32)
         bias[0] = -12.75
+        nodes, outputs, constants = ([], [], []) if second_look is None else _second_look(place)
         graph = helper.make_graph(
             [
                 helper.make_node("Cast", [input_name], ["float"], to=TensorProto.FLOAT),
@@ -80,14 +88,16 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
                 helper.make_node("Unsqueeze", ["brightness", "axis"], ["column"]),
                 helper.make_node("Gemm", ["column", "weights", "bias"], ["logits"]),
                 helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+                *nodes,
             ],
             "toy",
             [helper.make_tensor_value_info(input_name, input_type, ["N", size, size, 3])],
-            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(labels)])],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(labels)]), *outputs],
             [
                 helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
                 helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.ravel()),
                 helper.make_tensor("bias", TensorProto.FLOAT, bias.shape, bias),
+                *constants,
             ],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -97,6 +107,28 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+def _second_look(place: tuple[float, float, float, float]) -> tuple[list[Any], list[Any], list[Any]]:
+    """Nodes, outputs and constants of the outputs ``face`` and ``box`` of a small classifier."""
+    nodes = [
+        helper.make_node("ReduceMean", ["float"], ["colour"], axes=[1, 2], keepdims=0),
+        helper.make_node("Gemm", ["colour", "redness", "three"], ["face_logit"]),  # 3 - (red - blue) / 10
+        helper.make_node("Squeeze", ["face_logit", "axis"], ["face_logits"]),
+        helper.make_node("Sigmoid", ["face_logits"], ["face"]),
+        helper.make_node("Gemm", ["colour", "nothing", "place"], ["box"]),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("box", TensorProto.FLOAT, ["N", 4]),
+        helper.make_tensor_value_info("face", TensorProto.FLOAT, ["N"]),
+    ]
+    constants = [
+        helper.make_tensor("redness", TensorProto.FLOAT, [3, 1], [-0.1, 0, 0.1]),
+        helper.make_tensor("three", TensorProto.FLOAT, [1], [3]),
+        helper.make_tensor("nothing", TensorProto.FLOAT, [3, 4], [0] * 12),
+        helper.make_tensor("place", TensorProto.FLOAT, [4], place),
+    ]
+    return nodes, outputs, constants
 
 
 @pytest.fixture

@@ -58,12 +58,12 @@ def test_bound_buffers_give_the_results_of_a_plain_run(session: OnnxSession) -> 
 
     for count, seed in [(1, 0), (4, 1), (1, 2), (4, 3), (4, 1)]:
         crops = mixed(count, seed=seed)
-        np.testing.assert_array_equal(runner.run(crops), session.run({"faces": crops})[0])
+        np.testing.assert_array_equal(runner.run(crops)[0], session.run({"faces": crops})[0])
 
 
 def test_a_result_stays_when_the_buffer_is_used_again(session: OnnxSession) -> None:
     runner = BoundRunner(session)
-    first = runner.run(mixed(4, seed=1))
+    (first,) = runner.run(mixed(4, seed=1))
     kept = first.copy()
 
     runner.run(mixed(4, seed=2))
@@ -86,7 +86,7 @@ def test_threads_that_share_buffers_get_their_own_results(session: OnnxSession) 
         together = list(pool.map(runner.run, batches))
 
     for batch, result in zip(batches, together, strict=True):
-        np.testing.assert_array_equal(result, session.run({"faces": batch})[0])
+        np.testing.assert_array_equal(result, session.run({"faces": batch}))
 
 
 def test_a_new_session_gets_buffers_of_its_own(session: OnnxSession) -> None:
@@ -174,6 +174,20 @@ def test_a_gpu_gets_batches_of_few_sizes_and_gives_the_results_of_the_cpu(
     if count:
         (plain,) = OnnxSession(toy_model, SessionConfig(device="cpu")).run({"faces": crops})
         np.testing.assert_allclose(probabilities, plain, rtol=1e-6)
+
+
+@pytest.mark.usefixtures("as_gpu")
+def test_buffers_hold_all_outputs_of_a_second_look(make_toy_model: Callable[..., Path]) -> None:
+    model = make_toy_model(second_look={}, place=(0.1, -0.2, 0.3, 0.4))
+    crops = np.stack([np.full((16, 16, 3), (level, 127, 127), np.uint8) for level in (127, 255, 140)])
+
+    look = MaskClassifier(model, batch_size=8).look(crops)
+
+    probabilities, box, face = OnnxSession(model, SessionConfig(device="cpu")).run({"faces": crops})
+    np.testing.assert_allclose(look.probabilities, probabilities, rtol=1e-6)
+    assert look.face is not None
+    np.testing.assert_allclose(look.face, face, rtol=1e-6)
+    np.testing.assert_array_equal(look.box, box)
 
 
 @pytest.mark.usefixtures("as_gpu")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from maskcheck import ModelMetadataError
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from maskcheck import MaskClassifier, ModelMetadataError, ModelOutputError, ModelSignatureError
 from maskcheck.classifier.model import ModelInfo
 from maskcheck.classifier.second_look import Combination, absolute_boxes, relative_boxes
+from maskcheck.runtime.session import OnnxSession
 
 INFO = ModelInfo(
     labels=("with_mask", "without_mask"),
@@ -18,6 +26,11 @@ INFO = ModelInfo(
     created_by="a test",
     second_look={"haar": Combination(least=0.1, weight=0.5, offset=-1.0)},
 )
+
+
+def flat(*colours: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Crops of one colour each, RGB, for the small classifiers."""
+    return np.array(colours, np.uint8).reshape(-1, 1, 1, 3).repeat(16, 1).repeat(16, 2)
 
 
 def test_a_box_is_given_relative_to_the_square_of_its_longer_side() -> None:
@@ -61,3 +74,115 @@ def test_a_file_of_schema_2_says_how_scores_combine() -> None:
 def test_a_damaged_combination_is_refused(content: str) -> None:
     with pytest.raises(ModelMetadataError, match=r"maskcheck\.second_look"):
         ModelInfo.from_metadata({**INFO.to_metadata(), "maskcheck.second_look": content}, path="m.onnx")
+
+
+# --- The classifier
+
+
+def test_a_classifier_of_schema_2_says_labels_face_and_box_in_one_run(
+    make_toy_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[int] = []
+    run = OnnxSession.run
+
+    def counted(session: OnnxSession, feeds: Any) -> Any:
+        runs.append(len(feeds["faces"]))
+        return run(session, feeds)
+
+    monkeypatch.setattr(OnnxSession, "run", counted)
+    classifier = MaskClassifier(make_toy_model(second_look=INFO.second_look, place=(0.25, 0, 0.5, 0)), batch_size=2)
+    crops = flat((250, 250, 250), (20, 20, 20), (250, 20, 20))
+
+    look = classifier.look(crops)
+
+    assert runs == [2, 1]
+    assert classifier.second_look == INFO.second_look
+    assert look.probabilities.argmax(axis=1).tolist() == [0, 1, 1]
+    assert look.face is not None
+    np.testing.assert_allclose(look.face, [0.9526, 0.9526, 0.0], atol=1e-4)
+    np.testing.assert_array_equal(look.box, [[0.25, 0, 0.5, 0]] * 3)
+    np.testing.assert_array_equal(classifier(crops), look.probabilities)
+
+
+def test_no_crops_give_a_look_at_nothing(make_toy_model: Callable[..., Path]) -> None:
+    look = MaskClassifier(make_toy_model(second_look={})).look(flat())
+
+    assert look.probabilities.shape == (0, 2)
+    assert look.face is not None
+    assert look.face.shape == (0,)
+    assert look.box is not None
+    assert look.box.shape == (0, 4)
+
+
+def test_a_classifier_of_schema_1_says_the_labels_alone(toy_model: Path) -> None:
+    classifier = MaskClassifier(toy_model)
+
+    look = classifier.look(flat((250, 250, 250)))
+
+    assert (look.face, look.box, classifier.second_look) == (None, None, None)
+    assert look.probabilities.shape == (1, 2)
+
+
+def drop(name: str) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        model.graph.output.remove(next(output for output in model.graph.output if output.name == name))
+
+    return change
+
+
+def give(name: str, node: Any, shape: list[Any]) -> Callable[[Any], None]:
+    """Have another node give an output."""
+
+    def change(model: Any) -> None:
+        drop(name)(model)
+        for other in model.graph.node:
+            other.output[:] = ["unused" if output == name else output for output in other.output]
+        model.graph.node.append(node)
+        model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        drop("face"),
+        drop("box"),
+        give("face", helper.make_node("Sigmoid", ["face_logit"], ["face"]), ["N", 1]),
+        give("box", helper.make_node("Identity", ["colour"], ["box"]), ["N", 3]),
+    ],
+    ids=["no face", "no box", "a column", "three numbers"],
+)
+def test_schema_2_without_its_outputs_is_refused(
+    make_toy_model: Callable[..., Path], change: Callable[[Any], None]
+) -> None:
+    model = make_toy_model(second_look={})
+    changed = onnx.load(model)
+    change(changed)
+    onnx.save(changed, model)
+
+    with pytest.raises(ModelSignatureError, match=r"face tensor\(float\) \(N\), box tensor\(float\) \(N, 4\)"):
+        MaskClassifier(model).warm_up()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (give("face", helper.make_node("Identity", ["face_logits"], ["face"]), ["N"]), "no probability of a face"),
+        (give("box", helper.make_node("Log", ["unused"], ["box"]), ["N", 4]), "no box: expected finite"),
+        (give("face", helper.make_node("Sigmoid", ["three"], ["face"]), ["N"]), "no probability of a face for each"),
+    ],
+    ids=["not in [0, 1]", "not finite", "not of each crop"],
+)
+def test_outputs_that_cannot_be_a_second_look_are_refused_at_every_run(
+    make_toy_model: Callable[..., Path], change: Callable[[Any], None], message: str
+) -> None:
+    model = make_toy_model(second_look={}, place=(-1, -1, -1, -1))
+    changed = onnx.load(model)
+    change(changed)
+    onnx.save(changed, model)
+    classifier = MaskClassifier(model)
+
+    for _ in range(2):
+        with pytest.raises(ModelOutputError, match=message):
+            classifier.look(flat((250, 250, 250), (20, 20, 20)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from maskcheck import MaskCheckError
 from maskcheck.classifier.drawn_crops import draw_crops
-from maskcheck.classifier.model import INPUT_NAME
+from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.binding import BoundRunner
 from maskcheck.runtime.config import SessionConfig
@@ -58,7 +59,9 @@ def load_onnx_runs(path: Path, arithmetic: str, precision: Precision, skipped: l
     graph: list[Provider] = [(CUDA, {**_CUDA_OPTIONS, "enable_cuda_graph": "1"}), CPU]
     tensorrt: list[Provider] = [(TENSORRT, {"trt_fp16_enable": str(arithmetic == "float16")}), *cuda]
     plain = OnnxSession(path, SessionConfig(providers=cuda), precision=precision)
-    yield NetworkRun("plain run", arithmetic, lambda crops: plain.run({INPUT_NAME: crops})[0])
+    # A model of schema 2 has other outputs, too.
+    place = [output.name for output in plain.session.get_outputs()].index(OUTPUT_NAME)
+    yield NetworkRun("plain run", arithmetic, lambda crops: plain.run({INPUT_NAME: crops})[place])
     for name, providers in (("buffers on the device", cuda), ("CUDA graph", graph), ("TensorRT", tensorrt)):
         session = OnnxSession(path, SessionConfig(providers=providers), precision=precision)
         try:
@@ -67,7 +70,11 @@ def load_onnx_runs(path: Path, arithmetic: str, precision: Precision, skipped: l
         except MaskCheckError as error:  # the other ways may work
             skipped.append(f"{name}, {arithmetic}: {error}")
         else:
-            yield NetworkRun(name, arithmetic, runner.run)
+            yield NetworkRun(name, arithmetic, partial(_bound_probabilities, runner, place))
+
+
+def _bound_probabilities(runner: BoundRunner, place: int, crops: Crops) -> NDArray[np.float32]:
+    return runner.run(crops)[place]
 
 
 def load_torch_runs(size: int, labels: int, skipped: list[str]) -> Iterator[NetworkRun]:

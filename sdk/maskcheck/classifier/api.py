@@ -15,11 +15,15 @@ from maskcheck.pictures.decoding import BGRImage
 class Classifier(Protocol):
     """Labels faces. Several threads may call it at the same time, and it must be picklable.
 
-    Two more methods are used where a classifier has them:
+    More members are used where a classifier has them:
 
     - ``warm_up() -> None`` loads what the first call would wait for, or raises a ``MaskCheckError``.
     - ``describe() -> StageDescription`` names the model file, its SHA-256, and what its session runs on; it may load
       the model.
+    - ``look(crops) -> Look`` takes crops as a call does, and says more of each: whether it shows a face, and where. It
+      is used instead of a call, so it must give the same probabilities.
+    - ``second_look``, a mapping of names of detectors to a ``Combination``, or None: for these detectors, the pipeline
+      combines their scores with ``Look.face``, and moves their boxes to ``Look.box``. Reading it may load the model.
     """
 
     @property

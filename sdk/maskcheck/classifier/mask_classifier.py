@@ -1,9 +1,9 @@
-"""The mask classifier: face crops in, probabilities of the labels out."""
+"""The mask classifier: face crops in, probabilities of the labels out; with schema 2, where the face is, too."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from maskcheck.classifier.execution import plan_execution
 from maskcheck.classifier.model import INPUT_NAME, ModelInfo, hash_model
-from maskcheck.classifier.model_checks import check_shape, checked_probabilities, read_info
+from maskcheck.classifier.model_checks import checked_look, read_info
+from maskcheck.classifier.second_look import Combination, Look
 from maskcheck.pictures.crops import Crops, crop_face
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime.binding import BOUND, BoundRunner, padded
@@ -130,6 +131,14 @@ class MaskClassifier:
         return self.info.labels
 
     @property
+    def second_look(self) -> Mapping[str, Combination] | None:
+        """For detectors by name, how their scores combine with :attr:`Look.face`; loads the model.
+
+        None for a model of schema 1, whose looks have probabilities alone.
+        """
+        return self.info.second_look
+
+    @property
     def providers(self) -> tuple[str, ...]:
         """Execution providers that are active in the session, in order; loads the model."""
         _ = self.info  # checks the file
@@ -201,19 +210,43 @@ class MaskClassifier:
             ModelTimeout: It takes too long.
             RuntimeUnavailable, ModelError: It cannot be loaded or run.
         """
+        return self.look(crops).probabilities
+
+    def look(self, crops: Crops) -> Look:
+        """Classify crops, and say of each whether it shows a face, and where: all in the same runs.
+
+        Args:
+            crops: uint8 (N, S, S, 3), RGB, where S is ``info.input_size``; any number.
+
+        Returns:
+            What the model says of the N crops; with a model of schema 1, the probabilities of the labels alone.
+
+        Raises:
+            ValueError: Another shape or dtype.
+            ModelOutputError: The model gives something else than probabilities and boxes.
+            ModelTimeout: It takes too long.
+            RuntimeUnavailable, ModelError: It cannot be loaded or run.
+        """
         size = self.info.input_size
         if not isinstance(crops, np.ndarray) or crops.dtype != np.uint8 or crops.shape[1:] != (size, size, 3):
             got = f"{crops.dtype} of shape {crops.shape}" if isinstance(crops, np.ndarray) else type(crops).__name__
             raise ValueError(f"crops: expected uint8 of shape (N, {size}, {size}, 3) RGB, got {got}")
-        runs = [self._run(crops[start : start + self.batch_size]) for start in range(0, len(crops), self.batch_size)]
-        return np.concatenate(runs) if runs else np.empty((0, len(self.labels)), np.float32)
+        if not len(crops):
+            return Look.nothing(len(self.labels), says_face=self.second_look is not None)
+        return Look.joined(
+            [self._run(crops[start : start + self.batch_size]) for start in range(0, len(crops), self.batch_size)]
+        )
 
-    def _run(self, batch: Crops) -> NDArray[np.float32]:
+    def _run(self, batch: Crops) -> Look:
         provider = self._session.active_providers[0]
         filled = batch if provider == CPU else padded(batch, self.batch_size)
-        output = self._bound.run(filled) if provider in BOUND else self._session.run({INPUT_NAME: filled})[0]
-        check_shape(output, (len(filled), len(self.labels)), self.path)
-        return checked_probabilities(output[: len(batch)], self.path)
+        outputs = self._bound.run(filled) if provider in BOUND else self._session.run({INPUT_NAME: filled})
+        named = dict(zip(self._output_names, outputs, strict=True))
+        return checked_look(named, self.info, len(filled), len(batch), self.path)
+
+    @cached_property
+    def _output_names(self) -> list[str]:
+        return [output.name for output in self._session.session.get_outputs()]
 
     def crop(self, image: BGRImage, boxes: NDArray[np.floating]) -> Crops:
         """Cut faces out of a picture as the model was trained to see them.

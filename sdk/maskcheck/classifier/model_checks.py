@@ -1,14 +1,16 @@
-"""Whether a loaded model is a mask classifier, and whether its outputs are probabilities."""
+"""Whether a loaded model is a mask classifier, and whether its outputs can be what they are meant to be."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME, ModelInfo
+from maskcheck.classifier.model import BOX_OUTPUT, FACE_OUTPUT, INPUT_NAME, OUTPUT_NAME, ModelInfo
+from maskcheck.classifier.second_look import Look
 from maskcheck.errors import ModelError, ModelMetadataError, ModelOutputError, ModelSignatureError
 from maskcheck.runtime.onnx_file import metadata_not_in_utf8
 from maskcheck.runtime.precision import Precision
@@ -16,6 +18,8 @@ from maskcheck.texts import shortened
 
 _ROUNDING = 1e-3  # by which a sum of probabilities may differ from 1
 _MOST_TENSORS = 9  # inputs or outputs that an error message lists
+
+_Kind: TypeAlias = tuple[str, list[int] | None]
 
 
 def read_info(session: Any, path: Path, *, precision: Precision) -> ModelInfo:
@@ -37,28 +41,40 @@ def read_info(session: Any, path: Path, *, precision: Precision) -> ModelInfo:
     return info
 
 
-def check_shape(output: NDArray[np.float32], shape: tuple[int, int], path: str) -> None:
-    """Raise ``ModelOutputError`` if the output of the model at `path` is not of `shape`: N crops and C labels."""
-    if output.shape != shape:
-        raise ModelOutputError(
-            f"{path} gives no probabilities for each crop: expected shape {shape}, got {shortened(output.shape)}",
-            path=path,
-        )
-
-
-def checked_probabilities(output: NDArray[np.float32], path: str) -> NDArray[np.float32]:
-    """The output of a model, if it can be probabilities. The check takes some microseconds.
+def checked_look(outputs: Mapping[str, NDArray[np.float32]], info: ModelInfo, rows: int, count: int, path: str) -> Look:
+    """The outputs of one run, if they can be what they are meant to be. The checks take some microseconds.
 
     Args:
-        output: float32 (N, C) with N >= 1.
+        outputs: All outputs of the model by name, of `rows` crops.
+        info: What the model file says about itself.
+        rows: Crops in the run, with those that only fill it up.
+        count: Crops that count, the first ones; 1 or more.
         path: The model file, for error messages.
 
     Returns:
-        float32 (N, C), in [0, 1]: rounding errors are cut off.
+        What the model says of `count` crops: rounding errors of probabilities are cut off.
 
     Raises:
-        ModelOutputError: Numbers that are not probabilities.
+        ModelOutputError: Another shape, or numbers that are no probabilities, or a box that is not finite.
     """
+    labels = _of_shape(outputs[OUTPUT_NAME], (rows, len(info.labels)), "probabilities for each crop", path)[:count]
+    if info.second_look is None:
+        return Look(_checked_probabilities(labels, path))
+    face = _of_shape(outputs[FACE_OUTPUT], (rows,), "probability of a face for each crop", path)[:count]
+    box = _of_shape(outputs[BOX_OUTPUT], (rows, 4), "box for each crop", path)[:count]
+    return Look(_checked_probabilities(labels, path), _checked_face(face, path), _checked_box(box, path))
+
+
+def _of_shape(output: NDArray[np.float32], shape: tuple[int, ...], what: str, path: str) -> NDArray[np.float32]:
+    if output.shape != shape:
+        raise ModelOutputError(
+            f"{path} gives no {what}: expected shape {shape}, got {shortened(output.shape)}", path=path
+        )
+    return output
+
+
+def _checked_probabilities(output: NDArray[np.float32], path: str) -> NDArray[np.float32]:
+    """Probabilities (N, C) that add up to 1, N >= 1."""
     low, high, sums = float(output.min()), float(output.max()), output.sum(axis=1)
     least, most = float(sums.min()), float(sums.max())
     # Written so that NaN, which fails every comparison, is refused too.
@@ -69,6 +85,24 @@ def checked_probabilities(output: NDArray[np.float32], path: str) -> NDArray[np.
             path=path,
         )
     return output if low >= 0 and high <= 1 else np.clip(output, 0, 1)
+
+
+def _checked_face(output: NDArray[np.float32], path: str) -> NDArray[np.float32]:
+    """Probabilities (N,), N >= 1."""
+    low, high = float(output.min()), float(output.max())
+    if not -_ROUNDING <= low <= high <= 1 + _ROUNDING:  # so that NaN is refused too
+        raise ModelOutputError(
+            f"{path} gives no probability of a face: expected numbers from 0 to 1, got numbers from {low:g} to"
+            f" {high:g}; its output {FACE_OUTPUT} must end with a sigmoid",
+            path=path,
+        )
+    return output if low >= 0 and high <= 1 else np.clip(output, 0, 1)
+
+
+def _checked_box(output: NDArray[np.float32], path: str) -> NDArray[np.float32]:
+    if not np.isfinite(output).all():
+        raise ModelOutputError(f"{path} gives no box: expected finite numbers, got NaN or infinity", path=path)
+    return output
 
 
 def _metadata(session: Any, path: Path) -> dict[str, str]:
@@ -95,15 +129,16 @@ def _check_precision(info: ModelInfo, precision: Precision, path: str) -> None:
 
 
 def _check_signature(session: Any, info: ModelInfo, path: str) -> None:
-    size, count = info.input_size, len(info.labels)
-    expected = f"{INPUT_NAME} tensor(uint8) (N, {size}, {size}, 3) -> {OUTPUT_NAME} tensor(float) (N, {count})"
+    size = info.input_size
+    expected_inputs: dict[str, _Kind] = {INPUT_NAME: ("tensor(uint8)", [size, size, 3])}
+    expected_outputs: dict[str, _Kind] = {OUTPUT_NAME: ("tensor(float)", [len(info.labels)])}
+    if info.second_look is not None:
+        expected_outputs |= {FACE_OUTPUT: ("tensor(float)", []), BOX_OUTPUT: ("tensor(float)", [4])}
     try:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         fits = (
-            [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in inputs]
-            == [(INPUT_NAME, "tensor(uint8)", [size, size, 3])]
-            and [(tensor.name, tensor.type, list(tensor.shape[1:])) for tensor in outputs]
-            == [(OUTPUT_NAME, "tensor(float)", [count])]
+            _kinds(inputs) == expected_inputs
+            and _kinds(outputs) == expected_outputs
             and not isinstance(inputs[0].shape[0], int)
         )
         actual = " -> ".join(
@@ -113,8 +148,20 @@ def _check_signature(session: Any, info: ModelInfo, path: str) -> None:
     except Exception as error:  # names that are not UTF-8; the runtime's exceptions have no public base class
         fits, actual = False, str(error)
     if not fits:
+        expected = " -> ".join(
+            ", ".join(
+                f"{name} {kind} ({', '.join(map(str, ['N', *(sides or [])]))})"
+                for name, (kind, sides) in tensors.items()
+            )
+            for tensors in (expected_inputs, expected_outputs)
+        )
         raise ModelSignatureError(
             f"{path} is no mask classifier: expected {expected} with N free, got {shortened(actual, 500)};"
             " make one with `maskcheck-export convert`",
             path=path,
         )
+
+
+def _kinds(tensors: Sequence[Any]) -> dict[str, _Kind]:
+    """Type of each tensor, and its shape without the number of crops. Outputs may come in any order."""
+    return {tensor.name: (tensor.type, list(tensor.shape[1:]) if tensor.shape else None) for tensor in tensors}

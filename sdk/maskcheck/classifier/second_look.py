@@ -10,6 +10,7 @@ appendix C, with that square as the proposal).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,39 @@ class Look:
     probabilities: NDArray[np.float32]
     face: NDArray[np.float32] | None = None
     box: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Look:
+        """Of some of the crops: a mask, indices or a slice, as of an array."""
+        return Look(
+            self.probabilities[chosen],
+            None if self.face is None else self.face[chosen],
+            None if self.box is None else self.box[chosen],
+        )
+
+    @classmethod
+    def nothing(cls, labels: int, *, says_face: bool) -> Look:
+        """Of no crop.
+
+        Args:
+            labels: Number of labels.
+            says_face: Whether the classifier says `face` and `box`.
+        """
+        face, box = (np.empty(0, np.float32), np.empty((0, 4), np.float32)) if says_face else (None, None)
+        return cls(np.empty((0, labels), np.float32), face, box)
+
+    @classmethod
+    def joined(cls, looks: Sequence[Look]) -> Look:
+        """Several looks of one classifier as a single one, in order."""
+        faces = [look.face for look in looks if look.face is not None]
+        boxes = [look.box for look in looks if look.box is not None]
+        return cls(
+            np.concatenate([look.probabilities for look in looks]),
+            np.concatenate(faces) if faces else None,
+            np.concatenate(boxes) if boxes else None,
+        )
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,13 @@ def padded(batch: NDArray[Any], limit: int) -> NDArray[Any]:
 
 
 class BoundRunner:
-    """Runs a session that has one input and one output, and reuses a pair of buffers for each shape of a batch.
+    """Runs a session that has one input, and reuses the buffers of input and outputs for each shape of a batch.
 
     With the option ``enable_cuda_graph`` of the CUDA provider, each shape has its own graph, which the first run
     captures and later runs replay. Threads take turns, because captured graphs require it.
 
     Args:
-        session: The session. Its output is float32, and all but the first dimension is fixed.
+        session: The session. Its outputs are float32, and all but their first dimension, the batch, is fixed.
     """
 
     def __init__(self, session: OnnxSession) -> None:
@@ -62,14 +62,14 @@ class BoundRunner:
         self._buffers: dict[tuple[int, ...], _Buffers] = {}
         return forgotten
 
-    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+    def run(self, batch: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Run the model on a batch.
 
         Args:
             batch: (N, ...), as the input of the model.
 
         Returns:
-            float32 (N, ...): the output of the model, a copy.
+            All outputs in the file's order, as :meth:`OnnxSession.run` gives them: copies, float32 (N, ...).
 
         Raises:
             RuntimeUnavailable: The run failed, for example because no memory is left or the device is gone.
@@ -86,16 +86,17 @@ class BoundRunner:
                 buffers.input.update_inplace(np.ascontiguousarray(batch))
             with self._session.guarded(buffers.options, len(batch)):
                 session.run_with_iobinding(buffers.binding, buffers.options)
-                return np.array(buffers.output.numpy(), np.float32)  # a copy: on the CPU, it is a view of the buffer
+                # Copies: on the CPU, numpy() is a view of the buffer.
+                return [np.array(output.numpy(), np.float32) for output in buffers.outputs]
 
 
 @dataclass(frozen=True)
 class _Buffers:
-    """Input and output of batches of one shape, on the device."""
+    """Input and outputs of batches of one shape, on the device."""
 
     binding: Any
     input: Any
-    output: Any
+    outputs: list[Any]
     options: Any
 
 
@@ -104,14 +105,15 @@ def _bind(session: Any, batch: NDArray[Any], *, graph: int) -> _Buffers:
     provider = session.get_providers()[0]
     settings = session.get_provider_options().get(provider, {})
     device = ("cuda" if provider in BOUND else "cpu", int(settings.get("device_id", 0)))
-    (model_input,), (model_output,) = session.get_inputs(), session.get_outputs()
+    (model_input,), model_outputs = session.get_inputs(), session.get_outputs()
     new_buffer = runtime.OrtValue.ortvalue_from_shape_and_type
     input_buffer = new_buffer(batch.shape, batch.dtype, *device)
-    output_buffer = new_buffer([len(batch), *model_output.shape[1:]], np.float32, *device)
+    output_buffers = [new_buffer([len(batch), *output.shape[1:]], np.float32, *device) for output in model_outputs]
     binding = session.io_binding()
     binding.bind_ortvalue_input(model_input.name, input_buffer)
-    binding.bind_ortvalue_output(model_output.name, output_buffer)
+    for output, buffer in zip(model_outputs, output_buffers, strict=True):
+        binding.bind_ortvalue_output(output.name, buffer)
     options = runtime.RunOptions()
     if settings.get("enable_cuda_graph") == "1":
         options.add_run_config_entry("gpu_graph_id", str(graph))
-    return _Buffers(binding, input_buffer, output_buffer, options)
+    return _Buffers(binding, input_buffer, output_buffers, options)
