@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from maskcheck_export.annotations.overlay import LabelledBox, Overlay, PictureChanges, sha256_of, write_overlay
 from maskcheck_export.data.listing import list_samples
 from maskcheck_export.data.samples import describe
 from maskcheck_export.errors import DataError
@@ -79,6 +80,21 @@ def test_ignored_regions_are_no_faces_of_any_label(tmp_path: Path) -> None:
 
     assert [sample.label for sample in listing.samples] == ["with_mask"]
     assert listing.skipped == ()
+
+
+def test_an_overlay_changes_the_faces_that_are_listed(tmp_path: Path) -> None:
+    folder = coco(tmp_path / "crowd", [(0, 1, [5, 6, 10, 12])])
+    added = PictureChanges(sha256_of(folder / "images" / "b.png"), add=(LabelledBox((20, 10, 30, 20), "without_mask"),))
+    write_overlay(Overlay("drawn", {"b.png": added}), tmp_path / "mine.json")
+
+    samples = list_samples(folder, LABELS, overlay=str(tmp_path / "mine.json")).samples
+
+    assert [(sample.path.name, sample.label) for sample in samples] == [
+        ("a.png", "with_mask"),
+        ("b.png", "without_mask"),
+    ]
+    with pytest.raises(DataError, match=r"changes COCO annotations, and .* holds no annotations.json"):
+        list_samples(folder / "images", LABELS, overlay=str(tmp_path / "mine.json"))
 
 
 def test_what_cannot_be_used_is_skipped_and_reported(tmp_path: Path) -> None:

@@ -27,7 +27,10 @@ def gather(settings: Settings, root: Path, *, report: Callable[[str], None]) -> 
     names = [folder.name for folder in folders]
     if not folders or len(set(names)) < len(names):
         raise DataError(f"expected data sets with different folder names, got {', '.join(names) or 'none'}")
-    listings = [list_samples(folder, settings.labels) for folder in folders]
+    listings = [
+        list_samples(folder, settings.labels, overlay=source.overlay)
+        for folder, source in zip(folders, settings.data, strict=True)
+    ]
     samples = [sample for listing in listings for sample in listing.samples]
     hashes = hash_pictures([sample.path for sample in samples])
     for line in [line for listing in listings for line in listing.skipped] + list(hashes.unreadable.values()):

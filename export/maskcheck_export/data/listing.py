@@ -10,9 +10,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from maskcheck.errors import SourceError
-from maskcheck.evaluation.coco import ANNOTATIONS, PICTURES, read_coco
+from maskcheck.evaluation.coco import ANNOTATIONS, AnnotatedPicture
 from maskcheck.pictures.formats import SUFFIXES
+from maskcheck_export.annotations.overlay import name_of, read_annotations
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 
@@ -26,26 +26,36 @@ class Listing:
     Attributes:
         samples: The faces that can be used.
         skipped: A line for each file, box or label that is left out, with the reason.
+        pictures: The pictures with their boxes; none if the labels belong to whole pictures.
     """
 
     samples: tuple[Sample, ...]
     skipped: tuple[str, ...]
+    pictures: tuple[AnnotatedPicture, ...] = ()
 
 
-def list_samples(folder: Path, labels: Sequence[str]) -> Listing:
+def list_samples(folder: Path, labels: Sequence[str], *, overlay: str | None = None) -> Listing:
     """List the labelled faces of a folder.
 
     The folder holds either ``annotations.json`` in COCO form with the pictures in ``images/``, or a
     folder of pictures for each label; beside these, an optional ``groups.csv`` (columns ``path,group``) names
     near-duplicates. Faces of a label that is not in `labels` are skipped, with a line; ignored regions are no faces.
 
+    Args:
+        folder: The folder.
+        labels: The labels of the faces that are listed.
+        overlay: Changes of the COCO annotations, as in :func:`read_overlay`.
+
     Raises:
-        DataError: There is no such folder, it has neither form, or it holds no usable face of the labels.
+        DataError: There is no such folder, it has neither form, or it holds no usable face of the labels; or there is
+            no such overlay, or it is not for these pictures.
     """
     if not folder.is_dir():
         raise DataError(f"no such folder: {folder}")
     if (folder / ANNOTATIONS).is_file():
-        listing = _list_coco(folder, labels)
+        listing = _list_coco(folder, labels, overlay)
+    elif overlay is not None:
+        raise DataError(f"the overlay {overlay} changes COCO annotations, and {folder} holds no {ANNOTATIONS}")
     elif any((folder / label).is_dir() for label in labels):
         listing = _list_class_folders(folder, labels)
     else:
@@ -92,11 +102,8 @@ def _upright_size(path: Path) -> tuple[int, int]:
         return ImageOps.exif_transpose(image).size if image.getexif() else image.size
 
 
-def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
-    try:
-        data = read_coco(folder)
-    except SourceError as error:
-        raise DataError(str(error)) from error
+def _list_coco(folder: Path, labels: Sequence[str], overlay: str | None) -> Listing:
+    data = read_annotations(folder, overlay)
     skipped = list(data.skipped)
     samples: list[Sample] = []
     ignored: Counter[str] = Counter()
@@ -105,10 +112,10 @@ def _list_coco(folder: Path, labels: Sequence[str]) -> Listing:
             if region:
                 continue
             if label in labels:
-                group = f"{folder.name}/{picture.path.relative_to(folder / PICTURES).as_posix()}"
+                group = f"{folder.name}/{name_of(picture, folder)}"
                 samples.append(Sample(picture.path, tuple(box), label, folder.name, group, whole=False))
             else:
                 ignored[label] += 1
     where = folder / ANNOTATIONS
     skipped += [f"{where}: {count} faces of label {label} are not trained on" for label, count in ignored.items()]
-    return Listing(tuple(samples), tuple(skipped))
+    return Listing(tuple(samples), tuple(skipped), data.pictures)

@@ -23,10 +23,13 @@ class DataSource(_Table):
     Attributes:
         path: The folder; relative to ``--data-root``.
         weight: How many times each of its faces is drawn in an epoch: 1 once, 0.5 every second epoch, 3 three times.
+        overlay: Changes of its COCO annotations: an overlay of the package, as ``crowd``, or a JSON file that
+            ``maskcheck-export complete`` wrote.
     """
 
     path: str
     weight: Positive = 1.0
+    overlay: str | None = None
 
 
 class Split(_Table):
