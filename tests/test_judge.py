@@ -1,4 +1,4 @@
-"""The judge: a second look at what a detector proposes."""
+"""The judge: what a detector proposes is scored by how it looks."""
 
 from __future__ import annotations
 

@@ -19,9 +19,10 @@ What is here stays: what a plugin of this interface version imports, later relea
   ``ClassifierSpec``; ``StageOption``, ``StageDescription``, ``hookimpl``, ``BGRImage``.
 - A network in ONNX: ``OnnxSession`` runs it on what ``SessionConfig`` says, which ``chosen_session`` takes from the
   pipeline or the user's options; ``network_options``, ``check_preset``, ``describe_session``, ``faster_batch_size``.
+  ``NetworkDetector`` is a detector but for the network: how it is fed, ``as_planes``, and what its outputs mean.
 - At several scales: ``Scales``, ``resize_for_network``.
-- From candidates to faces: ``concatenate``, ``merge``, ``one_box_per_face``, ``overlap``; ``load_judge`` for a second
-  look at each.
+- From candidates to faces: ``concatenate``, ``merge``, ``one_box_per_face``, ``overlap``; ``load_judge`` for a detector
+  that proposes much which is no face.
 - Errors to raise: ``PluginError`` for an installation that lacks something, ``ModelError`` and those below it for a
   model file, ``SourceError`` for an address that does not answer.
 - ``CommandGroup``, a ``click`` group whose commands print these errors as messages.
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face, overlap
     from maskcheck.detectors.judge.judge import load_judge
     from maskcheck.detectors.network import (
+        NetworkDetector,
+        as_planes,
         check_preset,
         chosen_session,
         describe_session,
@@ -89,6 +92,7 @@ __all__ = [
     "ModelOutputError",
     "ModelSignatureError",
     "ModelTimeout",
+    "NetworkDetector",
     "OnnxSession",
     "PluginError",
     "ProviderUnavailable",
@@ -98,6 +102,7 @@ __all__ = [
     "SourceError",
     "StageDescription",
     "StageOption",
+    "as_planes",
     "check_preset",
     "chosen_session",
     "concatenate",
@@ -122,11 +127,13 @@ _MODULES = {
     "Detections": "detectors.api",
     "Detector": "detectors.api",
     "DetectorSpec": "detectors.spec",
+    "NetworkDetector": "detectors.network",
     "OnnxSession": "runtime.session",
     "Scales": "detectors.scales",
     "SessionConfig": "runtime.config",
     "StageDescription": "stages",
     "StageOption": "stages",
+    "as_planes": "detectors.network",
     "check_preset": "detectors.network",
     "chosen_session": "detectors.network",
     "concatenate": "detectors.fusion",

@@ -24,7 +24,6 @@ from maskcheck.plugins import (
     OnnxSession,
     SessionConfig,
     overlap,
-    resize_for_network,
 )
 from maskcheck.testing import DetectorTests
 from maskcheck_yunet import YuNetDetector
@@ -91,7 +90,7 @@ def test_threads_that_come_at_once_share_one_session(toy_yunet: Path, monkeypatc
     monkeypatch.setattr(OnnxSession, "_create", count)
     detector = YuNetDetector("fast", session=SessionConfig("cpu", threads=1))
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(detector.propose, [np.zeros((64, 64, 3), np.uint8)] * 2))
+        list(pool.map(detector.detect, [np.zeros((64, 64, 3), np.uint8)] * 2))
 
     assert len(made) == 1
 
@@ -102,14 +101,13 @@ def test_what_the_network_sees_is_bounded_whatever_the_shape_and_the_scale(
 ) -> None:
     seen: list[int] = []
 
-    def record(_detector: YuNetDetector, images: list[NDArray[np.uint8]], scale: float) -> list[Detections]:
-        picture = resize_for_network(images[0], scale, multiple=32, largest=12_000_000)
-        seen.append(picture.shape[0] * picture.shape[1])
+    def record(_detector: YuNetDetector, pictures: list[NDArray[np.uint8]]) -> list[Detections]:
+        seen.append(pictures[0].shape[0] * pictures[0].shape[1])
         return [Detections.empty()]
 
-    monkeypatch.setattr(YuNetDetector, "_detect_at", record)
+    monkeypatch.setattr(YuNetDetector, "find_candidates", record)
     for scale in (None, 1, 8):
-        YuNetDetector(scale=scale).propose(np.zeros((height, width, 3), np.uint8))
+        YuNetDetector(scale=scale).detect(np.zeros((height, width, 3), np.uint8))
 
     assert max(seen) <= 12_000_000
 
@@ -153,7 +151,7 @@ def test_a_cell_becomes_a_box_in_pixels_of_the_picture(toy_yunet: Path, stride: 
     picture = np.zeros((96, 160, 3), np.uint8)
     picture[64 : 64 + stride, 96 : 96 + stride] = 255
 
-    detections = YuNetDetector(scale=1, model=str(toy_yunet)).propose(picture)
+    detections = YuNetDetector(scale=1, model=str(toy_yunet)).detect(picture)
 
     # Smaller cells inside the square are bright, too.
     (index,) = np.flatnonzero(np.abs(detections.boxes - [96, 64, 96 + stride, 64 + stride]).max(axis=1) < 0.01)
@@ -166,8 +164,8 @@ def test_a_scale_finds_smaller_faces(toy_yunet: Path) -> None:
     picture = np.zeros((96, 160, 3), np.uint8)
     picture[40:44, 60:64] = 255
 
-    assert YuNetDetector(scale=1, model=str(toy_yunet)).propose(picture).scores.max(initial=0) < 0.5
-    detections = YuNetDetector(scale=2, model=str(toy_yunet)).propose(picture)
+    assert YuNetDetector(scale=1, model=str(toy_yunet)).detect(picture).scores.max(initial=0) < 0.5
+    detections = YuNetDetector(scale=2, model=str(toy_yunet)).detect(picture)
     assert detections.boxes[0] == pytest.approx([60, 40, 64, 44], abs=0.6)
 
 

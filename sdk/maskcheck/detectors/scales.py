@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from maskcheck.pictures.decoding import BGRImage
@@ -53,6 +52,8 @@ def resize_for_network(image: BGRImage, scale: float, *, multiple: int, largest:
         multiple: Of the sides of the result, in pixels.
         largest: Pixels that the result has at most, unless a single square of `multiple` has more.
     """
+    import cv2  # here, so that detectors can be listed where OpenCV does not load
+
     columns, rows = _network_size(image.shape[1], image.shape[0], scale, multiple, largest)
     # Averaging areas takes eight times as long as interpolation, which sees every pixel down to half the size.
     shrinks_much = 2 * columns < image.shape[1] or 2 * rows < image.shape[0]

@@ -31,4 +31,4 @@ def maskcheck_register_detectors() -> Sequence[DetectorSpec]:
 def _create(
     preset: str, scale: float | None, device: str | None, threads: int | None, model: str, session: SessionConfig
 ) -> YuNetDetector:
-    return YuNetDetector(preset, scale, model, chosen_session(session, device=device, threads=threads))
+    return YuNetDetector(preset, scale, chosen_session(session, device=device, threads=threads), model)

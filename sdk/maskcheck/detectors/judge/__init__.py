@@ -1,1 +1,1 @@
-"""Second looks: what a detector proposes is scored, and moved to the face, by how it looks."""
+"""The judge of a detector: what it proposes is scored, and moved to the face, by how it looks."""
