@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from click.testing import CliRunner
@@ -32,6 +32,23 @@ def test_groups_stay_together_and_labels_stay_in_proportion() -> None:
     assert not groups[0] & groups[1]
     assert not groups[0] & groups[2]
     assert not groups[1] & groups[2]
+
+
+def test_the_folds_are_disjoint_and_cover_all_faces() -> None:
+    listed = samples(200, per_group=2)
+
+    folds = [split(listed, Split(test=0.25, validation=0.1, fold=fold), seed=42) for fold in range(4)]
+
+    tested = [sample for parts in folds for sample in parts.test]
+    assert sorted(sample.path for sample in tested) == [sample.path for sample in listed]
+    assert all(not {face.group for face in parts.test} & {face.group for face in parts.training} for parts in folds)
+    assert folds[0] == split(listed, Split(test=0.25, validation=0.1), seed=42)
+
+
+@pytest.mark.parametrize("wrong", [{"fold": 5}, {"test": 0, "fold": 1}, {"by": "faces", "fold": 1}])
+def test_a_fold_that_does_not_exist_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"fold: expected 0"):
+        Split(**wrong)
 
 
 @pytest.mark.parametrize("by", ["groups", "faces"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -34,20 +35,24 @@ def split(samples: Sequence[Sample], shares: Split, seed: int) -> Parts:
     Args:
         samples: All samples, in any order.
         shares: How to split. ``groups`` also keeps the labels of each data set in proportion, and rounds shares to one
-            part in a whole number (0.2 is one in five); ``faces`` uses scikit-learn's ``train_test_split``.
+            part in a whole number: 0.2 is one in five, and `shares.fold` says which. ``faces`` uses scikit-learn's
+            ``train_test_split``.
         seed: Equal seeds give equal splits.
 
     Raises:
         DataError: There are too few groups, or too few faces of a label, for these shares.
     """
     ordered = sorted(samples, key=lambda sample: (sample.dataset, sample.path.as_posix(), sample.box))
-    divide = _by_groups if shares.by == "groups" else _by_faces
-    others, test_faces = divide(ordered, shares.test, seed)
-    training_faces, validation_faces = divide(others, shares.validation, seed)
+    if shares.by == "groups":
+        others, test_faces = _by_groups(ordered, shares.test, seed, shares.fold)
+        training_faces, validation_faces = _by_groups(others, shares.validation, seed)
+    else:
+        others, test_faces = _by_faces(ordered, shares.test, seed)
+        training_faces, validation_faces = _by_faces(others, shares.validation, seed)
     return Parts(tuple(training_faces), tuple(validation_faces), tuple(test_faces))
 
 
-def _by_groups(samples: list[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+def _by_groups(samples: list[Sample], share: float, seed: int, fold: int = 0) -> tuple[list[Sample], list[Sample]]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     if not share:
@@ -62,7 +67,8 @@ def _by_groups(samples: list[Sample], share: float, seed: int) -> tuple[list[Sam
     # A stratum too rare to be in every fold is divided together with the most frequent stratum.
     strata = [stratum if counts[stratum] >= folds else frequent for stratum in strata]
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    kept, taken = next(splitter.split(np.zeros(len(samples)), strata, groups))
+    divisions = splitter.split(np.zeros(len(samples)), strata, groups)
+    kept, taken = next(islice(divisions, fold, None))
     return [samples[i] for i in kept], [samples[i] for i in taken]
 
 

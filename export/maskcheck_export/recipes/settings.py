@@ -39,6 +39,8 @@ class Split(_Table):
         by: ``groups`` keeps near-duplicates, and the faces of one picture, on one side; ``faces`` draws each face by
             itself, stratified by label, as many tutorials do: a training may then see copies of test pictures.
         test: Share of the faces that measure the finished model; nothing is chosen by them.
+        fold: Which of the 1 / `test` parts measures, from 0; with a training for each, every face measures once.
+            ``groups`` only.
         validation: Share of the other faces that may stop a training and that the temperature is fitted on.
         near_duplicates: Pictures are near-duplicates if their 256-bit perceptual hashes differ in at most this many
             bits; -1 looks for none.
@@ -46,8 +48,18 @@ class Split(_Table):
 
     by: Literal["groups", "faces"] = "groups"
     test: HalfAtMost = 0.2
+    fold: Annotated[int, Field(ge=0)] = 0
     validation: HalfAtMost = 0.1
     near_duplicates: Annotated[int, Field(ge=-1, le=64)] = 20
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.fold and self.by != "groups":
+            raise ValueError(f"fold: expected 0 in a split by {self.by}, got {self.fold}")
+        parts = round(1 / self.test) if self.test else 1
+        if self.fold >= parts:
+            raise ValueError(f"fold: expected 0 to {parts - 1} with test = {self.test:g}, got {self.fold}")
+        return self
 
 
 class Input(_Table):
