@@ -29,7 +29,8 @@ class Run:
     Attributes:
         folder: The folder.
         settings: The recipe.
-        parts: The training, validation and test faces.
+        parts: The training, validation and test faces, and the proposals in the pictures of the last two; those of the
+            training are too many to be recorded.
         commit: Commit of the code that trained the model.
         trained_on: Counts of the training faces, in words.
         temperature: Temperature of the softmax, which is already in the model; 1 if none was fitted.
@@ -71,6 +72,7 @@ def load_run(folder: Path) -> Run:
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         parts = {part: record[part] for part in ("training", "validation", "test")}
+        parts |= {part: record.get(part, ()) for part in ("validation_proposals", "test_proposals")}
         return _RUN.validate_python({"validation_loss": None} | record | {"folder": folder, "parts": parts})
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / RECORD} is not the record of a training: {error!r}; train again") from error

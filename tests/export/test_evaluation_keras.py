@@ -28,7 +28,8 @@ def training(tmp_path: Path) -> Path:
     folder.mkdir()
     faces = keras.Input((settings.input.size, settings.input.size, 3))
     head = keras.layers.Dense(2, activation="softmax")
-    network = keras.Model(faces, head(keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(faces))))
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(faces))
+    network = keras.Model(faces, {"probabilities": head(mean)})
     head.set_weights([np.array([[2, 0]] * 3, np.float32), np.array([-3, 0], np.float32)])
     network.save(folder / MODEL)
     test = []

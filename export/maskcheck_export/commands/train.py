@@ -35,11 +35,13 @@ def train(
     settings = read_settings(recipe, weights, changes)
 
     from maskcheck_export.data.gathering import gather
+    from maskcheck_export.data.proposals import gather_proposals
     from maskcheck_export.evaluation.metrics import as_lines
     from maskcheck_export.training.training import train
 
     report = LogFile(folder / "training.log")
-    samples = gather(settings, data_root, report=report)
+    faces = gather(settings, data_root, report=report)
+    samples = faces + gather_proposals(settings, data_root, faces, report=report)
     with redirect_stdout(sys.stderr):  # Keras prints its progress bar to standard output
         run = train(
             samples,

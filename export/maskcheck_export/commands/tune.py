@@ -38,6 +38,7 @@ def tune(
         raise click.UsageError("expected a limit: --trials, --minutes or both")
     require_export()
     from maskcheck_export.data.gathering import gather
+    from maskcheck_export.data.proposals import gather_proposals
     from maskcheck_export.search.search_report import write_report
     from maskcheck_export.search.space import read_space
     from maskcheck_export.search.study import search
@@ -46,9 +47,10 @@ def tune(
     settings = read_settings(recipe, weights, changes)
     searched = read_space(space, settings)
     report = LogFile(folder / "tuning.log")
+    faces = gather(settings, data_root, report=report)
     with redirect_stdout(sys.stderr):  # Keras prints its progress bar to standard output
         study = search(
-            gather(settings, data_root, report=report),
+            faces + gather_proposals(settings, data_root, faces, report=report),
             settings,
             searched,
             folder,

@@ -17,7 +17,7 @@ from maskcheck_export.conversion.graph import GraphFacts, check, graph_facts
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
 from maskcheck_export.evaluation.metrics import columns, summarise
-from maskcheck_export.evaluation.prediction import predict
+from maskcheck_export.evaluation.prediction import labels_by, predict
 from maskcheck_export.runs import MODEL, Run
 
 
@@ -152,7 +152,7 @@ def verify(run: Run, models: Sequence[Path]) -> list[Verification]:
     shape = settings.input
     true = columns(faces, settings.labels)
     network = keras.models.load_model(run.folder / MODEL, compile=False)
-    original = predict(network.predict_on_batch, faces, size=shape.size, margin=shape.margin)
+    original = predict(labels_by(network), faces, size=shape.size, margin=shape.margin)
     floating = ("Keras", original)  # the first float32 file replaces it
     verifications = []
     classifiers = [MaskClassifier(path, device="cpu", precision="stored") for path in models]

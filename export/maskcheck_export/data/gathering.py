@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from maskcheck_export.data.duplicates import group_near_duplicates, hash_pictures
@@ -31,7 +32,11 @@ def gather(settings: Settings, root: Path, *, report: Callable[[str], None]) -> 
         list_samples(folder, settings.labels, overlay=source.overlay)
         for folder, source in zip(folders, settings.data, strict=True)
     ]
-    samples = [sample for listing in listings for sample in listing.samples]
+    samples = [
+        replace(sample, face=None if sample.whole or not source.places else sample.box)
+        for listing, source in zip(listings, settings.data, strict=True)
+        for sample in listing.samples
+    ]
     hashes = hash_pictures([sample.path for sample in samples])
     for line in [line for listing in listings for line in listing.skipped] + list(hashes.unreadable.values()):
         report(f"skipped: {line}")

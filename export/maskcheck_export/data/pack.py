@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from maskcheck.pictures.decoding import BGRImage, load_image
 from maskcheck_export.data.portraits import find_face
-from maskcheck_export.data.samples import Sample
+from maskcheck_export.data.samples import NO_FACE, Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.writing.whole_files import replacing
 
@@ -34,7 +34,7 @@ REACH = 0.75
 LARGEST = 256
 """Longest side of a packed box, in pixels; larger faces are shrunk."""
 
-_FORMAT = "maskcheck-pack/1"
+_FORMAT = "maskcheck-pack/2"
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,16 @@ class Region:
         pixels: uint8 (H, W, 3), BGR.
         box: float32 (4,), the labelled box, ``x1, y1, x2, y2`` in pixels of `pixels`.
         face: float32 (4,), the face from forehead to chin, for painting a mask; None where it is unknown.
+        target: float32 (4,), where the face is, for the model to learn; None where it is unknown.
+        landmarks: float32 (5, 2), eyes, nose and corners of the mouth, x and y in pixels of `pixels`; None where they
+            are unknown.
     """
 
     pixels: BGRImage
     box: NDArray[np.float32]
     face: NDArray[np.float32] | None
+    target: NDArray[np.float32] | None = None
+    landmarks: NDArray[np.float32] | None = None
 
 
 def cut_region(picture: BGRImage, sample: Sample) -> Region:
@@ -63,13 +68,15 @@ def cut_region(picture: BGRImage, sample: Sample) -> Region:
     # An even offset: crops round halves to even numbers, and must round alike here.
     left, top = np.floor(np.maximum(box[:2] - reach, 0) / 2).astype(int) * 2
     right, bottom = np.ceil(np.minimum(box[2:] + reach, [width, height])).astype(int)
-    pixels, box = picture[top:bottom, left:right], box - np.array([left, top, left, top], np.float32)
-    scale = LARGEST / max(box[2] - box[0], box[3] - box[1])
+    pixels, offset = picture[top:bottom, left:right], np.array([left, top, left, top], np.float32)
+    scale = min(LARGEST / max(box[2] - box[0], box[3] - box[1]), 1)
     if scale < 1:
         shrunk = [max(round(side * scale), 1) for side in (right - left, bottom - top)]
         pixels = np.asarray(cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
-        box = box * np.float32(scale)
-    return Region(np.ascontiguousarray(pixels), box, None if sample.whole else box)
+    box = (box - offset) * np.float32(scale)
+    target = None if sample.face is None else (np.array(sample.face, np.float32) - offset) * np.float32(scale)
+    face = target if target is not None or sample.whole or sample.label == NO_FACE else box
+    return Region(np.ascontiguousarray(pixels), box, face, target)
 
 
 class Pack:
@@ -100,14 +107,19 @@ class Pack:
         with self._lock:  # HDF5 allows one reader at a time; decoding is outside
             stored = [self._read(*divmod(index, FACES_A_SHARD)) for index in indices]
         return [
-            Region(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8), box, None if np.isnan(face[0]) else face)
-            for data, box, face in stored
+            Region(
+                np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8),
+                box,
+                None if np.isnan(face[0]) else face,
+                None if np.isnan(target[0]) else target,
+            )
+            for data, (box, face, target) in stored
         ]
 
-    def _read(self, shard: int, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    def _read(self, shard: int, row: int) -> tuple[NDArray[np.uint8], list[NDArray[np.float32]]]:
         file = self._files[shard]
         try:
-            return file["pixels"][row], file["box"][row], file["face"][row]
+            return file["pixels"][row], [file[name][row] for name in ("box", "face", "target")]
         except OSError as error:
             raise DataError(f"{file.filename} cannot be read: {error}; remove the file and train again") from error
 
@@ -150,7 +162,10 @@ def pack_faces(
 def _fingerprint(samples: Sequence[Sample], bare_label: str) -> str:
     """A hash of everything that a shard depends on; of a picture, its path, size and time of change."""
     described = [
-        [str(sample.path), *(sample.path.stat().st_size, sample.path.stat().st_mtime_ns), sample.box, sample.label]
+        [
+            *(str(sample.path), sample.path.stat().st_size, sample.path.stat().st_mtime_ns),
+            *(sample.box, sample.label, sample.face),
+        ]
         for sample in samples
     ]
     content = json.dumps([_FORMAT, REACH, LARGEST, bare_label, described])
@@ -175,6 +190,7 @@ def _write(path: Path, samples: Sequence[Sample], fingerprint: str, bare_label: 
         pixels = file.create_dataset("pixels", len(samples), h5py.vlen_dtype(np.uint8))
         box = file.create_dataset("box", (len(samples), 4), np.float32)
         face = file.create_dataset("face", (len(samples), 4), np.float32)
+        target = file.create_dataset("target", (len(samples), 4), np.float32)
         row = 0
         for picture_path, members in groupby(samples, key=lambda sample: sample.path):
             picture = load_image(picture_path).pixels
@@ -186,5 +202,6 @@ def _write(path: Path, samples: Sequence[Sample], fingerprint: str, bare_label: 
                 # Lossless, with little compression, because the training waits for the decoding.
                 pixels[row] = cv2.imencode(".png", region.pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].ravel()
                 box[row], face[row] = region.box, np.nan if face_box is None else face_box
+                target[row] = np.nan if region.target is None else region.target
                 row += 1
         file.attrs["fingerprint"] = fingerprint

@@ -1,4 +1,4 @@
-"""A labelled face."""
+"""A labelled face, or a place that was taken for one."""
 
 from __future__ import annotations
 
@@ -6,27 +6,53 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+
+NO_FACE = "no_face"
+"""Label of a proposal that is no face. It is no label of the model, which says so by its output ``face``."""
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""``x1, y1, x2, y2`` in pixels of the upright picture."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Who proposed a box.
+
+    Attributes:
+        detector: Name of the detector.
+        score: Its score, in [0, 1].
+    """
+
+    detector: str
+    score: float
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled face.
+    """One labelled face, or a box that a detector proposed.
 
     Attributes:
         path: The picture.
-        box: The face, ``x1, y1, x2, y2`` in pixels of the upright picture.
-        label: Its label.
+        box: What is cut out: the annotated face, or the proposal.
+        label: The label of the face; ``NO_FACE`` if there is none.
         dataset: Name of the folder of its data set.
         group: Samples of one group (of one picture, or of near-duplicates) stay on one side of a split.
         whole: The label was given to the whole picture, not to a box.
+        face: Where the face is; None if that is unknown, or there is none.
+        is_face: Whether `box` is on the face: 1 or 0; None if it is only partly.
+        proposal: Who proposed the box; None for an annotated face.
     """
 
     path: Path
-    box: tuple[float, float, float, float]
+    box: Box
     label: str
     dataset: str
     group: str
     whole: bool
+    face: Box | None = None
+    is_face: float | None = 1.0
+    proposal: Proposal | None = None
 
     @property
     def shorter_side(self) -> float:

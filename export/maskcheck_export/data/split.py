@@ -19,18 +19,22 @@ class Parts:
     """A split.
 
     Attributes:
-        training: Faces that the model is trained on.
+        training: Faces that the model is trained on, and proposals of detectors in their pictures.
         validation: Faces that may stop a training and that the temperature is fitted on.
         test: Faces that measure the finished model.
+        validation_proposals: Proposals of detectors in the pictures of `validation`.
+        test_proposals: Proposals of detectors in the pictures of `test`.
     """
 
     training: tuple[Sample, ...]
     validation: tuple[Sample, ...]
     test: tuple[Sample, ...]
+    validation_proposals: tuple[Sample, ...] = ()
+    test_proposals: tuple[Sample, ...] = ()
 
 
 def split(samples: Sequence[Sample], shares: Split, seed: int) -> Parts:
-    """Split samples, each label in proportion.
+    """Split samples, the faces of each label in proportion; proposals go where the faces of their picture are.
 
     Args:
         samples: All samples, in any order.
@@ -43,13 +47,26 @@ def split(samples: Sequence[Sample], shares: Split, seed: int) -> Parts:
         DataError: There are too few groups, or too few faces of a label, for these shares.
     """
     ordered = sorted(samples, key=lambda sample: (sample.dataset, sample.path.as_posix(), sample.box))
+    proposals = [sample for sample in ordered if sample.proposal is not None]
+    ordered = [sample for sample in ordered if sample.proposal is None]
     if shares.by == "groups":
         others, test_faces = _by_groups(ordered, shares.test, seed, shares.fold)
         training_faces, validation_faces = _by_groups(others, shares.validation, seed)
     else:
         others, test_faces = _by_faces(ordered, shares.test, seed)
         training_faces, validation_faces = _by_faces(others, shares.validation, seed)
-    return Parts(tuple(training_faces), tuple(validation_faces), tuple(test_faces))
+    test_paths, validation_paths = ({face.path for face in faces} for faces in (test_faces, validation_faces))
+    of_test = [sample for sample in proposals if sample.path in test_paths]
+    proposals = [sample for sample in proposals if sample.path not in test_paths]
+    of_validation = [sample for sample in proposals if sample.path in validation_paths]
+    of_training = [sample for sample in proposals if sample.path not in validation_paths]
+    return Parts(
+        training=(*training_faces, *of_training),
+        validation=tuple(validation_faces),
+        test=tuple(test_faces),
+        validation_proposals=tuple(of_validation),
+        test_proposals=tuple(of_test),
+    )
 
 
 def _by_groups(samples: list[Sample], share: float, seed: int, fold: int = 0) -> tuple[list[Sample], list[Sample]]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck import MaskClassifier
-from maskcheck.classifier.model import hash_model
+from maskcheck.classifier.model import BOX_OUTPUT, FACE_OUTPUT, OUTPUT_NAME, hash_model
+from maskcheck.classifier.second_look import Look
 from maskcheck.errors import ImageError
 from maskcheck.pictures.crops import Crops, crop_face
 from maskcheck.pictures.decoding import BGRImage, load_image
@@ -22,6 +23,9 @@ from maskcheck_export.runs import load_run
 
 Classify: TypeAlias = Callable[[Crops], NDArray[np.float32]]
 """From uint8 crops (B, S, S, 3) RGB to float32 probabilities (B, C)."""
+
+LookAt: TypeAlias = Callable[[Crops], Look]
+"""From uint8 crops (B, S, S, 3) RGB to all that a classifier says of them."""
 
 BATCH = 64
 """Most faces that are classified at once; bounds memory."""
@@ -104,7 +108,7 @@ def load_classifier(path: Path) -> Classifier:
         run.settings.input.size,
         run.settings.input.margin,
         run.trained_on,
-        network.predict_on_batch,
+        labels_by(network),
     )
 
 
@@ -130,12 +134,56 @@ def read_faces(samples: Iterable[Sample], skipped: list[str] | None = None) -> I
             yield sample, picture
 
 
+def labels_by(network: Any) -> Classify:
+    """The labels alone, of a Keras model that :func:`build_network` built."""
+
+    def classify(crops: Crops) -> NDArray[np.float32]:
+        return np.asarray(network.predict_on_batch(crops)[OUTPUT_NAME], np.float32)
+
+    return classify
+
+
+def looks_by(network: Any) -> LookAt:
+    """All outputs of a Keras model that :func:`build_network` built with a second look."""
+
+    def look(crops: Crops) -> Look:
+        outputs = network.predict_on_batch(crops)
+        return Look(outputs[OUTPUT_NAME], outputs[FACE_OUTPUT][:, 0], outputs[BOX_OUTPUT])
+
+    return look
+
+
+def look_all(look: LookAt, samples: Sequence[Sample], *, size: int, margin: float) -> Look:
+    """What a classifier with a second look says of samples, cut out as the SDK does.
+
+    Args:
+        look: The method of a ``MaskClassifier``, or the function that :func:`looks_by` makes of a Keras model.
+        samples: N samples, 1 or more.
+        size: Side S of a crop, in pixels.
+        margin: Crop margin, as a share of the longer side of a box.
+
+    Raises:
+        ImageError: A picture cannot be read.
+        DataError: The model has no second look.
+    """
+    remaining = iter(read_crops(samples, size=size, margin=margin))
+    looks = [look(np.stack(batch)) for batch in iter(lambda: list(islice(remaining, BATCH)), [])]
+    faces, boxes = [part.face for part in looks], [part.box for part in looks]
+    if any(part is None for part in (*faces, *boxes)):
+        raise DataError("the model has no second look: no outputs face and box")
+    return Look(
+        np.concatenate([part.probabilities for part in looks]),
+        np.concatenate([part for part in faces if part is not None]),
+        np.concatenate([part for part in boxes if part is not None]),
+    )
+
+
 def classify_all(classify: Classify, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """The probabilities of crops, in batches of at most 64.
 
     Args:
         classify: From uint8 crops (B, S, S, 3) RGB to float32 probabilities (B, C): a ``MaskClassifier``, or the
-            ``predict_on_batch`` of a Keras model.
+            function that :func:`labels_by` makes of a Keras model.
         crops: N crops, uint8 (S, S, 3) RGB; read when they are needed.
 
     Returns:

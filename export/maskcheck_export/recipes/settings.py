@@ -25,11 +25,17 @@ class DataSource(_Table):
         weight: How many times each of its faces is drawn in an epoch: 1 once, 0.5 every second epoch, 3 three times.
         overlay: Changes of its COCO annotations: an overlay of the package, as ``crowd``, or a JSON file that
             ``maskcheck-export complete`` wrote.
+        proposals: How many times each proposal of the detectors in its pictures is drawn in an epoch; pictures with
+            boxes only.
+        places: Whether its boxes lie where the model should see faces; false if they are drawn in another way, such as
+            around whole heads. Then they teach labels, and no places.
     """
 
     path: str
     weight: Positive = 1.0
     overlay: str | None = None
+    proposals: Annotated[float, Field(ge=0)] = 0.0
+    places: bool = True
 
 
 class Split(_Table):
@@ -85,6 +91,35 @@ class Network(_Table):
 
     weights: str = "imagenet"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+
+
+class SecondLook(_Table):
+    """What the classifier says of a detector's proposals, besides the label: is it a face, and where is the face.
+
+    Proposals that overlap with a face by less than `face` and at least `no_face` teach the place, and not whether it is
+    a face.
+
+    Attributes:
+        detectors: Names of the detectors whose proposals it is trained on; with none, the model has no such outputs.
+        least: Proposals with a lower detection score are left out.
+        face: Least overlap (intersection over union) with a face at which a proposal is a face.
+        no_face: Overlap below which a proposal is no face.
+        face_weight: Weight in the loss of whether it is a face, if the weight of the label is 1.
+        box_weight: Weight in the loss of the place.
+    """
+
+    detectors: tuple[str, ...] = ()
+    least: Share = 0.1
+    face: Share = 0.45
+    no_face: Share = 0.3
+    face_weight: Positive = 1.0
+    box_weight: Positive = 25.0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.no_face > self.face:
+            raise ValueError(f"no_face: expected {self.face:g} (face) at most, got {self.no_face:g}")
+        return self
 
 
 class Stage(_Table):
@@ -198,7 +233,13 @@ class Augmentation(_Table):
         far_size: Smallest and largest side that it is shrunk to, in pixels.
         blur: Probability of a Gaussian blur.
         jpeg: Probability of JPEG artefacts.
-        occlusion: Probability that an object hides part of the face.
+        occlusion: Probability that an object that reaches in from the edge hides part of the crop, but not the mouth.
+        objects: Probability of an object at the face that is no mask, also before a bare mouth: a hand, a phone, a cup,
+            a microphone, a beard, a scarf, sunglasses; on faces whose place is known.
+        overexposure: Probability of strong light that bleaches the face.
+        backlight: Probability of light from behind, which darkens the face.
+        motion_blur: Probability of a blur along a line.
+        noise: Probability of the noise of a camera in little light.
         masks: Painted masks.
     """
 
@@ -217,6 +258,11 @@ class Augmentation(_Table):
     blur: Share = 0.0
     jpeg: Share = 0.0
     occlusion: Share = 0.0
+    objects: Share = 0.0
+    overexposure: Share = 0.0
+    backlight: Share = 0.0
+    motion_blur: Share = 0.0
+    noise: Share = 0.0
     masks: PaintedMasks = PaintedMasks()
 
     @model_validator(mode="after")
@@ -236,6 +282,7 @@ class Settings(_Table):
         split: Which faces are kept out of training.
         input: What the classifier sees.
         network: The classifier.
+        second_look: What it says of a detector's proposals.
         training: How every stage trains.
         stages: The two stages.
         augmentation: Random changes of the training faces.
@@ -247,6 +294,7 @@ class Settings(_Table):
     split: Split = Split()
     input: Input = Input()
     network: Network = Network()
+    second_look: SecondLook = SecondLook()
     training: Training = Training()
     stages: Stages = Stages()
     augmentation: Augmentation = Augmentation()
@@ -258,6 +306,8 @@ class Settings(_Table):
         weights = self.training.label_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
             raise ValueError(f"training.label_weights: expected {', '.join(self.labels)}, got {', '.join(weights)}")
+        if any(source.proposals for source in self.data) != bool(self.second_look.detectors):
+            raise ValueError("second_look.detectors and data.proposals: expected both, or none of them")
         masks = self.augmentation.masks
         for share, label in ((masks.worn, masks.worn_label), (masks.incorrect, masks.incorrect_label)):
             if share and label not in self.labels:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from maskcheck.classifier.model import BOX_OUTPUT, FACE_OUTPUT
 from maskcheck.pictures.crops import Crops
 from maskcheck_export.augmentation.crops import random_crop
 from maskcheck_export.data.pack import Pack
-from maskcheck_export.data.samples import Sample
+from maskcheck_export.data.samples import NO_FACE, Sample
 from maskcheck_export.recipes.settings import Settings
+from maskcheck_export.training.network import HEAD
+
+Targets: TypeAlias = dict[str, NDArray[np.float32]]
+"""An array for each output of the network, by its name."""
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled, augmented batches: (uint8 crops (B, S, S, 3) RGB, one-hot labels (B, C), weights (B,)).
+    """Shuffled, augmented batches: uint8 crops (B, S, S, 3) RGB, and the targets of the outputs with their weights.
 
     Order and augmentation depend only on the seed, the epoch and the place in the epoch, not on the timing of threads.
 
@@ -50,14 +56,14 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         # A smaller last batch is left out: it would disturb batch normalisation.
         return max(int(self._repeats.sum()) // self._settings.training.batch_size, 1)
 
-    def __getitem__(self, index: int) -> tuple[Crops, NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> tuple[Crops, Targets, Targets]:
         size = self._settings.training.batch_size
         places = np.arange(index * size, min((index + 1) * size, len(self._order)))
         chosen = self._order[places]
-        crops, labels = [], []
+        crops = []
         for place, number, region in zip(places, chosen, self._pack.read(chosen.tolist()), strict=True):
             sample = self._samples[number]
-            crop, label = random_crop(
+            crop = random_crop(
                 region,
                 sample.label,
                 whole=sample.whole,
@@ -66,9 +72,14 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
                 rng=np.random.default_rng([self._settings.seed, self._epoch, int(place)]),
             )
             crops.append(crop)
-            labels.append(label)
-        weights = np.array([self._weights[label] for label in labels], np.float32)
-        return np.stack(crops), one_hot(labels, self._settings.labels), weights
+        targets, weights = targets_of(
+            [crop.label for crop in crops],
+            [self._samples[number].is_face for number in chosen],
+            [crop.box for crop in crops],
+            self._settings,
+            self._weights,
+        )
+        return np.stack([crop.pixels for crop in crops]), targets, weights
 
 
 def _draw(repeats: NDArray[np.float64], rng: Generator) -> NDArray[np.intp]:
@@ -99,6 +110,37 @@ def label_weights(samples: Sequence[Sample], repeats: NDArray[np.float64], setti
     return {label: total / (len(drawn) * max(count, 1.0)) for label, count in drawn.items()}
 
 
+def targets_of(
+    labels: Sequence[str],
+    is_face: Sequence[float | None],
+    boxes: Sequence[NDArray[np.float32] | None],
+    settings: Settings,
+    weights: Mapping[str, float],
+) -> tuple[Targets, Targets]:
+    """What the network is to say of N crops, by output, and how much each crop counts.
+
+    Args:
+        labels: Label of each; one without a face teaches no label.
+        is_face: Whether each is on a face; one of which that is open does not teach it.
+        boxes: Where the face of each is; one of which that is unknown does not teach it.
+        settings: The recipe.
+        weights: Of each label.
+
+    Returns:
+        Float32 targets (N, K) and weights (N,), by name of the output.
+    """
+    targets = {HEAD: one_hot(labels, settings.labels)}
+    counts = {HEAD: np.array([0.0 if label == NO_FACE else weights[label] for label in labels], np.float32)}
+    if settings.second_look.detectors:
+        targets[FACE_OUTPUT] = np.array([[known or 0.0] for known in is_face], np.float32)
+        counts[FACE_OUTPUT] = np.array([known is not None for known in is_face], np.float32)
+        nowhere = np.zeros(4, np.float32)
+        targets[BOX_OUTPUT] = np.stack([nowhere if box is None else box for box in boxes])
+        counts[BOX_OUTPUT] = np.array([box is not None for box in boxes], np.float32)
+    return targets, counts
+
+
 def one_hot(labels: Sequence[str], names: Sequence[str]) -> NDArray[np.float32]:
-    """Labels as float32 (N, C), C in the order of `names`."""
-    return np.eye(len(names), dtype=np.float32)[[names.index(label) for label in labels]]
+    """Labels as float32 (N, C), C in the order of `names`; zeros for what is no face."""
+    rows = np.eye(len(names) + 1, len(names), dtype=np.float32)
+    return rows[[len(names) if label == NO_FACE else names.index(label) for label in labels]]

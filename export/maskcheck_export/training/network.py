@@ -1,4 +1,4 @@
-"""The classifier as a Keras model: InceptionV3 with a new head; scaling and softmax are in the model."""
+"""The classifier as a Keras model: InceptionV3 with new heads; scaling and softmax are in the model."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 
 import keras
 
+from maskcheck.classifier.model import BOX_OUTPUT, FACE_OUTPUT, OUTPUT_NAME
 from maskcheck_export.errors import DataError
 
 BODY = "inception_v3"
-HEAD = "probabilities"
+HEAD = OUTPUT_NAME
+"""The layer whose softmax gives the probabilities."""
 
 
-def build_network(*, size: int, classes: int, weights: str, dropout: float) -> keras.Model:
+def build_network(*, size: int, classes: int, weights: str, dropout: float, second_look: bool = False) -> keras.Model:
     """Build the classifier.
 
     Args:
@@ -21,10 +23,12 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
         weights: ``imagenet`` (Keras downloads them), ``none`` (random), or a file: the ``.weights.h5`` of the body
             without its top (``InceptionV3(include_top=False)``), or the ``model.keras`` of an earlier run, whose body
             is used.
-        dropout: Share of the pooled features that training drops.
+        dropout: Share of the features that training drops, before each head.
+        second_look: Whether it also says if there is a face, and where.
 
     Returns:
-        A model from uint8 or float (N, S, S, 3) RGB in 0..255 to float32 probabilities (N, classes).
+        A model from uint8 or float (N, S, S, 3) RGB in 0..255 to a dictionary: float32 ``probabilities`` (N, classes);
+        with a second look also ``face`` (N, 1) and ``box`` (N, 4), as in ``maskcheck.classifier.second_look``.
 
     Raises:
         DataError: The weights file is missing or belongs to another network, or a download failed.
@@ -41,10 +45,16 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float) -> k
     faces = keras.Input((size, size, 3), name="faces")
     # The preprocessing of InceptionV3, [-1, 1]; in the model, so that training and inference cannot differ.
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(faces)
-    features = keras.layers.GlobalAveragePooling2D(name="pool")(body(scaled))
+    maps = body(scaled)
+    features = keras.layers.GlobalAveragePooling2D(name="pool")(maps)
     features = keras.layers.Dropout(dropout, name="dropout")(features)
-    probabilities = keras.layers.Dense(classes, activation="softmax", dtype="float32", name=HEAD)(features)
-    return keras.Model(faces, probabilities, name="maskcheck")
+    outputs = {HEAD: keras.layers.Dense(classes, activation="softmax", dtype="float32", name=HEAD)(features)}
+    if second_look:
+        outputs[FACE_OUTPUT] = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name=FACE_OUTPUT)(features)
+        # Where the face is, is lost in the mean of the maps: this head sees each of their cells.
+        cells = keras.layers.Dropout(dropout, name="dropout_cells")(keras.layers.Flatten(name="cells")(maps))
+        outputs[BOX_OUTPUT] = keras.layers.Dense(4, dtype="float32", name=BOX_OUTPUT)(cells)
+    return keras.Model(faces, outputs, name="maskcheck")
 
 
 def _load_body(body: keras.Model, path: Path) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.classifier.model import BOX_OUTPUT, FACE_OUTPUT
 from maskcheck_export.data.pack import Pack
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.data.split import Parts
@@ -25,10 +27,13 @@ from maskcheck_export.training.checkpoints import (
     load_progress,
     load_weights,
 )
-from maskcheck_export.training.network import BODY
+from maskcheck_export.training.network import BODY, HEAD
 from maskcheck_export.training.optimizers import build_optimizer
 from maskcheck_export.training.repeatability import RepeatableEpochs
 from maskcheck_export.training.validation import ValidationBatches
+
+_PRECISE = 0.1
+"""Error of a place from which its loss grows linearly: a face of which half is hidden has no exact place."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,7 @@ class Stages:
         )
         network.compile(
             optimizer=build_optimizer(stage, steps_per_epoch=len(batches)),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
-            metrics=["accuracy"],
+            **_losses(self.settings),
             # On a CPU, convolutions of XLA take 1.4 times as long as those of oneDNN.
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
@@ -97,7 +101,8 @@ class Stages:
                 keep_best=training.keep == "best",
                 report=self.report,
             )
-            validation = ValidationBatches(self.parts.validation, self.settings) if self.parts.validation else None
+            seen = self.parts.validation + self.parts.validation_proposals
+            validation = ValidationBatches(seen, self.settings) if seen else None
             with memory_to_spare(self.settings):
                 network.fit(
                     batches,
@@ -136,7 +141,21 @@ def memory_to_spare(settings: Settings) -> Iterator[None]:
         ) from error
 
 
+def _losses(settings: Settings) -> dict[str, Any]:
+    """Loss and weight of each output, and what is reported."""
+    losses: dict[str, Any] = {
+        HEAD: keras.losses.CategoricalCrossentropy(label_smoothing=settings.training.label_smoothing)
+    }
+    weights = {HEAD: 1.0}
+    look = settings.second_look
+    if look.detectors:
+        losses |= {FACE_OUTPUT: keras.losses.BinaryCrossentropy(), BOX_OUTPUT: keras.losses.Huber(_PRECISE)}
+        weights |= {FACE_OUTPUT: look.face_weight, BOX_OUTPUT: look.box_weight}
+    return {"loss": losses, "loss_weights": weights, "weighted_metrics": {HEAD: ["accuracy"]}}
+
+
 def _repeats(samples: Sequence[Sample], settings: Settings) -> NDArray[np.float64]:
-    """How many times each sample is drawn in an epoch: the weight of its data set."""
-    weights = {Path(source.path).name: source.weight for source in settings.data}
-    return np.array([weights.get(sample.dataset, 1.0) for sample in samples])
+    """How many times each sample is drawn in an epoch: the weight of its data set, for faces or for proposals."""
+    faces = {Path(source.path).name: source.weight for source in settings.data}
+    proposals = {Path(source.path).name: source.proposals for source in settings.data}
+    return np.array([(faces if sample.proposal is None else proposals).get(sample.dataset, 1.0) for sample in samples])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -17,7 +18,7 @@ from maskcheck_export.data.split import split
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import apply_temperature, fit_temperature, mean_log_loss
 from maskcheck_export.evaluation.metrics import columns, summarise
-from maskcheck_export.evaluation.prediction import predict
+from maskcheck_export.evaluation.prediction import labels_by, predict
 from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.runs import MODEL, PACK, RECIPE, RECORD, Run
 from maskcheck_export.training.devices import training_devices
@@ -43,7 +44,7 @@ def train(
     Nothing is chosen by the test faces, so that the scores on them are honest.
 
     Args:
-        samples: All labelled faces, near-duplicates in one group.
+        samples: All labelled faces, near-duplicates in one group, and the proposals of detectors in their pictures.
         settings: The recipe.
         folder: Folder of the run; created if missing.
         resume: Go on with a training that was killed, after its last epoch; with TensorFlow on a CPU, the result is the
@@ -62,7 +63,7 @@ def train(
     _check_folder(folder, settings, resume=resume)
     commit = code_commit()  # now: the working tree may change while this runs
     for name, part in (("training", parts.training), ("validation", parts.validation), ("test", parts.test)):
-        report(f"{name}: {len(part)} faces; {describe(part)}")
+        report(f"{name}: {len(part)} faces and proposals; {describe(part)}")
     make_repeatable(settings.seed)
     with training_devices(settings.training):
         network = build_network(
@@ -70,6 +71,7 @@ def train(
             classes=len(settings.labels),
             weights=settings.network.weights,
             dropout=settings.network.dropout,
+            second_look=bool(settings.second_look.detectors),
         )
         _begin(folder, settings)
         pack = pack_faces(
@@ -94,7 +96,7 @@ def train(
     run = Run(
         folder=folder,
         settings=settings,
-        parts=parts,
+        parts=replace(parts, training=tuple(sample for sample in parts.training if sample.proposal is None)),
         commit=commit,
         trained_on=describe(parts.training),
         temperature=temperature,
@@ -142,4 +144,4 @@ def _begin(folder: Path, settings: Settings) -> None:
 
 
 def _predict(network: keras.Model, samples: Sequence[Sample], settings: Settings) -> NDArray[np.float32]:
-    return predict(network.predict_on_batch, samples, size=settings.input.size, margin=settings.input.margin)
+    return predict(labels_by(network), samples, size=settings.input.size, margin=settings.input.margin)
