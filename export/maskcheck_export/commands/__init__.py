@@ -6,10 +6,12 @@ import click
 
 from maskcheck.commands.group import CommandGroup
 from maskcheck_export.commands.card import card
+from maskcheck_export.commands.complete import complete
 from maskcheck_export.commands.convert import convert
 from maskcheck_export.commands.data import data
 from maskcheck_export.commands.evaluate import evaluate
 from maskcheck_export.commands.fit_judge import fit_judge
+from maskcheck_export.commands.review import review
 from maskcheck_export.commands.split import split
 from maskcheck_export.commands.train import train
 from maskcheck_export.commands.tune import tune
@@ -22,5 +24,5 @@ def main() -> None:
     """Train a mask classifier, evaluate it, convert it to ONNX and verify the ONNX files."""
 
 
-for _command in (data, split, train, tune, evaluate, convert, verify, card, fit_judge):
+for _command in (data, review, complete, split, train, tune, evaluate, convert, verify, card, fit_judge):
     main.add_command(_command)
