@@ -148,6 +148,56 @@ def test_a_mask_that_is_in_view_changes_a_good_part_of_the_face(way: Way) -> Non
         assert changed > 0.04 * 100 * 120
 
 
+def five_points(turn: float = 0.0, tilt: float = 0.0) -> NDArray[np.float32]:
+    """Eyes, nose and mouth of a face of 100 x 132 pixels about (150, 150): moved by a turn, then tilted (radians)."""
+    points = np.array([[-24, -10], [24, -10], [0, 15], [-19, 34], [19, 34]], float)
+    points[:, 0] = points[:, 0] * np.cos(turn) + np.array([44, 44, 69, 46, 46]) * np.sin(turn)
+    rotation = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    return np.asarray(points @ rotation.T + 150, np.float32)
+
+
+def covered(picture: NDArray[np.uint8], point: NDArray[np.floating]) -> bool:
+    x, y = np.rint(point).astype(int)
+    return bool(np.abs(picture[y - 1 : y + 2, x - 1 : x + 2].astype(int) - SKIN).max(axis=2).mean() > 8)
+
+
+@pytest.mark.parametrize("turn", [-0.6, 0.0, 0.6])
+@pytest.mark.parametrize("tilt", [-0.5, 0.0, 0.5])
+def test_a_mask_follows_the_points_of_a_turned_and_tilted_face(turn: float, tilt: float) -> None:
+    points = five_points(turn, tilt)
+    eyes, nose, mouth = points[:2], points[2], points[3:].mean(axis=0)
+    chin = mouth + 0.7 * (mouth - eyes.mean(axis=0))
+    box = np.array([100, 85, 200, 217], np.float32)  # upright and wrong: the points count
+    for seed in range(30):
+        worn, nose_out, on_chin = (
+            paint_mask(flat_face(300, 300), box, way, np.random.default_rng(seed), points) for way in WAYS
+        )
+        assert covered(worn, nose)
+        assert covered(worn, mouth)
+        assert not any(covered(worn, eye) for eye in eyes)
+        assert not covered(nose_out, nose)
+        assert covered(nose_out, mouth)
+        assert not covered(on_chin, nose)
+        assert not covered(on_chin, mouth)
+        assert covered(on_chin, chin)
+
+
+def test_points_alone_are_enough_and_points_that_are_no_face_are_left_out() -> None:
+    points = five_points()
+    assert (paint_mask(flat_face(300, 300), None, "worn", np.random.default_rng(0), points) != SKIN).any()
+    assert (paint_mask(flat_face(300, 300), None, "worn", np.random.default_rng(0)) == SKIN).all()
+    in_one_place = np.full((5, 2), 110, np.float32)
+    with_box = paint_mask(flat_face(), FACE, "worn", np.random.default_rng(0))
+    assert np.array_equal(paint_mask(flat_face(), FACE, "worn", np.random.default_rng(0), in_one_place), with_box)
+
+
+def test_points_say_whether_a_mask_is_in_view() -> None:
+    points = five_points()
+    assert in_view("nose_out", None, 200, points)
+    assert not in_view("chin", None, 195, points)
+    assert not in_view("worn", None, 200)
+
+
 def test_a_picture_without_a_face_has_no_face() -> None:
     assert find_face(flat_face()) is None
     assert find_face(np.zeros((1, 300, 3), np.uint8)) is None

@@ -1,8 +1,6 @@
 """Paints masks on bare faces: over the nose, under it, or on the chin; of many cuts, colours and patterns.
 
-Positions are shares of the face box: x from 0 (left ear) to 1 (right ear), y from 0 (hairline) to 1 (chin).
-In most upright faces, boxed by people or by :func:`~maskcheck_export.data.portraits.find_face`, the eyes are at
-0.33 to 0.43, the tip of the nose at 0.50 to 0.62, the nostrils above 0.68, and the mouth at 0.68 to 0.82.
+Positions are shares of the face, as in :mod:`~maskcheck_export.augmentation.placement`.
 """
 
 from __future__ import annotations
@@ -16,11 +14,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from maskcheck.pictures.decoding import BGRImage
+from maskcheck_export.augmentation.layers import SHIFT, Layers, Plane, fixed
+from maskcheck_export.augmentation.placement import Placement, place_face
 
 Way: TypeAlias = Literal["worn", "nose_out", "chin"]
 """How a mask is worn: over mouth and nose; over the mouth alone; on the chin."""
 
-Plane: TypeAlias = NDArray[np.float32]
 Range: TypeAlias = tuple[float, float]
 
 
@@ -38,6 +37,13 @@ _PLACES: dict[Way, _Place] = {
     "worn": _Place(top=(0.41, 0.49), corners=(-0.13, -0.03), bottom=(0.97, 1.12), width=(1.00, 1.12)),
     "nose_out": _Place(top=(0.71, 0.76), corners=(-0.01, 0.12), bottom=(1.00, 1.20), width=(0.90, 1.03)),
     "chin": _Place(top=(0.88, 0.95), corners=(-0.01, 0.12), bottom=(1.10, 1.32), width=(0.72, 0.95)),
+}
+
+# With five points, nose and mouth are where the points are: less room is needed for what is not known.
+_EXACT_PLACES: dict[Way, _Place] = {
+    "worn": _Place(top=(0.455, 0.53), corners=(-0.13, -0.03), bottom=(0.97, 1.12), width=(1.00, 1.12)),
+    "nose_out": _Place(top=(0.65, 0.72), corners=(-0.02, 0.05), bottom=(1.00, 1.18), width=(0.90, 1.05)),
+    "chin": _Place(top=(0.85, 0.95), corners=(-0.01, 0.12), bottom=(1.08, 1.28), width=(0.72, 0.95)),
 }
 
 
@@ -88,14 +94,18 @@ _PATTERNED = 0.28
 _LOOPS = 0.5
 
 _SEEN = 0.1  # least height of a mask in the picture that shows the label, as a share of the face
-_OVERSAMPLING = 4  # small masks are drawn this much larger and shrunk, for smooth edges
-_DETAIL = 96  # most pixels of the height of a face when drawn: the input of a classifier shows no more
-_MIDDLE = np.array([0.5, 0.78])  # the mouth: the mask is turned about it
-_MOST_TURNED = 7.0  # degrees
-_MID_SKIN = 140.0  # grey value of skin in ordinary light
+_AREA = np.array([[-0.15, 0.3], [1.15, 0.3], [-0.15, 1.45], [1.15, 1.45]])
+"""A mask hangs under the chin, and its loops reach the ears: corners, in shares of the face."""
+_MOST_TURNED, _MOST_TURNED_EXACT = 7.0, 3.0  # degrees
 
 
-def paint_mask(pixels: BGRImage, face: NDArray[np.floating], way: Way, rng: Generator) -> BGRImage:
+def paint_mask(
+    pixels: BGRImage,
+    face: NDArray[np.floating] | None,
+    way: Way,
+    rng: Generator,
+    landmarks: NDArray[np.floating] | None = None,
+) -> BGRImage:
     """Paint a mask on a bare face.
 
     Args:
@@ -104,83 +114,66 @@ def paint_mask(pixels: BGRImage, face: NDArray[np.floating], way: Way, rng: Gene
         way: How the mask is worn: ``worn`` covers nose and mouth, ``nose_out`` leaves the nose free, ``chin`` leaves
             nose and mouth free.
         rng: Source of all randomness.
+        landmarks: (5, 2), the five points of :func:`~maskcheck_export.augmentation.placement.place_face`, which say
+            where nose and mouth are and how the head is turned; without them, the face in the box is upright.
 
     Returns:
         uint8 (H, W, 3), BGR.
     """
     painted = pixels.copy()
-    corner = np.asarray(face[:2], np.float64)
-    sides = np.maximum(np.asarray(face[2:], np.float64) - corner, 1.0)
-    # A mask hangs under the chin, and its loops reach the ears.
-    left, top = np.floor(np.maximum(corner + sides * [-0.15, 0.3], 0)).astype(int)
-    right, bottom = np.ceil(np.maximum(corner + sides * [1.15, 1.45], 0)).astype(int)
-    below = painted[top:bottom, left:right]
-    if not below.size:
+    place = place_face(face, landmarks)
+    if place is None:
         return painted
-    scale = min(_OVERSAMPLING, _DETAIL / sides[1])
-    rows, columns = (max(round(side * scale), 1) for side in below.shape[:2])
-    zoom = np.array([columns / below.shape[1], rows / below.shape[0]])
-    angle = np.radians(rng.uniform(-_MOST_TURNED, _MOST_TURNED))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = zoom[:, None] * turn * sides
-    offset = zoom * (corner - [left, top] + sides * _MIDDLE) - linear @ _MIDDLE
-    drawing = _draw(np.column_stack([linear, offset]), (rows, columns), way, rng)
-    drawing[..., :3] *= _light(below, pixels, corner, sides, (rows, columns), rng)[..., None]
-    method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    mask = cv2.resize(np.rint(np.clip(drawing, 0, 255)).astype(np.uint8), below.shape[1::-1], interpolation=method)
-    through = cv2.cvtColor(mask[..., 3], cv2.COLOR_GRAY2BGR)
-    below[:] = cv2.add(cv2.multiply(below, through, scale=1 / 255), mask[..., :3])
+    most = np.radians(_MOST_TURNED_EXACT if place.exact else _MOST_TURNED)
+    layers = Layers(painted, place, _AREA, rng)
+    layers.face = layers.face.tilted(rng.uniform(-most, most))
+    if layers.shape[0]:
+        _draw(layers, way, rng)
+        layers.paste()
     return painted
 
 
-def in_view(way: Way, face: NDArray[np.floating], height: int) -> bool:
+def in_view(
+    way: Way, face: NDArray[np.floating] | None, height: int, landmarks: NDArray[np.floating] | None = None
+) -> bool:
     """Whether the picture would show a mask that is worn in this way: many faces are cropped at the chin.
 
     Args:
         way: How the mask is worn.
         face: ``x1, y1, x2, y2`` in pixels, from hairline to chin and ear to ear.
         height: Of the picture, in pixels.
+        landmarks: As for :func:`paint_mask`.
     """
-    y1, y2 = float(face[1]), float(face[3])
-    return y1 + (_PLACES[way].top[1] + _SEEN) * (y2 - y1) <= height
+    place = place_face(face, landmarks)
+    if place is None:
+        return False
+    return bool(place.pixels(np.array([[0.5, _places(place)[way].top[1] + _SEEN]]))[0, 1] <= height)
 
 
-def _draw(matrix: NDArray[np.float64], shape: tuple[int, int], way: Way, rng: Generator) -> Plane:
-    """Draw a mask in even light.
+def _places(place: Placement) -> dict[Way, _Place]:
+    return _EXACT_PLACES if place.exact else _PLACES
 
-    Args:
-        matrix: (2, 3), from shares of the face box to pixels of the drawing.
-        shape: Rows and columns of the drawing.
-        way: How the mask is worn.
-        rng: Source of all randomness.
 
-    Returns:
-        float32 (*shape, 4), 0..255: BGR times the cover of the mask; and how much of the picture shows through.
-    """
+def _draw(layers: Layers, way: Way, rng: Generator) -> None:
+    """Draw a mask, with its light and its shadow."""
     often = np.array([cut.often for cut in _CUTS])
     cut = _CUTS[rng.choice(len(_CUTS), p=often / often.sum())]
-    upper, lower = _edges(cut, _PLACES[way], rng)
-    unit = float(np.hypot(*matrix[:, 0]))  # width of the face in the drawing
-    cover = np.zeros(shape, np.float32)
-    cv2.fillPoly(cover, [_fixed(matrix, np.concatenate([upper, lower]))], 1.0, cv2.LINE_8, _SHIFT)
-    x, y = _grid(matrix, shape)
+    upper, lower = _edges(cut, _places(layers.face)[way], rng)
+    cover = layers.polygon(np.concatenate([upper, lower]))
+    x, y = layers.shares
     colour = _colour(rng)
-    cloth = np.full((*shape, 3), colour, np.float32)
+    cloth = np.full((*layers.shape, 3), colour, np.float32)
     if rng.random() < _PATTERNED:
         other = rng.uniform(0, 255, 3) if rng.random() < 0.6 else rng.choice([20.0, 240.0])
-        cloth[_pattern(x, y, unit, rng)] = other
-    cloth *= _relief(cut, upper, lower, x, y, rng)[..., None]
+        cloth[_pattern(x, y, layers, rng)] = other
+    cloth *= _relief(cut, upper, lower, layers, rng)[..., None]
     if rng.random() < cut.valve:
-        valve = np.array([[0.5 + rng.uniform(-0.2, 0.2), 0.35 * upper[:, 1].min() + 0.65 * lower[:, 1].max()]])
-        centre, radius = _fixed(matrix, valve)[0].tolist(), round(0.07 * unit * _ONE)
-        cv2.circle(cloth, centre, radius, [rng.uniform(40, 235)] * 3, -1, cv2.LINE_8, _SHIFT)
+        place = 0.5 + rng.uniform(-0.2, 0.2), 0.35 * upper[:, 1].min() + 0.65 * lower[:, 1].max()
+        centre, radius = fixed(layers.at(*place)).tolist(), int(fixed(np.array(0.07 * layers.unit)))
+        cv2.circle(cloth, centre, radius, [rng.uniform(40, 235)] * 3, -1, cv2.LINE_8, SHIFT)
     if rng.random() < _LOOPS:
-        _draw_loops(cover, cloth, colour, matrix, upper, lower, max(round(rng.uniform(0.006, 0.018) * unit), 1), rng)
-    cv2.GaussianBlur(cover, (0, 0), unit * rng.uniform(0.007, 0.02), cover)  # no edge may be sharper than the picture
-    # The shadow of the mask is a little below it.
-    shadow = cv2.GaussianBlur(np.roll(cover, round(0.02 * unit), axis=0), (0, 0), 0.04 * unit)
-    through = 255 * (1 - cover) * (1 - np.float32(rng.uniform(0.1, 0.45)) * shadow)
-    return np.dstack([cloth * cover[..., None], through])
+        _draw_loops(cover, cloth, colour, layers, upper, lower, rng)
+    layers.lay(cover, cloth * layers.light[..., None], soft=rng.uniform(0.007, 0.02), shadow=rng.uniform(0.1, 0.45))
 
 
 def _edges(cut: _Cut, place: _Place, rng: Generator) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -211,7 +204,7 @@ def _colour(rng: Generator) -> NDArray[np.float64]:
     return np.clip(colour * rng.uniform(0.85, 1.1) * rng.uniform(0.93, 1.07, 3) + rng.uniform(-4, 10), 8, 250)
 
 
-def _pattern(x: Plane, y: Plane, unit: float, rng: Generator) -> NDArray[np.bool_]:
+def _pattern(x: Plane, y: Plane, layers: Layers, rng: Generator) -> NDArray[np.bool_]:
     """Dots, stripes, checks or flowers: where the second colour is."""
     period = rng.uniform(0.06, 0.2)
     angle = rng.uniform(0, np.pi)
@@ -224,13 +217,12 @@ def _pattern(x: Plane, y: Plane, unit: float, rng: Generator) -> NDArray[np.bool
         return np.asarray(u % 1 < rng.uniform(0.2, 0.6))
     if kind == 3:
         return np.asarray((u % 1 < 0.5) ^ (v % 1 < 0.5))
-    return np.asarray(_noise(x.shape, 2 / period / unit, rng) > rng.uniform(0.0, 0.8))
+    return np.asarray(layers.noise(2 / period) > rng.uniform(0.0, 0.8))
 
 
-def _relief(
-    cut: _Cut, upper: NDArray[np.float64], lower: NDArray[np.float64], x: Plane, y: Plane, rng: Generator
-) -> Plane:
+def _relief(cut: _Cut, upper: NDArray[np.float64], lower: NDArray[np.float64], layers: Layers, rng: Generator) -> Plane:
     """Light and shade of the form of a mask, 1 where it faces the light."""
+    x, y = layers.shares
     middle = float(upper[:, 0].mean())
     half = float(np.ptp(upper[:, 0])) / 2
     top, bottom = float(upper[len(upper) // 2, 1]), float(lower[:, 1].max())
@@ -238,7 +230,7 @@ def _relief(
     # Cheeks and chin turn away from the light.
     relief = 1 - np.float32(rng.uniform(0.05, 0.3)) * sideways**2
     relief -= np.float32(rng.uniform(0.0, 0.25)) * np.clip((y - top) / np.float32(bottom - top), 0, 1) ** 2
-    relief += np.float32(0.05) * _noise(x.shape, 6 / max(x.shape), rng)  # creases
+    relief += np.float32(0.05) * layers.noise(5)  # creases
     pleats = rng.choice(cut.pleats)
     if pleats:
         sag = y - np.float32(rng.uniform(0.0, 0.1)) * (1 - sideways**2)  # the chin pulls the pleats down
@@ -254,65 +246,20 @@ def _draw_loops(
     cover: Plane,
     cloth: Plane,
     colour: NDArray[np.float64],
-    matrix: NDArray[np.float64],
+    layers: Layers,
     upper: NDArray[np.float64],
     lower: NDArray[np.float64],
-    thickness: int,
     rng: Generator,
 ) -> None:
     """Straps from the corners to behind the ears: white, black or like the cloth."""
     strap = (colour, np.full(3, 235.0), np.full(3, 30.0))[rng.choice(3, p=(0.4, 0.4, 0.2))]
-    lines = np.zeros_like(cover)
     low = lower[[-6, 5]]  # a little below the corners, left and right
+    ends = []
     for side, (high, low_end) in enumerate(zip(upper[[0, -1]], low, strict=True)):
         ear = np.array([0.5 + (0.58 if side else -0.58), rng.uniform(0.38, 0.5)])
-        for start, end in ((high, ear), (low_end, ear + np.array([0.0, 0.08]))):
-            first, second = _fixed(matrix, np.stack([start, end]))
-            cv2.line(lines, first.tolist(), second.tolist(), 0.85, thickness, cv2.LINE_8, _SHIFT)
+        ends += [np.stack([high, ear]), np.stack([low_end, ear + np.array([0.0, 0.08])])]
+    lines = layers.lines([layers.face.pixels(end) for end in ends], rng.uniform(0.006, 0.018) * layers.unit, 0.85)
     lines *= 1 - cover
     share = (lines / np.maximum(cover + lines, 1e-6))[..., None]
     cloth += (strap.astype(np.float32) - cloth) * share
     cover += lines
-
-
-def _light(
-    below: NDArray[np.uint8],
-    pixels: BGRImage,
-    corner: NDArray[np.float64],
-    sides: NDArray[np.float64],
-    shape: tuple[int, int],
-    rng: Generator,
-) -> Plane:
-    """The light on the face: float32 of `shape`, about 1 in ordinary light."""
-    left, top = np.maximum(corner + sides * [0.2, 0.35], 0).astype(int)
-    right, bottom = np.maximum(corner + sides * [0.8, 0.7], 0).astype(int) + 1
-    cheeks = pixels[top:bottom, left:right]
-    mean = float(cheeks.mean()) if cheeks.size else _MID_SKIN
-    exposure = np.clip(0.55 + 0.5 * mean / _MID_SKIN, 0.4, 1.2) * rng.uniform(0.85, 1.1)
-    coarse = cv2.resize(below, (6, 5), interpolation=cv2.INTER_AREA).mean(axis=2, dtype=np.float32)
-    relative = np.clip(coarse / max(mean, 1.0), 0.5, 1.3) ** np.float32(0.5)  # hair and background count half
-    return np.asarray(exposure * cv2.resize(relative, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _noise(shape: tuple[int, ...], density: float, rng: Generator) -> Plane:
-    """Smooth noise of unit variance; `density` is the number of bumps in a pixel."""
-    coarse = rng.standard_normal([max(round(side * density), 2) for side in shape], np.float32)
-    return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), np.float32)
-
-
-def _grid(matrix: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Plane, Plane]:
-    """X and y of each pixel of the drawing, in shares of the face box."""
-    inverse = cv2.invertAffineTransform(matrix).astype(np.float32)
-    columns = np.arange(shape[1], dtype=np.float32)
-    rows = np.arange(shape[0], dtype=np.float32)[:, None]
-    x, y = (row[0] * columns + row[1] * rows + row[2] for row in inverse)
-    return x, y
-
-
-_SHIFT = 4
-_ONE = 1 << _SHIFT
-
-
-def _fixed(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Points in pixels of the drawing, in the fixed-point form of OpenCV with `_SHIFT` bits."""
-    return np.round((points @ matrix[:, :2].T + matrix[:, 2]) * _ONE).astype(np.int32)
