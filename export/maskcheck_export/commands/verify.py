@@ -22,7 +22,8 @@ def verify(ctx: click.Context, /, run: Path, models: tuple[Path, ...], output: P
     A float32 file is compared with Keras: no probability may differ by more than 1e-4, and no label may change. A
     float16 or int8 file is compared with the float32 file (with Keras, if there is none): at most 0.3 % (float16) or
     1 % (int8) of the labels may change, the accuracy may fall by 0.003, and the calibration error may increase by
-    0.005 (float16) or 0.01 (int8). The exit status is 1 if a file exceeds a limit.
+    0.005 (float16) or 0.01 (int8). Of the second look, face may change on at most 0.3 % or 2 % of the boxes, and the
+    places must overlap by 0.99 or 0.95 on average. The exit status is 1 if a file exceeds a limit.
     """
     require_export(backend="tensorflow")
 
@@ -42,6 +43,12 @@ def verify(ctx: click.Context, /, run: Path, models: tuple[Path, ...], output: P
             f" calibration error {agreement.calibration_error:.4f} (increase {agreement.calibration_loss:+.4f});"
             f" opset {graph.opset}, IR {graph.ir_version}, {graph.transposes} of {graph.nodes} nodes are transposes"
         )
+        if result.look:
+            look = result.look
+            click.echo(
+                f"  second look at {look.boxes} boxes: face changed {look.flips} = {look.flips / look.boxes:.2%}, mean"
+                f" difference {look.difference:.4f}, mean overlap of boxes {look.overlap:.4f}"
+            )
         for failure in result.failures:
             click.echo(f"  {failure}")
         click.echo("\n".join(as_lines(result.metrics)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ from numpy.typing import NDArray
 
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.classifier.model import ModelInfo
+from maskcheck.classifier.second_look import Combination
 from maskcheck.runtime.distributions import installed_versions
 from maskcheck_export.conversion.card import write_card
 from maskcheck_export.conversion.graph import graph_facts, to_onnx
 from maskcheck_export.conversion.precision import QUANTIZATIONS, Quantization, quantize, to_float16
+from maskcheck_export.conversion.second_look import fit_combinations, measure_second_look
 from maskcheck_export.conversion.verification import Agreement
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
 from maskcheck_export.evaluation.metrics import columns, summarise
-from maskcheck_export.evaluation.prediction import predict
+from maskcheck_export.evaluation.prediction import look_all, looks_by, predict
 from maskcheck_export.runs import MODEL, Run
 from maskcheck_export.writing.provenance import code_commit
 from maskcheck_export.writing.whole_files import replacing
@@ -69,6 +72,7 @@ def convert(
         license=license,
         trained_on=f"{about_data} ({run.trained_on})" if about_data else run.trained_on,
         created_by=_created_by(run),
+        second_look=_fit_second_look(network, run, report),
     )
     written = []
     for precision in precisions:
@@ -91,6 +95,19 @@ def convert(
         write_card(path)
         written.append(path)
     return written
+
+
+def _fit_second_look(network: keras.Model, run: Run, report: Callable[[str], None]) -> dict[str, Combination] | None:
+    """How detectors' scores combine with ``face``, fitted on validation pictures; None without a second look."""
+    if not run.settings.second_look.detectors:
+        return None
+    proposals, shape = run.parts.validation_proposals, run.settings.input
+    if not proposals:
+        report("there are no proposals in validation pictures: no detector's scores are combined with the second look")
+        return {}
+    look = look_all(looks_by(network), proposals, size=shape.size, margin=shape.margin)
+    least = run.settings.second_look.least
+    return fit_combinations(look, proposals, run.parts.validation, least=least, report=report)
 
 
 def _choose(
@@ -126,7 +143,10 @@ def _measure(proto: onnx.ModelProto, info: ModelInfo, run: Run) -> dict[str, Any
     about = {"temperature": round(run.temperature, 4), "graph": asdict(graph_facts(proto))}
     if not faces:
         return about
-    probabilities = _probabilities(proto, info, faces, run)
+    with _classifier(proto, info) as classifier:
+        probabilities = predict(classifier, faces, size=run.settings.input.size, margin=run.settings.input.margin)
+        if info.second_look and run.parts.test_proposals:
+            about["second_look"] = _measure_second_look(classifier, info.second_look, run)
     unit = "groups of near-duplicate pictures" if split.by == "groups" else "faces, near-duplicates parted"
     return {
         "measured_on": f"faces kept out of training: a share of {split.test:g}, split by {unit}, seed"
@@ -137,12 +157,26 @@ def _measure(proto: onnx.ModelProto, info: ModelInfo, run: Run) -> dict[str, Any
     }
 
 
+def _measure_second_look(
+    classifier: MaskClassifier, combinations: Mapping[str, Combination], run: Run
+) -> dict[str, Any]:
+    proposals, shape = run.parts.test_proposals, run.settings.input
+    look = look_all(classifier.look, proposals, size=shape.size, margin=shape.margin)
+    return measure_second_look(look, proposals, run.parts.test, combinations)
+
+
 def _probabilities(proto: onnx.ModelProto, info: ModelInfo, faces: Sequence[Sample], run: Run) -> NDArray[np.float32]:
+    with _classifier(proto, info) as classifier:
+        return predict(classifier, faces, size=run.settings.input.size, margin=run.settings.input.margin)
+
+
+@contextmanager
+def _classifier(proto: onnx.ModelProto, info: ModelInfo) -> Iterator[MaskClassifier]:
+    """The classifier of the SDK, with a graph that is in no file yet."""
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         _write(proto, info, path)
-        classifier = MaskClassifier(path, device="cpu", precision="stored")
-        return predict(classifier, faces, size=run.settings.input.size, margin=run.settings.input.margin)
+        yield MaskClassifier(path, device="cpu", precision="stored")
 
 
 def _write(proto: onnx.ModelProto, info: ModelInfo, path: Path) -> None:

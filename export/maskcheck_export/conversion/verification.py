@@ -13,12 +13,17 @@ import onnx
 from numpy.typing import NDArray
 
 from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.second_look import Look, absolute_boxes
+from maskcheck.detectors.fusion import overlap
 from maskcheck_export.conversion.graph import GraphFacts, check, graph_facts
+from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
 from maskcheck_export.evaluation.metrics import columns, summarise
-from maskcheck_export.evaluation.prediction import labels_by, predict
+from maskcheck_export.evaluation.prediction import Classify, LookAt, labels_by, look_all, looks_by, predict
 from maskcheck_export.runs import MODEL, Run
+
+_SEEN = 0.5  # probability from which a face is seen
 
 
 @dataclass(frozen=True)
@@ -30,19 +35,95 @@ class Limits:
         flips: Largest share of faces that get another label, in [0, 1].
         accuracy_loss: Largest loss of accuracy, in [0, 1].
         calibration_loss: Largest increase of the expected calibration error, in [0, 1].
+        face_flips: Largest share of boxes on which ``face`` is on the other side of 0.5, in [0, 1].
+        face_difference: Largest mean absolute difference of ``face``.
+        box_overlap: Least mean overlap (intersection over union) of the places that ``box`` gives on faces.
     """
 
     difference: float | None
     flips: float
     accuracy_loss: float
     calibration_loss: float
+    face_flips: float
+    face_difference: float
+    box_overlap: float
 
 
 LIMITS = {
-    "float32": Limits(difference=1e-4, flips=0.0, accuracy_loss=0.0, calibration_loss=1e-3),
-    "float16": Limits(difference=0.05, flips=0.003, accuracy_loss=0.003, calibration_loss=0.005),
-    "int8": Limits(difference=None, flips=0.01, accuracy_loss=0.003, calibration_loss=0.01),
+    "float32": Limits(
+        difference=1e-4,
+        flips=0.0,
+        accuracy_loss=0.0,
+        calibration_loss=1e-3,
+        face_flips=0.0,
+        face_difference=1e-4,
+        box_overlap=0.999,
+    ),
+    "float16": Limits(
+        difference=0.05,
+        flips=0.003,
+        accuracy_loss=0.003,
+        calibration_loss=0.005,
+        face_flips=0.003,
+        face_difference=0.002,
+        box_overlap=0.99,
+    ),
+    "int8": Limits(
+        difference=None,
+        flips=0.01,
+        accuracy_loss=0.003,
+        calibration_loss=0.01,
+        face_flips=0.02,
+        face_difference=0.02,
+        box_overlap=0.95,
+    ),
 }
+
+
+@dataclass(frozen=True)
+class LookAgreement:
+    """How the second look at N boxes agrees with that of a reference.
+
+    Attributes:
+        boxes: N.
+        flips: Number of boxes on which ``face`` is on the other side of 0.5.
+        difference: Mean absolute difference of ``face``.
+        overlap: Mean overlap of the places that ``box`` gives, where the reference sees a face.
+    """
+
+    boxes: int
+    flips: int
+    difference: float
+    overlap: float
+
+    @classmethod
+    def measure(cls, look: Look, reference: Look) -> LookAgreement:
+        """Compare what two models say of the same N boxes; both have a second look."""
+        assert look.face is not None
+        assert look.box is not None
+        assert reference.face is not None
+        assert reference.box is not None
+        unit = np.tile([0.0, 0.0, 1.0, 1.0], (len(look.face), 1))
+        places = [absolute_boxes(box, unit).astype(np.float32) for box in (look.box, reference.box)]
+        seen = np.flatnonzero(reference.face >= _SEEN)
+        overlaps = [float(overlap(places[0][[index]], places[1][[index]])[0, 0]) for index in seen]
+        return cls(
+            boxes=len(look.face),
+            flips=int(((look.face >= _SEEN) != (reference.face >= _SEEN)).sum()),
+            difference=float(np.abs(look.face - reference.face).mean()),
+            overlap=float(np.mean(overlaps)) if overlaps else 1.0,
+        )
+
+    def failures(self, limits: Limits) -> list[str]:
+        """The limits that are exceeded, in words."""
+        failures = []
+        if self.flips > limits.face_flips * self.boxes:
+            failures.append(f"face changed {self.flips / self.boxes:.2%} is above {limits.face_flips:.1%}")
+        if self.difference > limits.face_difference:
+            failures.append(f"mean difference of face {self.difference:.4f} is above {limits.face_difference:g}")
+        if self.overlap < limits.box_overlap:
+            failures.append(f"mean overlap of boxes {self.overlap:.4f} is below {limits.box_overlap:g}")
+        return failures
 
 
 @dataclass(frozen=True)
@@ -116,6 +197,7 @@ class Verification:
         limits: How far they may differ.
         graph: Facts of the graph of the file.
         metrics: Of the file on the same faces.
+        look: How far the second looks agree; None without one.
     """
 
     name: str
@@ -124,11 +206,12 @@ class Verification:
     limits: Limits
     graph: GraphFacts
     metrics: dict[str, Any]
+    look: LookAgreement | None = None
 
     @property
     def failures(self) -> list[str]:
         """The limits that are exceeded, in words."""
-        return self.agreement.failures(self.limits)
+        return self.agreement.failures(self.limits) + (self.look.failures(self.limits) if self.look else [])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -152,8 +235,14 @@ def verify(run: Run, models: Sequence[Path]) -> list[Verification]:
     shape = settings.input
     true = columns(faces, settings.labels)
     network = keras.models.load_model(run.folder / MODEL, compile=False)
-    original = predict(labels_by(network), faces, size=shape.size, margin=shape.margin)
-    floating = ("Keras", original)  # the first float32 file replaces it
+    looked_at = _looked_at(run)
+
+    def examine(classify: Classify, look: LookAt) -> tuple[NDArray[np.float32], Look | None]:
+        probabilities = predict(classify, faces, size=shape.size, margin=shape.margin)
+        return probabilities, look_all(look, looked_at, size=shape.size, margin=shape.margin) if looked_at else None
+
+    original = ("Keras", *examine(labels_by(network), looks_by(network)))
+    floating = original  # the first float32 file replaces it
     verifications = []
     classifiers = [MaskClassifier(path, device="cpu", precision="stored") for path in models]
     for classifier in sorted(classifiers, key=lambda classifier: classifier.info.precision != "float32"):
@@ -165,9 +254,9 @@ def verify(run: Run, models: Sequence[Path]) -> list[Verification]:
             )
         proto = onnx.load(classifier.path)
         check(proto)
-        probabilities = predict(classifier, faces, size=shape.size, margin=shape.margin)
+        probabilities, look = examine(classifier, classifier.look)
         exact = info.precision == "float32"
-        name, reference = ("Keras", original) if exact else floating
+        name, reference, reference_look = original if exact else floating
         verifications.append(
             Verification(
                 name=classifier.path,
@@ -176,8 +265,17 @@ def verify(run: Run, models: Sequence[Path]) -> list[Verification]:
                 limits=LIMITS.get(info.precision, LIMITS["int8"]),
                 graph=graph_facts(proto),
                 metrics=summarise(faces, probabilities, settings.labels),
+                look=None if look is None or reference_look is None else LookAgreement.measure(look, reference_look),
             )
         )
         if exact and floating[0] == "Keras":
-            floating = (classifier.path, probabilities)
+            floating = (classifier.path, probabilities, look)
     return verifications
+
+
+def _looked_at(run: Run) -> tuple[Sample, ...]:
+    """Boxes to compare second looks on: proposals in pictures that were kept out of the training, else faces."""
+    if not run.settings.second_look.detectors:
+        return ()
+    parts = run.parts
+    return parts.test_proposals or parts.validation_proposals or parts.test or parts.validation

@@ -168,14 +168,9 @@ def look_all(look: LookAt, samples: Sequence[Sample], *, size: int, margin: floa
     """
     remaining = iter(read_crops(samples, size=size, margin=margin))
     looks = [look(np.stack(batch)) for batch in iter(lambda: list(islice(remaining, BATCH)), [])]
-    faces, boxes = [part.face for part in looks], [part.box for part in looks]
-    if any(part is None for part in (*faces, *boxes)):
+    if any(part.face is None for part in looks):
         raise DataError("the model has no second look: no outputs face and box")
-    return Look(
-        np.concatenate([part.probabilities for part in looks]),
-        np.concatenate([part for part in faces if part is not None]),
-        np.concatenate([part for part in boxes if part is not None]),
-    )
+    return Look.joined(looks)
 
 
 def classify_all(classify: Classify, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
