@@ -18,7 +18,11 @@ from maskcheck_export.commands import main
 # TensorFlow and its converters warn about their own code.
 pytestmark = pytest.mark.filterwarnings("default")
 
-SHORT = ("--weights", "none", "--set", "input.size=75", "--set", "training.batch_size=8")
+DATA = "data=[{path='seed',weight=0.5},{path='faces'},{path='crowd',proposals=1}]"
+SHORT = (
+    *("--weights", "none", "--set", "input.size=75", "--set", "training.batch_size=8"),
+    *("--set", "second_look.detectors=['whole-picture']"),
+)
 
 
 def run(*arguments: str | Path) -> Result:
@@ -51,7 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short training by the default recipe, converted."""
     folder = tmp_path_factory.mktemp("runs") / "default"
-    result = train("recipes/default.toml", data, folder, "--set", "split.validation=0.25")
+    result = train("recipes/default.toml", data, folder, *set_all(DATA, "split.validation=0.25"))
     assert result.exit_code == 0, result.output
     result = run("convert", folder, "--license", "MIT", "--about-data", "drawn faces")
     assert result.exit_code == 0, result.output

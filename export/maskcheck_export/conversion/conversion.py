@@ -99,7 +99,7 @@ def convert(
 
 def _fit_second_look(network: keras.Model, run: Run, report: Callable[[str], None]) -> dict[str, Combination] | None:
     """How detectors' scores combine with ``face``, fitted on validation pictures; None without a second look."""
-    if not run.settings.second_look.detectors:
+    if not run.settings.has_second_look:
         return None
     proposals, shape = run.parts.validation_proposals, run.settings.input
     if not proposals:

@@ -275,7 +275,7 @@ def verify(run: Run, models: Sequence[Path]) -> list[Verification]:
 
 def _looked_at(run: Run) -> tuple[Sample, ...]:
     """Boxes to compare second looks on: proposals in pictures that were kept out of the training, else faces."""
-    if not run.settings.second_look.detectors:
+    if not run.settings.has_second_look:
         return ()
     parts = run.parts
     return parts.test_proposals or parts.validation_proposals or parts.test or parts.validation

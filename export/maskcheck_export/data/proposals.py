@@ -43,6 +43,8 @@ def gather_proposals(
     Raises:
         DetectorNotFound, PluginError: A detector is not installed, or fails.
     """
+    if not settings.has_second_look:
+        return []
     look = settings.second_look
     detectors = {name: create_detector(default_registry().find(name).spec) for name in look.detectors}
     of_picture: dict[Path, list[Sample]] = {}

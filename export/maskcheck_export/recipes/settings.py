@@ -96,11 +96,13 @@ class Network(_Table):
 class SecondLook(_Table):
     """What the classifier says of a detector's proposals, besides the label: is it a face, and where is the face.
 
+    It learns that from data sets whose ``proposals`` are above 0; without any, the model has no second look.
+
     Proposals that overlap with a face by less than `face` and at least `no_face` teach the place, and not whether it is
     a face.
 
     Attributes:
-        detectors: Names of the detectors whose proposals it is trained on; with none, the model has no such outputs.
+        detectors: Names of the detectors whose proposals it is trained on.
         least: Proposals with a lower detection score are left out.
         face: Least overlap (intersection over union) with a face at which a proposal is a face.
         no_face: Overlap below which a proposal is no face.
@@ -241,6 +243,8 @@ class Augmentation(_Table):
         motion_blur: Probability of a blur along a line.
         noise: Probability of the noise of a camera in little light.
         masks: Painted masks.
+        landmarks: Name of an installed detector that gives five landmarks, as ``centerface``: painted masks and objects
+            then follow turned and tilted faces. Without it, each face counts as upright in its box.
     """
 
     flip: Share = 0.0
@@ -264,6 +268,7 @@ class Augmentation(_Table):
     motion_blur: Share = 0.0
     noise: Share = 0.0
     masks: PaintedMasks = PaintedMasks()
+    landmarks: str | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -299,6 +304,11 @@ class Settings(_Table):
     stages: Stages = Stages()
     augmentation: Augmentation = Augmentation()
 
+    @property
+    def has_second_look(self) -> bool:
+        """Whether the model has a second look."""
+        return any(source.proposals for source in self.data)
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -306,8 +316,8 @@ class Settings(_Table):
         weights = self.training.label_weights
         if isinstance(weights, dict) and set(weights) != set(self.labels):
             raise ValueError(f"training.label_weights: expected {', '.join(self.labels)}, got {', '.join(weights)}")
-        if any(source.proposals for source in self.data) != bool(self.second_look.detectors):
-            raise ValueError("second_look.detectors and data.proposals: expected both, or none of them")
+        if any(source.proposals for source in self.data) and not self.second_look.detectors:
+            raise ValueError("data.proposals needs second_look.detectors, whose proposals are drawn")
         masks = self.augmentation.masks
         for share, label in ((masks.worn, masks.worn_label), (masks.incorrect, masks.incorrect_label)):
             if share and label not in self.labels:

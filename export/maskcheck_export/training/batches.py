@@ -131,7 +131,7 @@ def targets_of(
     """
     targets = {HEAD: one_hot(labels, settings.labels)}
     counts = {HEAD: np.array([0.0 if label == NO_FACE else weights[label] for label in labels], np.float32)}
-    if settings.second_look.detectors:
+    if settings.has_second_look:
         targets[FACE_OUTPUT] = np.array([[known or 0.0] for known in is_face], np.float32)
         counts[FACE_OUTPUT] = np.array([known is not None for known in is_face], np.float32)
         nowhere = np.zeros(4, np.float32)

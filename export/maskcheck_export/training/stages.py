@@ -148,7 +148,7 @@ def _losses(settings: Settings) -> dict[str, Any]:
     }
     weights = {HEAD: 1.0}
     look = settings.second_look
-    if look.detectors:
+    if settings.has_second_look:
         losses |= {FACE_OUTPUT: keras.losses.BinaryCrossentropy(), BOX_OUTPUT: keras.losses.Huber(_PRECISE)}
         weights |= {FACE_OUTPUT: look.face_weight, BOX_OUTPUT: look.box_weight}
     return {"loss": losses, "loss_weights": weights, "weighted_metrics": {HEAD: ["accuracy"]}}

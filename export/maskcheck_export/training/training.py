@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.runtime.distributions import installed_versions
+from maskcheck_export.data.landmarks import landmark_finder
 from maskcheck_export.data.pack import pack_faces
 from maskcheck_export.data.samples import Sample, describe
 from maskcheck_export.data.split import split
@@ -71,7 +72,7 @@ def train(
             classes=len(settings.labels),
             weights=settings.network.weights,
             dropout=settings.network.dropout,
-            second_look=bool(settings.second_look.detectors),
+            second_look=settings.has_second_look,
         )
         _begin(folder, settings)
         pack = pack_faces(
@@ -79,6 +80,7 @@ def train(
             pack_folder or folder / PACK,
             bare_label=settings.augmentation.masks.bare_label,
             report=report,
+            landmarks=landmark_finder(settings.augmentation.landmarks, report=report),
         )
         Stages(network, pack, parts, settings, folder, report, verbose).fit()
     temperature, validation_loss = 1.0, None
@@ -99,6 +101,7 @@ def train(
         parts=replace(parts, training=tuple(sample for sample in parts.training if sample.proposal is None)),
         commit=commit,
         trained_on=describe(parts.training),
+        with_landmarks=pack.with_landmarks,
         temperature=temperature,
         validation_loss=validation_loss,
         metrics=summarise(parts.test, _predict(network, parts.test, settings), settings.labels) if parts.test else {},
