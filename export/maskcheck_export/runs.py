@@ -37,6 +37,8 @@ class Run:
         validation_loss: Mean log loss of the validation faces, in nats; None without validation faces.
         metrics: Of the Keras model on the test faces.
         versions: Of the packages that trained the model.
+        with_landmarks: How many of the training faces and proposals have known eyes, nose and mouth, which painted
+            masks and objects follow.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class Run:
     validation_loss: float | None
     metrics: Mapping[str, Any]
     versions: Mapping[str, str]
+    with_landmarks: int = 0
 
     def save(self) -> None:
         """Write ``run.json``."""

@@ -53,7 +53,7 @@ def random_crop(
     """
     pixels, place = region.pixels, None
     way = _mask_to_paint(region, label, augmentation.masks, rng)
-    if way and region.face is not None:
+    if way:
         pixels = paint_mask(pixels, region.face, way, rng, region.landmarks)
         label = augmentation.masks.worn_label if way == "worn" else augmentation.masks.incorrect_label
     if rng.random() < augmentation.objects:
@@ -90,14 +90,15 @@ def random_crop(
 
 
 def _mask_to_paint(region: Region, label: str, masks: PaintedMasks, rng: Generator) -> Way | None:
-    if label != masks.bare_label or region.face is None:
+    if label != masks.bare_label or (region.face is None and region.landmarks is None):
         return None
     draw = rng.random()
     if draw >= masks.worn + masks.incorrect:
         return None
     # As on the street, under the nose more often than on the chin, which tight crops do not show.
     ways: list[Way] = ["worn"] if draw < masks.worn else ["chin", "nose_out"] if rng.random() < 0.25 else ["nose_out"]
-    return next((way for way in ways if in_view(way, region.face, region.pixels.shape[0])), None)
+    height = region.pixels.shape[0]
+    return next((way for way in ways if in_view(way, region.face, height, region.landmarks)), None)
 
 
 def _what_may_be_hidden(label: str, masks: PaintedMasks) -> Hidden:

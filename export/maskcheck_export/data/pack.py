@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.pictures.decoding import BGRImage, load_image
+from maskcheck_export.data.landmarks import POINTS, LandmarkFinder
 from maskcheck_export.data.portraits import find_face
-from maskcheck_export.data.samples import NO_FACE, Sample
+from maskcheck_export.data.samples import NO_FACE, Box, Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.writing.whole_files import replacing
 
@@ -34,7 +35,7 @@ REACH = 0.75
 LARGEST = 256
 """Longest side of a packed box, in pixels; larger faces are shrunk."""
 
-_FORMAT = "maskcheck-pack/2"
+_FORMAT = "maskcheck-pack/3"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Region:
     landmarks: NDArray[np.float32] | None = None
 
 
-def cut_region(picture: BGRImage, sample: Sample) -> Region:
+def cut_region(picture: BGRImage, sample: Sample, landmarks: NDArray[np.float32] | None = None) -> Region:
     """Cut a sample out of its picture.
 
     A crop of the region is the same as a crop of the picture, up to a margin of ``REACH``, unless the face is shrunk.
@@ -76,7 +77,8 @@ def cut_region(picture: BGRImage, sample: Sample) -> Region:
     box = (box - offset) * np.float32(scale)
     target = None if sample.face is None else (np.array(sample.face, np.float32) - offset) * np.float32(scale)
     face = target if target is not None or sample.whole or sample.label == NO_FACE else box
-    return Region(np.ascontiguousarray(pixels), box, face, target)
+    points = None if landmarks is None else (landmarks - offset[:2]) * np.float32(scale)
+    return Region(np.ascontiguousarray(pixels), box, face, target, points)
 
 
 class Pack:
@@ -112,14 +114,21 @@ class Pack:
                 box,
                 None if np.isnan(face[0]) else face,
                 None if np.isnan(target[0]) else target,
+                None if np.isnan(landmarks[0, 0]) else landmarks,
             )
-            for data, (box, face, target) in stored
+            for data, (box, face, target, landmarks) in stored
         ]
+
+    @cached_property
+    def with_landmarks(self) -> int:
+        """How many faces have known landmarks."""
+        with self._lock:
+            return sum(int((~np.isnan(file["landmarks"][:, 0, 0])).sum()) for file in self._files)
 
     def _read(self, shard: int, row: int) -> tuple[NDArray[np.uint8], list[NDArray[np.float32]]]:
         file = self._files[shard]
         try:
-            return file["pixels"][row], [file[name][row] for name in ("box", "face", "target")]
+            return file["pixels"][row], [file[name][row] for name in ("box", "face", "target", "landmarks")]
         except OSError as error:
             raise DataError(f"{file.filename} cannot be read: {error}; remove the file and train again") from error
 
@@ -130,6 +139,7 @@ def pack_faces(
     *,
     bare_label: str,
     report: Callable[[str], None],
+    landmarks: LandmarkFinder | None = None,
 ) -> Pack:
     """Pack samples into a folder.
 
@@ -140,9 +150,11 @@ def pack_faces(
         folder: Folder of the shards; created if missing.
         bare_label: Label of the faces that masks may be painted on; in whole pictures of it, OpenCV finds the face.
         report: Called with a line of progress.
+        landmarks: Finds eyes, nose and mouth of each face; None leaves them unknown.
 
     Raises:
         ImageError: A picture cannot be read.
+        PluginError: The detector of the landmarks failed.
         DataError: A shard cannot be written, as when the disk is full; finished shards stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -150,16 +162,16 @@ def pack_faces(
     for first in range(0, len(samples), FACES_A_SHARD):
         members = samples[first : first + FACES_A_SHARD]
         path = folder / f"{first // FACES_A_SHARD:05}.h5"
-        fingerprint = _fingerprint(members, bare_label)
+        fingerprint = _fingerprint(members, bare_label, landmarks)
         if not _is_complete(path, fingerprint, report):
             report(f"packing faces {first + 1} to {first + len(members)} of {len(samples)}")
             with replacing(path) as unfinished:
-                _write(unfinished, members, fingerprint, bare_label)
+                _write(unfinished, members, fingerprint, bare_label, landmarks)
         shards.append(path)
     return Pack(shards, len(samples))
 
 
-def _fingerprint(samples: Sequence[Sample], bare_label: str) -> str:
+def _fingerprint(samples: Sequence[Sample], bare_label: str, landmarks: LandmarkFinder | None) -> str:
     """A hash of everything that a shard depends on; of a picture, its path, size and time of change."""
     described = [
         [
@@ -168,7 +180,7 @@ def _fingerprint(samples: Sequence[Sample], bare_label: str) -> str:
         ]
         for sample in samples
     ]
-    content = json.dumps([_FORMAT, REACH, LARGEST, bare_label, described])
+    content = json.dumps([_FORMAT, REACH, LARGEST, bare_label, landmarks and landmarks.name, described])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -185,17 +197,21 @@ def _is_complete(path: Path, fingerprint: str, report: Callable[[str], None]) ->
     return False
 
 
-def _write(path: Path, samples: Sequence[Sample], fingerprint: str, bare_label: str) -> None:
+def _write(
+    path: Path, samples: Sequence[Sample], fingerprint: str, bare_label: str, landmarks: LandmarkFinder | None
+) -> None:
     with h5py.File(path, "w") as file:
         pixels = file.create_dataset("pixels", len(samples), h5py.vlen_dtype(np.uint8))
         box = file.create_dataset("box", (len(samples), 4), np.float32)
         face = file.create_dataset("face", (len(samples), 4), np.float32)
         target = file.create_dataset("target", (len(samples), 4), np.float32)
+        points = file.create_dataset("landmarks", (len(samples), POINTS, 2), np.float32)
         row = 0
         for picture_path, members in groupby(samples, key=lambda sample: sample.path):
             picture = load_image(picture_path).pixels
+            found: dict[Box | None, NDArray[np.float32] | None] = {}  # proposals share the faces of the picture
             for sample in members:
-                region = cut_region(picture, sample)
+                region = cut_region(picture, sample, _landmarks(picture, sample, landmarks, found))
                 face_box = region.face
                 if face_box is None and sample.label == bare_label:
                     face_box = find_face(region.pixels)
@@ -203,5 +219,20 @@ def _write(path: Path, samples: Sequence[Sample], fingerprint: str, bare_label: 
                 pixels[row] = cv2.imencode(".png", region.pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].ravel()
                 box[row], face[row] = region.box, np.nan if face_box is None else face_box
                 target[row] = np.nan if region.target is None else region.target
+                points[row] = np.nan if region.landmarks is None else region.landmarks
                 row += 1
         file.attrs["fingerprint"] = fingerprint
+
+
+def _landmarks(
+    picture: BGRImage,
+    sample: Sample,
+    finder: LandmarkFinder | None,
+    found: dict[Box | None, NDArray[np.float32] | None],
+) -> NDArray[np.float32] | None:
+    if finder is None or sample.label == NO_FACE:
+        return None
+    face = sample.face or (None if sample.whole else sample.box)
+    if face not in found:
+        found[face] = finder.find(picture, face)
+    return found[face]

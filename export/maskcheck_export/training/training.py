@@ -101,11 +101,11 @@ def train(
         parts=replace(parts, training=tuple(sample for sample in parts.training if sample.proposal is None)),
         commit=commit,
         trained_on=describe(parts.training),
-        with_landmarks=pack.with_landmarks,
         temperature=temperature,
         validation_loss=validation_loss,
         metrics=summarise(parts.test, _predict(network, parts.test, settings), settings.labels) if parts.test else {},
         versions=installed_versions("maskcheck", "keras", "tensorflow", "tensorflow-cpu", "torch", "jax", "numpy"),
+        with_landmarks=pack.with_landmarks,
     )
     run.save()
     return run
