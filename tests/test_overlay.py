@@ -161,8 +161,15 @@ def test_annotations_are_read_with_an_overlay_given_by_its_file(folder: Path, tm
     assert len(read_annotations(folder, str(tmp_path / "mine.json")).pictures[0].boxes) == 2
 
 
+def test_the_overlay_of_the_package_has_the_counts_that_it_names() -> None:
+    crowd = read_overlay("crowd")
+
+    assert crowd.counts() == {"add": 64, "change": 4, "remove": 3, "undecided": 500}
+    assert all(len(changes.sha256) == 64 for changes in crowd.pictures.values())
+
+
 def test_a_missing_overlay_is_an_error_that_names_those_of_the_package() -> None:
-    with pytest.raises(DataError, match="no overlay nobody; expected a JSON file, or one of the package: "):
+    with pytest.raises(DataError, match="no overlay nobody; expected a JSON file, or one of the package: crowd"):
         read_overlay("nobody")
 
 

@@ -21,6 +21,7 @@ WHEEL = (
     "maskcheck/classifier/models/mask-inceptionv3-128-int8.onnx",
     "maskcheck_export/__init__.py",
     "maskcheck_export/py.typed",
+    "maskcheck_export/annotations/overlays/crowd.json",
     "maskcheck_export/recipes/default.toml",
     "maskcheck_export/recipes/seed.toml",
     "maskcheck_export/recipes/space.toml",
