@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskcheck import Detections
-from maskcheck.detectors.fusion import concatenate, merge, one_box_per_face, overlap
+from maskcheck.detectors.fusion import best_of_each_face, concatenate, merge, one_box_per_face, overlap
 
 
 def detections(*faces: tuple[Sequence[float], float]) -> Detections:
@@ -123,3 +123,13 @@ def test_a_face_has_the_probabilities_of_its_best_box(fuse: Callable[[Detections
     assert faces.scores == pytest.approx([0.9, 0.7])
     assert faces.probabilities is not None
     assert faces.probabilities.tolist() == [[0.25, 0.75], [0.5, 0.5]]
+
+
+def test_each_face_says_which_candidate_was_its_best() -> None:
+    boxes = np.array([[0, 0, 10, 10], [200, 0, 210, 10], [1, 0, 11, 10], [50, 0, 60, 10]], np.float32)
+    scores = np.array([0.6, 0.9, 0.8, 0.7], np.float32)
+
+    faces, best = best_of_each_face(Detections(boxes, scores), 100, 20)  # the second one is outside
+
+    assert best.tolist() == [2, 3]
+    assert faces.scores.tolist() == scores[best].tolist()

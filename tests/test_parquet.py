@@ -31,7 +31,7 @@ def face(**others: Any) -> Face:
 
 
 RUN = (
-    FrameResult((face(detection_score=0.5), face()), (60, 50), source="a.jpg", notes=("dark", "cut")),
+    FrameResult((face(detection_score=0.5, face=0.875), face()), (60, 50), source="a.jpg", notes=("dark", "cut")),
     FrameResult((), (60, 50), source="empty.jpg"),
     FrameResult((), (0, 0), source="\udce9t\udce9 口罩.jpg", error=ImageError("it is empty")),
     FrameResult(
@@ -74,8 +74,9 @@ def test_there_is_a_row_for_each_face_and_for_each_picture_without_faces(tmp_pat
         "track_id": None,
         "predicted": False,
         "landmarks": None,
+        "face": 0.875,
     }
-    assert second["detection_score"] is None
+    assert (second["detection_score"], second["face"]) == (None, None)
     assert (empty["source"], empty["x1"], empty["label"], empty["predicted"]) == ("empty.jpg", None, None, None)
     assert (failed["source"], failed["error"]) == (r"\udce9t\udce9 口罩.jpg", "ImageError: it is empty")
     assert (frame["frame"], frame["time"], frame["track_id"], frame["predicted"]) == (12, 0.48, 7, True)
@@ -94,7 +95,7 @@ def test_columns_have_the_names_of_csv_and_types_of_their_own(tmp_path: Path) ->
         assert types["source"] == types["label"] == types["error"] == "string"
         assert types["x1"] == "int32"
         assert types["frame"] == types["track_id"] == "int64"
-        assert types["confidence"] == types["probability_with_mask"] == types["time"] == "double"
+        assert types["confidence"] == types["probability_with_mask"] == types["face"] == types["time"] == "double"
         assert types["predicted"] == "bool"
         assert types["landmarks"].startswith("list<")
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def face(box: tuple[int, int, int, int], label: str, confidence: float, score: f
 
 
 TWO_FACES = FrameResult(
-    (face((10, 20, 50, 60), "without_mask", 0.8), face((1, 2, 4, 9), "with_mask", 0.75, None)),
+    (replace(face((10, 20, 50, 60), "without_mask", 0.8), face=0.875), face((1, 2, 4, 9), "with_mask", 0.75, None)),
     (100, 80),
     source="a.jpg",
 )
@@ -120,8 +121,9 @@ def test_csv_has_a_row_for_each_face_and_for_each_picture_without_faces() -> Non
         "track_id": "",
         "predicted": "false",
         "landmarks": "",
+        "face": "0.875",
     }
-    assert (second["label"], second["detection_score"]) == ("with_mask", "")
+    assert (second["label"], second["detection_score"], second["face"]) == ("with_mask", "", "")
     assert (nothing["source"], nothing["x1"], nothing["label"]) == ("empty street.jpg", "", "")
     assert nothing["notes"] == "only the first of 3 frames was read; dark"
     assert (failed["width"], failed["error"]) == ("0", 'ImageError: bad.jpg is "empty", 0 bytes')
@@ -198,6 +200,7 @@ def test_coco_has_images_annotations_and_categories() -> None:
         "confidence": 0.8,
         "detection_score": 0.5,
         "probabilities": pytest.approx({"with_mask": 0.1, "without_mask": 0.8, "mask_worn_incorrectly": 0.1}),
+        "face": 0.875,
     }
     assert second["score"] == 0.75  # a box of the caller has no detection score
 

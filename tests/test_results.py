@@ -202,6 +202,7 @@ RESULTS = {
     "no face": FrameResult((), (100, 60)),
     "a frame": FrameResult((), (100, 60), source="street.mp4", frame=75, time=2.5),
     "landmarks and a track": FrameResult((replace(FACE, landmarks=((20.25, 30.0), (40, 31)), track_id=0),), (100, 60)),
+    "whether it is a face": FrameResult((replace(FACE, face=0.0), replace(FACE, face=0.98765432)), (100, 60)),
     "other labels": FrameResult((Face((0, 0, 1, 1), "口罩", 0.75, {"口罩": 0.75, "": 0.25}),), (1, 1)),
     "a box between pixels": FrameResult((replace(FACE, box=(0.5, 0.5, 8.5, 8.5)),), (100, 60)),
     "notes": FrameResult((), (100, 60), notes=("only the first of 3 frames was read", "")),
@@ -221,7 +222,9 @@ def test_a_result_comes_back_from_its_json(result: FrameResult) -> None:
 
 
 def test_a_result_with_short_numbers_is_equal_when_it_comes_back() -> None:
-    face = Face((10, 20, 50, 55), "with_mask", 0.75, {"with_mask": 0.75, "without_mask": 0.25}, 0.5, ((1.5, 2.0),), 3)
+    face = Face(
+        (10, 20, 50, 55), "with_mask", 0.75, {"with_mask": 0.75, "without_mask": 0.25}, 0.5, ((1.5, 2.0),), 3, face=0.5
+    )
     result = FrameResult((face,), (100, 60), Timings(1.5, 2.5, 3.5), "a.mp4", frame=3, time=0.1, notes=("cut",))
 
     assert FrameResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
@@ -319,7 +322,7 @@ def test_json_that_is_no_object_is_refused(content: Any) -> None:
 def test_a_receipt_comes_back_from_its_json() -> None:
     bare = replace(RECEIPT, tile=640, model=None, model_sha256=None, providers=(), threads=None, precision=None)
 
-    for receipt in (RECEIPT, bare, replace(RECEIPT, stages=())):
+    for receipt in (RECEIPT, bare, replace(RECEIPT, stages=()), replace(RECEIPT, second_look=True)):
         assert Receipt.from_dict(json.loads(json.dumps(receipt.to_dict()))) == receipt
 
 
@@ -433,6 +436,17 @@ def test_landmarks_and_track_are_in_the_json_where_there_are_any() -> None:
     assert face.to_dict() == FACE.to_dict() | {"landmarks": [[20.13, 30.0], [40.0, 30.5]], "track_id": 7}
 
 
+@pytest.mark.parametrize("certainty", [0.0, 0.123456789, 1.0])
+def test_the_json_says_how_likely_it_is_a_face_if_the_classifier_does(certainty: float) -> None:
+    assert replace(FACE, face=certainty).to_dict() == FACE.to_dict() | {"face": round(certainty, 6)}
+
+
+@pytest.mark.parametrize("certainty", [-0.1, 1.1, math.nan, math.inf])
+def test_how_likely_it_is_a_face_is_a_probability(certainty: float) -> None:
+    with pytest.raises(ValueError, match=r"face: expected a number in \[0, 1\]"):
+        replace(FACE, face=certainty)
+
+
 def test_track_zero_and_time_zero_are_in_the_json() -> None:
     line = FrameResult((replace(FACE, track_id=0),), (100, 60), time=0.0).to_dict()
 
@@ -440,10 +454,11 @@ def test_track_zero_and_time_zero_are_in_the_json() -> None:
     assert line["time"] == 0.0
 
 
-def test_faces_that_differ_in_landmarks_or_track_differ() -> None:
+def test_faces_that_differ_in_landmarks_track_or_certainty_differ() -> None:
     others = [replace(FACE, landmarks=((1.0, 2.0),)), replace(FACE, track_id=1), replace(FACE, track_id=2)]
+    others += [replace(FACE, face=0.5), replace(FACE, face=0.0)]
 
-    assert len({FACE, *others, *map(replace, others)}) == 4
+    assert len({FACE, *others, *map(replace, others)}) == 6
 
 
 @pytest.mark.parametrize("values", [{"box": (0, 0, math.inf, 9)}, {"landmarks": ((1.0, math.nan),)}])

@@ -15,7 +15,14 @@ from maskcheck import Face, FrameResult, MaskCheckError, PackageNotInstalled
 LABELS = ("with_mask", "without_mask", "mask_worn_incorrectly")
 RESULT = FrameResult(
     (
-        Face((10, 20, 50, 60), "mask_worn_incorrectly", 0.7, dict(zip(LABELS, (0.1, 0.2, 0.7), strict=True)), 0.9),
+        Face(
+            (10, 20, 50, 60),
+            "mask_worn_incorrectly",
+            0.7,
+            dict(zip(LABELS, (0.1, 0.2, 0.7), strict=True)),
+            0.9,
+            face=0.5,
+        ),
         Face((60, 2, 90, 40), "with_mask", 0.8, dict(zip(LABELS, (0.8, 0.1, 0.1), strict=True)), None),
     ),
     (100, 80),
@@ -37,6 +44,7 @@ def test_boxes_labels_and_scores_are_where_supervision_looks_for_them() -> None:
     np.testing.assert_array_equal(detections.class_id, [2, 0])
     np.testing.assert_array_equal(detections.data["class_name"], ["mask_worn_incorrectly", "with_mask"])
     np.testing.assert_allclose(np.asarray(detections.data["detection_score"], float), [0.9, np.nan], rtol=1e-6)
+    np.testing.assert_array_equal(np.asarray(detections.data["face"], float), [0.5, np.nan])
     np.testing.assert_allclose(
         np.asarray(detections.data["probabilities"], float), [[0.1, 0.2, 0.7], [0.8, 0.1, 0.1]], rtol=1e-6
     )

@@ -20,8 +20,10 @@ from PIL import Image
 from maskcheck._version import __version__
 from maskcheck.classifier.api import Classifier
 from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.second_look import Look
 from maskcheck.detectors.api import Detector
 from maskcheck.detectors.guard import are_shares, detector_labels, detector_min_score, warm_up_detector
+from maskcheck.engine.classification import look_at
 from maskcheck.engine.ending import GRACE, Interruption
 from maskcheck.engine.engine import Engine, StageOrigin, make_faces
 from maskcheck.engine.preparation import Preparation, Preparer, clip
@@ -72,7 +74,9 @@ class MaskPipeline:
             choice of ``maskcheck doctor --tune`` is in force.
         model_timeout: Seconds that loading the model may take, and each run, as in :class:`MaskClassifier`.
         max_memory: Bytes that runs of the model on the CPU may take, as in :class:`MaskClassifier`.
-        min_score: Least detection score, in [0, 1], of a face that is reported; by default, the detector's own.
+        min_score: Least detection score, in [0, 1], of a face that is reported. By default, 0.5 where the classifier
+            takes a second look at what the detector proposes, as the embedded one does for ``haar``, ``centerface`` and
+            ``yunet``; else the detector's own.
         limits: What a picture may cost; one that costs more is refused before it is decoded.
         tile: Give the detector overlapping slices of that side, in pixels, 64 or more, of pictures that are larger:
             it finds small faces in large pictures, in bounded memory. By default, the whole picture.
@@ -152,7 +156,8 @@ class MaskPipeline:
             self.detector_name,
             self.classifier,
             limits,
-            _checked_score(default_min_score if min_score is None else min_score),
+            None if min_score is None else _checked_score(min_score),
+            _checked_score(default_min_score),
             max_faces,
         )
         self._engine = Engine(preparer, origin, classifier_origin, tile=tile)
@@ -416,7 +421,8 @@ class MaskPipeline:
             boxes: (N, 4), ``x1, y1, x2, y2`` in pixels of the upright picture; clipped to it.
 
         Returns:
-            One face for each box, in the same order; ``detection_score`` is None.
+            One face for each box, which stays as it is, in the same order. ``detection_score`` is None, and ``face``
+            says how likely the box is on a face, if the classifier does.
 
         Raises:
             ImageError: The picture cannot be decoded.
@@ -447,10 +453,13 @@ class MaskPipeline:
                 f" picture of {width} x {height} pixels"
             )
         step = classifier.batch_size  # cut batch by batch, so that memory does not grow with the boxes
-        probabilities = [
-            classifier(classifier.crop(pixels, clipped[start : start + step])) for start in range(0, len(clipped), step)
-        ]
-        return make_faces(clipped, np.concatenate(probabilities), self.labels, [None] * len(clipped))
+        look = Look.joined(
+            [
+                look_at(classifier, classifier.crop(pixels, clipped[start : start + step]))
+                for start in range(0, len(clipped), step)
+            ]
+        )
+        return make_faces(clipped, look.probabilities, self.labels, [None] * len(clipped), face=look.face)
 
     def warm_up(self) -> None:
         """Load the classifier and the detector now, so that the first picture does not wait and a fault shows at once.
@@ -492,8 +501,11 @@ class MaskPipeline:
     def min_score(self) -> float:
         """Least detection score, in [0, 1], of a face that is reported; it may be changed.
 
+        Where none was given, the classifier decides whether it is the detector's own, which loads it.
+
         Raises:
             ValueError: Set to something else.
+            RuntimeUnavailable, ModelError: The classifier decides it, and cannot be loaded.
         """
         return self._engine.min_score
 

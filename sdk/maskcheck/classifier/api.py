@@ -20,10 +20,10 @@ class Classifier(Protocol):
     - ``warm_up() -> None`` loads what the first call would wait for, or raises a ``MaskCheckError``.
     - ``describe() -> StageDescription`` names the model file, its SHA-256, and what its session runs on; it may load
       the model.
-    - ``look(crops) -> Look`` takes crops as a call does, and says more of each: whether it shows a face, and where. It
-      is used instead of a call, so it must give the same probabilities.
-    - ``second_look``, a mapping of names of detectors to a ``Combination``, or None: for these detectors, the pipeline
-      combines their scores with ``Look.face``, and moves their boxes to ``Look.box``. Reading it may load the model.
+    - ``second_look``, a mapping of names of detectors to a ``Combination``, perhaps empty: the classifier also says of
+      each crop whether it shows a face, and where. Then its method ``look(crops) -> Look``, which takes crops as a call
+      does, is used instead of a call. For the detectors of the mapping, the pipeline combines their scores with
+      ``Look.face``, and moves their boxes to ``Look.box``. None: as without it. Reading it may load the model.
     """
 
     @property

@@ -88,8 +88,12 @@ class Detections:
             height: Of the picture, in pixels.
         """
         boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
-        inside = np.logical_and.reduce(boxes[:, :2] < boxes[:, 2:], axis=1)
-        return replace(self, boxes=boxes)[inside]
+        return replace(self, boxes=boxes)[self.inside(width, height)]
+
+    def inside(self, width: int, height: int) -> NDArray[np.bool_]:
+        """Which boxes have a part inside a picture of that size, in pixels: bool (N,)."""
+        boxes = np.clip(self.boxes, 0, np.array([width, height, width, height], np.float32))
+        return np.asarray(np.logical_and.reduce(boxes[:, :2] < boxes[:, 2:], axis=1), np.bool_)
 
 
 def _expect(name: str, array: Any, shape: tuple[int | str, ...]) -> None:

@@ -19,6 +19,9 @@ _NEIGHBOURS = 4
 _SAME_FACE = 0.3
 """Least intersection over union with a better box at which a judged box is of the same face."""
 
+_AGREE = 0.5
+"""Least intersection over union at which boxes agree on where a face is."""
+
 _INSIDE = 0.7
 """Share of a box inside a better box above which it is a part of the same face."""
 
@@ -82,7 +85,7 @@ def overlap(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[
     return np.asarray(np.divide(shared, together, out=np.zeros_like(shared), where=together > 0), np.float32)
 
 
-def merge(candidates: Detections, *, suppress: float = 0.45, agree: float = 0.5) -> Detections:
+def merge(candidates: Detections, *, suppress: float = 0.45, agree: float = _AGREE) -> Detections:
     """One box for each face.
 
     Greedy non-maximum suppression keeps the best box of each face; box voting then moves it to the mean of all
@@ -97,12 +100,7 @@ def merge(candidates: Detections, *, suppress: float = 0.45, agree: float = 0.5)
     Returns:
         Faces by falling score; score, landmarks and probabilities are those of the best box of each.
     """
-    candidates = candidates[np.argsort(-candidates.scores, kind="stable")[:MOST_CANDIDATES]]
-    kept = _suppressed(candidates, suppress)
-    faces = candidates[kept]
-    blocks = np.array_split(faces.boxes, len(faces) // 64 + 1)  # bounds the memory that many faces take
-    boxes = np.concatenate([_vote(block, candidates, agree) for block in blocks])
-    return replace(faces, boxes=boxes)
+    return _merge(candidates, suppress, agree)[0]
 
 
 def one_box_per_face(judged: Detections, width: int, height: int) -> Detections:
@@ -118,20 +116,39 @@ def one_box_per_face(judged: Detections, width: int, height: int) -> Detections:
     Returns:
         Faces by falling score, their boxes cut to the picture.
     """
-    faces = merge(judged, suppress=_SAME_FACE).clipped(width, height)
+    return best_of_each_face(judged, width, height)[0]
+
+
+def best_of_each_face(judged: Detections, width: int, height: int) -> tuple[Detections, NDArray[np.intp]]:
+    """As :func:`one_box_per_face`; and the index of each face's best candidate, whose score and landmarks it has."""
+    merged, best = _merge(judged, _SAME_FACE, _AGREE)
+    inside = merged.inside(width, height)
+    faces = merged[inside].clipped(width, height)
     kept: list[int] = []
     surer = np.empty_like(faces.boxes)  # its beginning: the boxes that are kept
     for index, box in enumerate(faces.boxes):
         if not (shared_areas(surer[: len(kept)], box) > _INSIDE * np.prod(box[2:] - box[:2])).any():
             surer[len(kept)] = box
             kept.append(index)
-    return faces[np.array(kept, np.intp)]
+    chosen = np.array(kept, np.intp)
+    return faces[chosen], best[inside][chosen]
 
 
 def shared_areas(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
     """Area that each of some boxes (N, 4) has in common with one (4,)."""
     sides = np.maximum(np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2]), 0)
     return np.asarray(sides[:, 0] * sides[:, 1])
+
+
+def _merge(candidates: Detections, suppress: float, agree: float) -> tuple[Detections, NDArray[np.intp]]:
+    """What :func:`merge` gives, and the index of each face's best candidate."""
+    order = np.argsort(-candidates.scores, kind="stable")[:MOST_CANDIDATES]
+    candidates = candidates[order]
+    kept = _suppressed(candidates, suppress)
+    faces = candidates[kept]
+    blocks = np.array_split(faces.boxes, len(faces) // 64 + 1)  # bounds the memory that many faces take
+    boxes = np.concatenate([_vote(block, candidates, agree) for block in blocks])
+    return replace(faces, boxes=boxes), order[kept]
 
 
 def _of_each_face(parts: Sequence[tuple[int, NDArray[np.float32] | None]]) -> NDArray[np.float32] | None:

@@ -1,4 +1,4 @@
-"""The second half of the pipeline: label the faces of several frames in shared runs of the classifier."""
+"""The second half of the pipeline: look at the faces of several frames in shared runs of the classifier."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.classifier.api import Classifier
+from maskcheck.classifier.second_look import Look
 from maskcheck.engine.prepared import PreparedFrame
 from maskcheck.errors import PluginError
+from maskcheck.pictures.crops import Crops
 
 
-def classify(frames: Sequence[PreparedFrame], classifier: Classifier) -> list[NDArray[np.float32]]:
-    """Probabilities of the faces of several frames, which share runs; crops are held for one run at a time.
+def classify(frames: Sequence[PreparedFrame], classifier: Classifier) -> list[Look]:
+    """What the classifier says of the faces of several frames, which share runs; crops are held for one run at a time.
 
     Args:
         frames: The faces of each frame.
         classifier: Labels them.
 
     Returns:
-        float32 (N, C) for each frame.
+        A look for each frame, at all its faces.
 
     Raises:
         MaskCheckError: The classifier cannot run, or gives something else than probabilities.
@@ -28,22 +30,46 @@ def classify(frames: Sequence[PreparedFrame], classifier: Classifier) -> list[ND
     if not frames:
         return []
     counts = [len(frame) for frame in frames]
-    rows = [
-        _run(classifier, np.concatenate([frames[index].crops_of(part, classifier) for index, part in run]))
+    looks = [
+        look_at(classifier, np.concatenate([frames[index].crops_of(part, classifier) for index, part in run]))
         for run in _runs(counts, classifier.batch_size)
     ]
-    together = np.concatenate(rows) if rows else np.empty((0, len(classifier.labels)), np.float32)
-    return np.split(together, np.cumsum(counts)[:-1])
+    if not looks:
+        return [Look.nothing(len(classifier.labels), says_face=_takes_second_look(classifier))] * len(frames)
+    together = Look.joined(looks)
+    ends = np.cumsum(counts).tolist()
+    return [together[end - count : end] for count, end in zip(counts, ends, strict=True)]
 
 
-def _run(classifier: Classifier, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-    probabilities = classifier(crops)
-    expected = (len(crops), len(classifier.labels))
-    if not isinstance(probabilities, np.ndarray) or probabilities.shape != expected:
-        name = type(classifier).__name__
-        got = _described(probabilities)
-        raise PluginError(f"classifier {name}: expected probabilities of shape {expected}, got {got}", plugin=name)
-    return probabilities
+def look_at(classifier: Classifier, crops: Crops) -> Look:
+    """What a classifier says of crops, at most ``batch_size``: labels, and the face if it has a ``second_look``.
+
+    Raises:
+        MaskCheckError: It cannot run, or gives something else than it should.
+    """
+    name = type(classifier).__name__
+    second = _takes_second_look(classifier)
+    look: Look = classifier.look(crops) if second else Look(classifier(crops))  # type: ignore[attr-defined]
+    _expect(look.probabilities, "probabilities", (len(crops), len(classifier.labels)), name)
+    if second:
+        face = _expect(look.face, "face", (len(crops),), name)
+        box = _expect(look.box, "box", (len(crops), 4), name)
+        if not ((face >= 0) & (face <= 1)).all():  # NaN is not, either
+            raise PluginError(f"classifier {name}: expected face in [0, 1]", plugin=name)
+        if not np.isfinite(box).all():
+            raise PluginError(f"classifier {name}: expected box of finite numbers", plugin=name)
+    return look
+
+
+def _takes_second_look(classifier: Classifier) -> bool:
+    return getattr(classifier, "second_look", None) is not None
+
+
+def _expect(array: object, what: str, shape: tuple[int, ...], name: str) -> NDArray[np.float32]:
+    if not isinstance(array, np.ndarray) or array.shape != shape:
+        got = _described(array)
+        raise PluginError(f"classifier {name}: expected {what} of shape {shape}, got {got}", plugin=name)
+    return array
 
 
 def _described(value: object) -> str:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from maskcheck._version import __version__
 from maskcheck.classifier.api import Classifier
+from maskcheck.classifier.second_look import Look
 from maskcheck.detectors.guard import describe_detector, detector_labels
 from maskcheck.engine.classification import classify
 from maskcheck.engine.preparation import Preparation, Preparer, as_frame_error, milliseconds_since
 from maskcheck.engine.prepared import PreparedFrame
+from maskcheck.engine.second_look import best_faces, combine
 from maskcheck.errors import MaskCheckError, ModelTimeout, RuntimeUnavailable
 from maskcheck.log import LOGGER
 from maskcheck.results import Face, FrameResult, Receipt, StageReceipt
@@ -79,12 +81,12 @@ class Engine:
 
     @property
     def min_score(self) -> float:
-        """Least detection score of a face that is kept."""
+        """Least detection score of a face that is kept; the default may load the classifier."""
         return self.preparer.min_score
 
     @min_score.setter
     def min_score(self, value: float) -> None:
-        self.preparer = replace(self.preparer, min_score=value)
+        self.preparer = replace(self.preparer, given_min_score=value)
         self._receipt = None  # it says what is in force
 
     def prepare(self, preparations: Sequence[Preparation]) -> list[PreparedFrame]:
@@ -97,16 +99,54 @@ class Engine:
         Raises:
             MaskCheckError: The classifier has never run, and does not.
         """
+        looked_at = self.look(frames)
+        combination = self.preparer.combination if any(frame.error is None for frame in looked_at) else None
+        if combination is not None:
+            looked_at = [
+                frame if frame.error is not None else self.best_faces(combine(frame, combination))[0]
+                for frame in looked_at
+            ]
+        return [self.result(frame) for frame in looked_at]
+
+    def look(self, frames: Sequence[PreparedFrame]) -> list[PreparedFrame]:
+        """Prepared frames with what the classifier says of their faces, in shared runs, or with their error.
+
+        Raises:
+            MaskCheckError: The classifier has never run, and does not.
+        """
         waiting = [frame for frame in frames if frame.error is None]
         started = perf_counter()
         outcomes = iter(self._classify(waiting))
         share = milliseconds_since(started) / max(sum(frame.unlabelled for frame in waiting), 1)
         return [
-            self._result(frame, frame.error, 0.0)
-            if frame.error is not None
-            else self._result(frame, next(outcomes), share * frame.unlabelled)
+            frame if frame.error is not None else _looked_at(frame, next(outcomes), share * frame.unlabelled)
             for frame in frames
         ]
+
+    def best_faces(self, frame: PreparedFrame) -> tuple[PreparedFrame, NDArray[np.intp]]:
+        """The faces of a frame whose proposals have combined scores, and the index of each among them."""
+        return best_faces(frame, min_score=self.min_score, max_faces=self.preparer.max_faces)
+
+    def result(self, frame: PreparedFrame) -> FrameResult:
+        """The result of a frame whose faces are labelled, or that has an error."""
+        faces: tuple[Face, ...] = ()
+        if frame.error is None:
+            assert frame.probabilities is not None
+            faces = make_faces(
+                frame.boxes, frame.probabilities, self.labels, frame.scores.tolist(), frame.landmarks, frame.face
+            )
+        return FrameResult(
+            faces=faces,
+            size=frame.size,
+            timings=frame.timings,
+            source=frame.source,
+            frame=frame.index,
+            time=frame.time,
+            notes=frame.notes,
+            error=frame.error,
+            receipt=self.receipt if frame.error is None else None,
+            image=frame.pixels if frame.keep_image else None,
+        )
 
     @property
     def receipt(self) -> Receipt:
@@ -115,14 +155,14 @@ class Engine:
             self._receipt = self._make_receipt()
         return self._receipt
 
-    def _classify(self, frames: Sequence[PreparedFrame]) -> list[NDArray[np.float32] | MaskCheckError]:
-        """Probabilities of the faces of each frame, or why there are none."""
+    def _classify(self, frames: Sequence[PreparedFrame]) -> list[Look | MaskCheckError]:
+        """What the classifier says of the faces of each frame, or why it says nothing."""
         classifier = self.classifier
         if classifier is None:
             empty = np.empty((0, len(self.labels)), np.float32)
-            return [empty if frame.probabilities is None else frame.probabilities for frame in frames]
+            return [Look(empty if frame.probabilities is None else frame.probabilities) for frame in frames]
         try:
-            outcomes: list[NDArray[np.float32] | MaskCheckError] = list(classify(frames, classifier))
+            outcomes: list[Look | MaskCheckError] = list(classify(frames, classifier))
         except Exception as error:
             first = error
         else:
@@ -142,26 +182,6 @@ class Engine:
             raise first
         return outcomes
 
-    def _result(
-        self, frame: PreparedFrame, outcome: NDArray[np.float32] | MaskCheckError, classify_ms: float
-    ) -> FrameResult:
-        error = outcome if isinstance(outcome, MaskCheckError) else None
-        faces: tuple[Face, ...] = ()
-        if not isinstance(outcome, MaskCheckError):
-            faces = make_faces(frame.boxes, outcome, self.labels, frame.scores.tolist(), frame.landmarks)
-        return FrameResult(
-            faces=faces,
-            size=frame.size,
-            timings=replace(frame.timings, classify=frame.timings.classify + classify_ms),
-            source=frame.source,
-            frame=frame.index,
-            time=frame.time,
-            notes=frame.notes,
-            error=error,
-            receipt=self.receipt if error is None else None,
-            image=frame.pixels if frame.keep_image else None,
-        )
-
     def _describe_detector(self) -> StageDescription:
         try:
             return describe_detector(self.preparer.detector, name=self._detector_origin.name)
@@ -180,6 +200,7 @@ class Engine:
             detector=self._detector_origin.name,
             detector_options=dict(self._detector_origin.options),
             min_score=self.min_score,
+            second_look=self.preparer.combination is not None,
             tile=self._tile,
             model=described.model,
             model_sha256=described.model_sha256,
@@ -192,12 +213,18 @@ class Engine:
         )
 
 
+def _looked_at(frame: PreparedFrame, outcome: Look | MaskCheckError, classify_ms: float) -> PreparedFrame:
+    timed = replace(frame, timings=replace(frame.timings, classify=frame.timings.classify + classify_ms))
+    return replace(timed, error=outcome) if isinstance(outcome, MaskCheckError) else timed.looked_at(outcome)
+
+
 def make_faces(
     boxes: NDArray[np.float64],
     probabilities: NDArray[np.float32],
     labels: Sequence[str],
     scores: Sequence[float | None],
     landmarks: NDArray[np.float32] | None = None,
+    face: NDArray[np.float32] | None = None,
 ) -> tuple[Face, ...]:
     """Faces of one picture.
 
@@ -207,8 +234,10 @@ def make_faces(
         labels: C labels.
         scores: N detection scores, or None for boxes of the caller.
         landmarks: (N, K, 2) in pixels, if there are any.
+        face: (N,), the probability that each box is on a face, if the classifier says.
     """
-    points = [None] * len(boxes) if landmarks is None else [tuple(map(tuple, face)) for face in landmarks.tolist()]
+    points = [None] * len(boxes) if landmarks is None else [tuple(map(tuple, own)) for own in landmarks.tolist()]
+    certainties: list[float | None] = [None] * len(boxes) if face is None else face.tolist()
     return tuple(
         Face(
             box=(x1, y1, x2, y2),
@@ -217,8 +246,11 @@ def make_faces(
             probabilities=dict(zip(labels, row.tolist(), strict=True)),
             detection_score=score,
             landmarks=own_points,
+            face=certainty,
         )
-        for (x1, y1, x2, y2), row, score, own_points in zip(boxes.tolist(), probabilities, scores, points, strict=True)
+        for (x1, y1, x2, y2), row, score, own_points, certainty in zip(
+            boxes.tolist(), probabilities, scores, points, certainties, strict=True
+        )
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.classifier.api import Classifier
+from maskcheck.classifier.second_look import Combination
 from maskcheck.detectors.api import Detections, Detector
 from maskcheck.detectors.guard import (
     described,
@@ -21,6 +22,7 @@ from maskcheck.detectors.guard import (
     run_detector_batch,
 )
 from maskcheck.engine.prepared import PreparedFrame
+from maskcheck.engine.second_look import DEFAULT_MIN_SCORE, PROPOSALS_PER_FACE, find_combination
 from maskcheck.errors import ImageError, MaskCheckError
 from maskcheck.frames import Frame
 from maskcheck.pictures.crops import Crops
@@ -141,7 +143,8 @@ class Preparer:
         name: Of the detector, for messages.
         classifier: Whose crops are cut; None if the detector labels the faces itself.
         limits: What a picture may cost.
-        min_score: Least detection score of a face that is kept.
+        given_min_score: Least score of a face that is kept; None for the default.
+        detector_min_score: The default, if the classifier takes no second look at what this detector proposes.
         max_faces: Most faces of a frame that are kept, the best first.
     """
 
@@ -149,8 +152,29 @@ class Preparer:
     name: str
     classifier: Classifier | None
     limits: DecodingLimits
-    min_score: float
+    given_min_score: float | None
+    detector_min_score: float
     max_faces: int
+
+    @property
+    def combination(self) -> Combination | None:
+        """How the classifier's second look combines with the detector's scores; None without one.
+
+        Raises:
+            MaskCheckError: The classifier cannot be loaded.
+        """
+        return find_combination(self.classifier, self.name)
+
+    @property
+    def min_score(self) -> float:
+        """Least score of a face that is kept: the detector's, or the combined one where there is a second look.
+
+        Raises:
+            MaskCheckError: It is the default, and the classifier, which may decide it, cannot be loaded.
+        """
+        if self.given_min_score is not None:
+            return self.given_min_score
+        return self.detector_min_score if self.combination is None else DEFAULT_MIN_SCORE
 
     @property
     def batch_size(self) -> int:
@@ -221,14 +245,18 @@ class Preparer:
             return preparation.failed(detections)
         try:
             started = perf_counter()
+            combination = self.combination
+            least = self.min_score if combination is None else combination.least
+            most = self.max_faces if combination is None else self.max_faces * PROPOSALS_PER_FACE
             order = np.argsort(-detections.scores, kind="stable")
-            kept = detections[order[detections.scores[order] >= self.min_score]]
+            kept = detections[order[detections.scores[order] >= least]]
             boxes, inside = clip(kept.boxes.astype(np.float64), pixels)
             boxes, kept = boxes[inside], kept[inside]
             notes = preparation.notes
-            if len(boxes) > self.max_faces:
-                note = f"only the best {self.max_faces:,} of {len(boxes):,} faces were classified; raise max_faces"
-                boxes, kept, notes = boxes[: self.max_faces], kept[: self.max_faces], (*notes, note)
+            if len(boxes) > most:
+                what = "faces" if combination is None else "possible faces"
+                note = f"only the best {most:,} of {len(boxes):,} {what} were classified; raise max_faces"
+                boxes, kept, notes = boxes[:most], kept[:most], (*notes, note)
             if self.classifier is not None and kept.probabilities is not None:
                 kept = replace(kept, probabilities=None)  # the caller wants the labels of the classifier
             crops = None if self.classifier is None else cut_if_smaller(pixels, boxes, self.classifier)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.classifier.api import Classifier
+from maskcheck.classifier.second_look import Look
 from maskcheck.errors import MaskCheckError
 from maskcheck.pictures.crops import Crops
 from maskcheck.pictures.decoding import BGRImage
@@ -27,10 +28,14 @@ class PreparedFrame:
         size: Width and height of the upright picture in pixels; ``(0, 0)`` if it was not decoded.
         notes: What was left out so far, in words.
         timings: Time that it took so far.
-        boxes: float64 (N, 4), ``x1, y1, x2, y2`` in pixels, best first, inside the picture.
+        boxes: float64 (N, 4), ``x1, y1, x2, y2`` in pixels, best first, inside the picture: those of faces, or those
+            that the classifier is to take a second look at.
         scores: float32 (N,), detection scores.
         landmarks: float32 (N, K, 2) in pixels, if the detector gives them.
-        probabilities: float32 (N, C), if the detector labels the faces itself; then there are no crops.
+        probabilities: float32 (N, C), of the labels: of a detector that labels the faces itself, whose frames have no
+            crops, or once the faces are classified.
+        face: float32 (N,), the probability of a face, once the classifier has looked; None if it does not say.
+        place: float32 (N, 4), where the face is relative to the box, as ``Look.box``; None if it does not say.
         crops: Crops of all faces; None if they are cut when they are classified.
         pixels: The picture, uint8 (H, W, 3), BGR, if it is still needed.
         keep_image: Whether the result is to hold `pixels`.
@@ -48,6 +53,8 @@ class PreparedFrame:
     scores: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     landmarks: NDArray[np.float32] | None = None
     probabilities: NDArray[np.float32] | None = None
+    face: NDArray[np.float32] | None = None
+    place: NDArray[np.float32] | None = None
     crops: Crops | None = None
     pixels: BGRImage | None = None
     keep_image: bool = False
@@ -67,22 +74,25 @@ class PreparedFrame:
         """Bytes of the picture and the crops that it holds."""
         return sum(held.nbytes for held in (self.pixels, self.crops) if held is not None)
 
-    def with_faces(self, chosen: NDArray[np.bool_]) -> PreparedFrame:
+    def with_faces(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> PreparedFrame:
         """The frame with some of its faces.
 
         Args:
-            chosen: bool (N,), which of them.
+            chosen: Which of them: bool (N,), or their indices.
         """
-        if chosen.all():
+        if chosen.dtype == np.bool_ and chosen.all():
             return self
-        return replace(
-            self,
-            boxes=self.boxes[chosen],
-            scores=self.scores[chosen],
-            landmarks=None if self.landmarks is None else self.landmarks[chosen],
-            probabilities=None if self.probabilities is None else self.probabilities[chosen],
-            crops=None if self.crops is None else self.crops[chosen],
-        )
+        arrays = ("boxes", "scores", "landmarks", "probabilities", "face", "place", "crops")
+        kept = {name: array[chosen] for name in arrays if (array := getattr(self, name)) is not None}
+        return replace(self, **kept)
+
+    def looked_at(self, look: Look) -> PreparedFrame:
+        """The frame with what the classifier says of its faces; the crops are let go.
+
+        Args:
+            look: Of all its faces.
+        """
+        return replace(self, probabilities=look.probabilities, face=look.face, place=look.box, crops=None)
 
     def crops_of(self, chosen: slice, classifier: Classifier) -> Crops:
         """Crops of some of the faces, as the classifier takes them."""

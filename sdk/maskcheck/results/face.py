@@ -21,15 +21,17 @@ class Face:
             The model defines which labels there are.
         confidence: Probability of that label, in [0, 1].
         probabilities: Probability of each label; they add up to 1.
-        detection_score: How sure the detector is that this is a face, in [0, 1]; None for boxes of the caller.
+        detection_score: How sure it is that this is a face, in [0, 1]: the detector's score, or that of detector and
+            classifier together where the classifier takes a second look. None for boxes of the caller.
         landmarks: Points of the face, each ``(x, y)`` in pixels of the upright picture, in the order of the detector;
             None if the detector finds no points.
         track_id: Number that a tracker gives to the same face in every frame of a video; None without a tracker.
             A tracked face has the label and the probabilities of its track, smoothed over time.
         predicted: Whether the detector did not see the face in this frame, and `box` is where the tracker expects it.
+        face: The classifier's probability that the box is on a face at all, in [0, 1]; None if it does not say.
 
     Raises:
-        ValueError: A number is not finite.
+        ValueError: A number is not finite, or `face` is not in [0, 1].
     """
 
     box: tuple[float, float, float, float]
@@ -40,15 +42,19 @@ class Face:
     landmarks: tuple[tuple[float, float], ...] | None = None
     track_id: int | None = None
     predicted: bool = False
+    face: float | None = None
 
     def __post_init__(self) -> None:
         points = chain.from_iterable(self.landmarks or ())
         numbers = [*self.box, self.confidence, *self.probabilities.values(), self.detection_score or 0.0, *points]
         if not all(map(math.isfinite, numbers)):
             raise ValueError(f"expected finite numbers, got {self!r}")
+        if self.face is not None and not 0 <= self.face <= 1:
+            raise ValueError(f"face: expected a number in [0, 1], got {self.face!r}")
 
     def __hash__(self) -> int:  # without the probabilities, which are a mapping
-        return hash((self.box, self.label, self.confidence, self.detection_score, self.landmarks, self.track_id))
+        scores = self.confidence, self.detection_score, self.face
+        return hash((self.box, self.label, *scores, self.landmarks, self.track_id))
 
     @property
     def pixel_box(self) -> tuple[int, int, int, int]:
@@ -57,7 +63,7 @@ class Face:
         return math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready values; ``landmarks`` and ``track_id`` are there if known, ``predicted`` if it is true."""
+        """As JSON-ready values; ``landmarks``, ``track_id`` and ``face`` are there if known, ``predicted`` if true."""
         content: dict[str, Any] = {
             "box": list(self.pixel_box),
             "label": self.label,
@@ -71,6 +77,8 @@ class Face:
             content["track_id"] = int(self.track_id)
         if self.predicted:
             content["predicted"] = True
+        if self.face is not None:
+            content["face"] = _rounded(self.face)
         return content
 
     @classmethod
@@ -90,6 +98,7 @@ class Face:
             landmarks=fields.optional("landmarks", fields.points),
             track_id=fields.optional("track_id", fields.integer),
             predicted=bool(fields.optional("predicted", fields.boolean)),
+            face=fields.optional("face", fields.number),
         )
 
 

@@ -206,8 +206,8 @@ class FrameResult:
 
         ``xyxy`` is float32 (N, 4) in pixels, ``confidence`` float32 (N,) the probability of the label, ``class_id``
         int (N,) the label's place among the model's labels. ``tracker_id`` is int (N,) if every face has a track,
-        else None. ``data`` has ``class_name`` (N,), ``detection_score``
-        float32 (N,), NaN where there is none, and ``probabilities`` float32 (N, labels).
+        else None. ``data`` has ``class_name`` (N,), ``detection_score`` and
+        ``face``, both float32 (N,), NaN where there is none, and ``probabilities`` float32 (N, labels).
 
         Raises:
             PackageNotInstalled: The package supervision is not installed, or cannot be imported.
@@ -233,6 +233,7 @@ class FrameResult:
             data={
                 "class_name": self.labels,
                 "detection_score": self.scores,
+                "face": np.array([np.nan if face.face is None else face.face for face in self.faces], np.float32),
                 "probabilities": np.array(probabilities, np.float32),
             },
         )

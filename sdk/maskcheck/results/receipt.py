@@ -100,6 +100,8 @@ class Receipt:
         chosen_by: What decided that: ``asked``, ``tuned``, ``cpu``, ``provider`` or ``file``.
         versions: Of maskcheck, onnxruntime, opencv and numpy.
         stages: The detector, and the classifier if there is one.
+        second_look: Whether the classifier takes a second look at what the detector proposes: it decides what is a
+            face, and moves the boxes.
     """
 
     detector: str
@@ -114,15 +116,15 @@ class Receipt:
     chosen_by: str | None
     versions: Mapping[str, str]
     stages: tuple[StageReceipt, ...] = ()
+    second_look: bool = False
 
     def __hash__(self) -> int:  # without the options and versions, which are mappings
-        return hash(
-            (self.detector, self.min_score, self.tile, self.model_sha256, self.providers, self.threads, self.stages)
-        )
+        scores = self.min_score, self.second_look
+        return hash((self.detector, *scores, self.tile, self.model_sha256, self.providers, self.threads, self.stages))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-ready values in the schema ``maskcheck-receipt/1``."""
-        return {
+        """As JSON-ready values in the schema ``maskcheck-receipt/1``; ``second_look`` is there if it is true."""
+        content = {
             "schema": RECEIPT_SCHEMA,
             "detector": self.detector,
             "detector_options": dict(self.detector_options),
@@ -137,6 +139,7 @@ class Receipt:
             "versions": dict(self.versions),
             "stages": [stage.to_dict() for stage in self.stages],
         }
+        return content | ({"second_look": True} if self.second_look else {})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -160,4 +163,5 @@ class Receipt:
             chosen_by=fields.optional("chosen_by", fields.text),
             versions=fields.mapping("versions", str),
             stages=tuple(map(StageReceipt.from_fields, fields.objects("stages"))),
+            second_look=bool(fields.optional("second_look", fields.boolean)),
         )

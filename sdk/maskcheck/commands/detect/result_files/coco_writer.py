@@ -93,7 +93,7 @@ def _annotation(face: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
     check_labels(face, labels)
     x1, y1, x2, y2 = face["box"]
     score = face["confidence"] * (1.0 if face["detection_score"] is None else face["detection_score"])
-    attributes = ("confidence", "detection_score", "probabilities", "track_id", "predicted")
+    attributes = ("confidence", "detection_score", "probabilities", "track_id", "predicted", "face")
     return {
         "category_id": labels.index(face["label"]) + 1,
         "bbox": [x1, y1, x2 - x1, y2 - y1],

@@ -11,7 +11,7 @@ from typing import Any
 from maskcheck.commands.detect.result_files.result_writers import check_labels
 
 BEFORE_PROBABILITIES = ("source", "frame", "width", "height", "x1", "y1", "x2", "y2", "label", "confidence")
-AFTER_PROBABILITIES = ("detection_score", "notes", "error", "time", "track_id", "predicted", "landmarks")
+AFTER_PROBABILITIES = ("detection_score", "notes", "error", "time", "track_id", "predicted", "landmarks", "face")
 
 
 def column_names(labels: Sequence[str]) -> list[str]:
@@ -50,6 +50,7 @@ def face_rows(line: Mapping[str, Any], labels: Sequence[str]) -> Iterator[list[A
             face.get("track_id"),
             face.get("predicted", False),
             face.get("landmarks"),
+            face.get("face"),
         ]
     if not line["faces"]:
-        yield [*picture, *[None] * (6 + len(labels)), None, *about, None, None, None]
+        yield [*picture, *[None] * (6 + len(labels)), None, *about, None, None, None, None]
