@@ -7,9 +7,11 @@ import pytest
 from PIL import Image
 
 from maskcheck_export.annotations.overlay import LabelledBox, Overlay, PictureChanges, sha256_of, write_overlay
+from maskcheck_export.data.gathering import gather
 from maskcheck_export.data.listing import list_samples
 from maskcheck_export.data.samples import describe
 from maskcheck_export.errors import DataError
+from maskcheck_export.recipes.reading import settings_from
 
 LABELS = ("with_mask", "without_mask")
 
@@ -95,6 +97,24 @@ def test_an_overlay_changes_the_faces_that_are_listed(tmp_path: Path) -> None:
     ]
     with pytest.raises(DataError, match=r"changes COCO annotations, and .* holds no annotations.json"):
         list_samples(folder / "images", LABELS, overlay=str(tmp_path / "mine.json"))
+
+
+def test_a_recipe_names_the_overlay_of_a_data_set(tmp_path: Path) -> None:
+    folder = coco(tmp_path / "crowd", [(0, 1, [5, 6, 10, 12]), (0, 1, [20, 10, 10, 10])])
+    changed = PictureChanges(
+        sha256_of(folder / "images" / "a.png"),
+        change=(LabelledBox((5, 6, 15, 18), "without_mask"),),
+        undecided=((20, 10, 30, 20),),
+    )
+    gone = PictureChanges("0" * 64, remove=((5, 6, 15, 18),))
+    write_overlay(Overlay("drawn", {"a.png": changed, "gone.png": gone}), tmp_path / "mine.json")
+    settings = settings_from({"data": [{"path": "crowd", "overlay": str(tmp_path / "mine.json")}]}, "test")
+    lines: list[str] = []
+
+    samples = gather(settings, tmp_path, report=lines.append)
+
+    assert [(sample.box, sample.label) for sample in samples] == [((5, 6, 15, 18), "without_mask")]
+    assert any(line.startswith("skipped: ") and "gone.png" in line for line in lines)
 
 
 def test_what_cannot_be_used_is_skipped_and_reported(tmp_path: Path) -> None:
