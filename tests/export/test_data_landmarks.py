@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
 from maskcheck_export.data.landmarks import LandmarkFinder, landmark_finder
-from maskcheck_export.data.pack import pack_faces
+from maskcheck_export.data.pack import cut_region, pack_faces
 from maskcheck_export.data.samples import NO_FACE, Sample
 
 FACE = (60.0, 40.0, 100.0, 90.0)
@@ -108,3 +108,12 @@ def test_a_pack_with_points_replaces_one_without(samples: list[Sample], tmp_path
     finder = LandmarkFinder("red", RedPoints())
     pack = pack_faces(samples, tmp_path / "pack", bare_label="without_mask", report=lines.append, landmarks=finder)
     assert pack.with_landmarks == 2
+
+
+def test_the_face_of_a_detectors_box_begins_at_the_hairline(samples: list[Sample]) -> None:
+    region = cut_region(street(), samples[1])
+    assert region.face is not None
+    assert region.target is not None
+    assert region.face[[0, 2, 3]].tolist() == region.target[[0, 2, 3]].tolist()
+    assert 0.2 < (region.target[1] - region.face[1]) / (region.target[3] - region.target[1]) < 0.35
+    assert cut_region(street(), samples[2]).face is None

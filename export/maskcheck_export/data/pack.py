@@ -35,7 +35,10 @@ REACH = 0.75
 LARGEST = 256
 """Longest side of a packed box, in pixels; larger faces are shrunk."""
 
-_FORMAT = "maskcheck-pack/3"
+_FOREHEAD = 0.28
+"""From the hairline to a box of a detector, as a share of its height: the median of the landmarks in `crowd`."""
+
+_FORMAT = "maskcheck-pack/4"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Region:
     Attributes:
         pixels: uint8 (H, W, 3), BGR.
         box: float32 (4,), the labelled box, ``x1, y1, x2, y2`` in pixels of `pixels`.
-        face: float32 (4,), the face from forehead to chin, for painting a mask; None where it is unknown.
+        face: float32 (4,), the face from hairline to chin, for painting a mask; None where it is unknown.
         target: float32 (4,), where the face is, for the model to learn; None where it is unknown.
         landmarks: float32 (5, 2), eyes, nose and corners of the mouth, x and y in pixels of `pixels`; None where they
             are unknown.
@@ -76,7 +79,10 @@ def cut_region(picture: BGRImage, sample: Sample, landmarks: NDArray[np.float32]
         pixels = np.asarray(cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
     box = (box - offset) * np.float32(scale)
     target = None if sample.face is None else (np.array(sample.face, np.float32) - offset) * np.float32(scale)
-    face = target if target is not None or sample.whole or sample.label == NO_FACE else box
+    if target is not None:  # boxes where a detector sees a face begin at the brows
+        face = target - np.array([0, _FOREHEAD * (target[3] - target[1]), 0, 0], np.float32)
+    else:
+        face = None if sample.whole or sample.label == NO_FACE else box
     points = None if landmarks is None else (landmarks - offset[:2]) * np.float32(scale)
     return Region(np.ascontiguousarray(pixels), box, face, target, points)
 
