@@ -19,10 +19,8 @@ from maskcheck_export.commands import main
 pytestmark = pytest.mark.filterwarnings("default")
 
 DATA = "data=[{path='seed',weight=0.5},{path='faces'},{path='crowd',proposals=1}]"
-SHORT = (
-    *("--weights", "none", "--set", "input.size=75", "--set", "training.batch_size=8"),
-    *("--set", "second_look.detectors=['whole-picture']"),
-)
+SHORT = ("--weights", "none", "--set", "input.size=75", "--set", "training.batch_size=8")
+NO_PLUGINS = ("second_look.detectors=['whole-picture']", "augmentation.landmarks='haar'")
 
 
 def run(*arguments: str | Path) -> Result:
@@ -30,10 +28,12 @@ def run(*arguments: str | Path) -> Result:
 
 
 def train(recipe: str, data: Path, folder: Path, *options: str | Path, epochs: tuple[int, int] = (1, 1)) -> Result:
+    data_sets = set_all(DATA) if recipe == "recipes/default.toml" else []  # the pictures are not those of its overlays
     head, everything = (f"stages.{name}.epochs={n}" for name, n in zip(("head", "all"), epochs, strict=True))
     return run(
         *("train", recipe, "--data-root", data, "--run", folder, *SHORT),
-        *("--set", head, "--set", everything, "--set", "split.near_duplicates=-1", *options),
+        *set_all(head, everything, "split.near_duplicates=-1", *NO_PLUGINS),
+        *(*data_sets, *options),
     )
 
 
@@ -55,7 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a short training by the default recipe, converted."""
     folder = tmp_path_factory.mktemp("runs") / "default"
-    result = train("recipes/default.toml", data, folder, *set_all(DATA, "split.validation=0.25"))
+    result = train("recipes/default.toml", data, folder, "--set", "split.validation=0.25")
     assert result.exit_code == 0, result.output
     result = run("convert", folder, "--license", "MIT", "--about-data", "drawn faces")
     assert result.exit_code == 0, result.output
@@ -129,7 +129,7 @@ def test_verify_fails_a_file_that_is_another_model(trained: Path, tmp_path: Path
 
     assert result.exit_code == 1
     assert "FAILED" in result.stdout
-    assert "largest difference" in result.stdout.splitlines()[1]
+    assert any(line.startswith("  largest difference") for line in result.stdout.splitlines())
 
 
 def test_the_best_calibration_is_chosen_by_the_validation_faces(trained: Path, tmp_path: Path) -> None:
