@@ -79,6 +79,7 @@ def cut_region(picture: BGRImage, sample: Sample, landmarks: NDArray[np.float32]
         pixels = np.asarray(cv2.resize(pixels, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
     box = (box - offset) * np.float32(scale)
     target = None if sample.face is None else (np.array(sample.face, np.float32) - offset) * np.float32(scale)
+    face: NDArray[np.float32] | None
     if target is not None:  # boxes where a detector sees a face begin at the brows
         face = target - np.array([0, _FOREHEAD * (target[3] - target[1]), 0, 0], np.float32)
     else:
