@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from maskcheck import Detections, DetectorOption, DetectorSpec
+from maskcheck import Detections, DetectorOption, DetectorSpec, FrameResult, MaskPipeline
 from maskcheck.hosting.registry import RegisteredStage, StageRegistry
 from maskcheck_bench.commands import main
 
@@ -99,7 +99,10 @@ def test_detector_and_pipeline_are_scored_and_reported(run: Callable[..., Result
     assert labels["map50"]["all"] == pytest.approx(
         (labels["labels"]["bright"]["all"]["ap50"] + labels["labels"]["dark"]["all"]["ap50"]) / 2, abs=1e-5
     )
-    assert candidate["shown"] == {"min_score": 0.5, "precision": 0.66667, "recall": 0.66667, "label_accuracy": 1}
+    shown = {"min_score": 0.5, "precision": 0.66667, "recall": 0.66667, "label_accuracy": 1}
+    assert candidate["shown"].items() >= shown.items()
+    assert candidate["shown"]["recall_interval"] == pytest.approx([0.20766, 0.93851], abs=1e-5)  # Wilson's, 2 of 3
+    assert candidate["end_to_end"]["all"]["found"] == candidate["end_to_end"]["all"]["labelled_rightly"] == 0.66667
     assert candidate["best"]["min_score"] == pytest.approx(90 / 255, abs=1e-5)  # F1 is 0.86 there, and 0.80 from 200 on
     assert (candidate["best"]["precision"], candidate["best"]["recall"]) == (0.75, 1)
     assert candidate["total_ms"]["median"] > candidate["detect_ms"]["median"] > 0
@@ -144,6 +147,123 @@ def test_candidates_are_compared_on_the_same_pictures(run: Callable[..., Result]
     assert every["detector"]["all"]["recall"] == 1
     assert large["detector"]["all"]["recall"] == pytest.approx(2 / 3, abs=1e-5)
     assert large["detector"][">= 24 px"] == every["detector"][">= 24 px"]
+
+
+def test_figures_have_intervals_and_the_difference_of_two_candidates_has_one(
+    run: Callable[..., Result], data: Path, tmp_path: Path
+) -> None:
+    result = run(data, "--detector", "squares", "--detector", "squares smallest=20", "--output", tmp_path / "out")
+
+    every, large = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    for size in ("all", ">= 12 px", ">= 24 px"):
+        low, high = every["detector"][size]["ap50_interval"]
+        assert 0 <= low <= every["detector"][size]["ap50"] <= high <= 1
+    low, high = every["pipeline"][-1]["map50_interval"]["all"]
+    assert low <= every["pipeline"][-1]["map50"]["all"] <= high
+    against = large["against_first"]["ap50"]
+    lost = large["detector"]["all"]["ap50"] - every["detector"]["all"]["ap50"]
+    assert against["all"]["difference"] == pytest.approx(lost, abs=2e-5)
+    assert against["all"]["interval"][0] <= lost <= against["all"]["interval"][1]
+    assert against[">= 24 px"] == {"difference": 0, "interval": [0, 0]}
+    assert every["against_first"] is None
+    assert "## Against squares" in (tmp_path / "out" / "accuracy.md").read_text()
+    assert "labelled rightly" in result.stdout
+
+
+def test_another_annotation_file_has_more_faces_and_regions_that_count_neither_way(
+    run: Callable[..., Result], data: Path, tmp_path: Path
+) -> None:
+    content = json.loads((data / "annotations.json").read_text())
+    region = {"id": 9, "image_id": 2, "iscrowd": 1, "bbox": [80, 50, 60, 60]}  # around the square that is no face
+    (tmp_path / "completed.json").write_text(json.dumps(content | {"annotations": [*content["annotations"], region]}))
+
+    result = run(
+        data, "--detector", "squares", "--annotations", tmp_path / "completed.json", "--output", tmp_path / "out"
+    )
+
+    report = json.loads((tmp_path / "out" / "accuracy.json").read_text())
+    assert result.exit_code == 0
+    assert (report["data"]["faces"], report["data"]["ignored_regions"]) == ({"bright": 2, "dark": 1}, 1)
+    (candidate,) = report["candidates"]
+    assert candidate["detector"]["all"]["ap50"] == 1
+    assert candidate["shown"]["precision"] == 1
+
+
+def test_labels_that_are_not_asked_for_count_neither_way(
+    run: Callable[..., Result], data: Path, tmp_path: Path
+) -> None:
+    result = run(data, "--detector", "squares", "--labels", "bright", "--output", tmp_path / "out")
+    unknown = run(data, "--detector", "squares", "--labels", "bright,light")
+
+    report = json.loads((tmp_path / "out" / "accuracy.json").read_text())
+    assert result.exit_code == 0
+    assert (report["data"]["faces"], report["data"]["uncounted_faces"]) == ({"bright": 2}, {"dark": 1})
+    (candidate,) = report["candidates"]
+    assert candidate["detector"]["all"]["ap50"] == 1  # the false square ranks below both
+    assert candidate["end_to_end"]["all"]["faces"] == 2
+    assert [list(scores["labels"]) for scores in candidate["pipeline"]] == [["bright"]]
+    assert unknown.exit_code == 2
+    assert "expected some of bright, dark, got light" in unknown.stderr
+
+
+def test_each_picture_is_measured_with_the_model_of_its_fold(
+    data: Path, tmp_path: Path, make_toy_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str]] = []
+    call = MaskPipeline.__call__
+
+    def spy(pipeline: MaskPipeline, source: Path) -> FrameResult:
+        seen.append((Path(pipeline.receipt.model or "").name, source.name))
+        return call(pipeline, source)
+
+    monkeypatch.setattr(MaskPipeline, "__call__", spy)
+    words = ["accuracy", str(data), "--detector", "squares", "--device", "cpu", "--output", str(tmp_path / "out")]
+    for name in ("a", "b"):
+        make_toy_model(f"{name}.onnx")
+        (tmp_path / f"{name}.txt").write_text(f"{name}.png\n")
+        words += ["--fold", str(tmp_path / f"{name}.onnx"), str(tmp_path / f"{name}.txt")]
+
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    twice = CliRunner().invoke(main, [*words, "--fold", str(tmp_path / "a.onnx"), str(tmp_path / "a.txt")])
+    beside = CliRunner().invoke(main, [*words, "--only", str(tmp_path / "a.txt")])
+
+    assert result.exit_code == 0, result.output
+    assert set(seen) == {("a.onnx", "a.png"), ("b.onnx", "b.png")}
+    report = json.loads((tmp_path / "out" / "accuracy.json").read_text())
+    assert report["data"]["pictures"] == 2
+    (candidate,) = report["candidates"]
+    assert candidate["detector"]["all"]["ap50"] == pytest.approx((67 + 34 * 3 / 4) / 101, abs=1e-5)  # ranked together
+    assert [Path(fold["model"]).name for fold in candidate["receipt"]["folds"]] == ["a.onnx", "b.onnx"]
+    assert twice.exit_code == beside.exit_code == 2
+    assert "names 1 pictures of another fold, such as a.png" in twice.stderr
+    assert "neither --model nor --only" in beside.stderr
+
+
+def test_the_worst_mistakes_are_drawn_with_their_reasons(
+    run: Callable[..., Result], data: Path, tmp_path: Path
+) -> None:
+    content = json.loads((data / "annotations.json").read_text())
+    content["annotations"][0]["category_id"] = 2  # said to be dark
+    content["annotations"].append({"id": 9, "image_id": 2, "category_id": 1, "bbox": [20, 70, 40, 45]})  # nothing there
+    (data / "annotations.json").write_text(json.dumps(content))
+
+    result = run(data, "--detector", "squares", "--worst", "3", "--output", tmp_path / "out")
+    alone = run(data, "--detector", "squares", "--worst", "3")
+
+    assert result.exit_code == 0, result.output
+    mistakes = json.loads((tmp_path / "out" / "worst-1.json").read_text())
+    assert [(mistake["kind"], Path(mistake["picture"]).name) for mistake in mistakes] == [
+        ("false box", "b.png"),
+        ("wrong label", "a.png"),
+        ("missed", "b.png"),
+    ]
+    assert mistakes[0]["reason"] == "no face, 0.59, 30 px"
+    assert mistakes[1]["reason"].startswith("dark, said bright")
+    assert mistakes[2]["reason"] == "missed bright, 40 px, no box"
+    assert mistakes[2]["box"] == [20, 70, 60, 115]
+    assert cv2.imread(str(tmp_path / "out" / "worst-1.png")) is not None
+    assert "(worst-1.png)" in (tmp_path / "out" / "accuracy.md").read_text()
+    assert alone.exit_code == 2
 
 
 def test_only_the_named_pictures_are_measured(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:

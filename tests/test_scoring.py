@@ -9,8 +9,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from maskcheck.evaluation.face_sizes import SIZES
-from maskcheck.evaluation.scoring import Ranking, score_rankings
+from maskcheck.evaluation.face_sizes import MAIN, SIZES
+from maskcheck.evaluation.matching import Ranking
+from maskcheck.evaluation.scoring import score_rankings
 
 NEAR, FAR, ODD = [0, 0, 100, 100], [200, 200, 210, 214], [300, 300, 330, 330]
 
@@ -18,13 +19,18 @@ NEAR, FAR, ODD = [0, 0, 100, 100], [200, 200, 210, 214], [300, 300, 330, 330]
 def ranking(
     annotated: Sequence[Sequence[float]],
     detected: Sequence[tuple[Sequence[float], float]],
-    ignored: list[bool] | None = None,
+    *,
+    ignored: Sequence[Sequence[float]] = (),
+    others: Sequence[Sequence[float]] = (),
 ) -> Ranking:
+    boxes = [*annotated, *ignored, *others]
+    kind = np.repeat([0, 1, 2], [len(annotated), len(ignored), len(others)])
     return Ranking(
-        annotated=np.array(annotated, np.float64).reshape(-1, 4),
-        ignored=np.array(ignored or [False] * len(annotated), np.bool_),
+        annotated=np.array(boxes, np.float64).reshape(-1, 4),
+        ignored=kind == 1,
         detected=np.array([box for box, _ in detected], np.float32).reshape(-1, 4),
         scores=np.array([score for _, score in detected], np.float32),
+        others=kind == 2,
     )
 
 
@@ -62,10 +68,29 @@ def test_a_box_matches_from_an_overlap_of_one_half() -> None:
     assert score_rankings([ranking([NEAR], [(less, 0.9)])])["all"].recall == 0
 
 
-def test_a_box_on_an_ignored_face_is_neither_right_nor_wrong() -> None:
-    score = score_rankings([ranking([NEAR, ODD], [(ODD, 0.9), (NEAR, 0.8)], ignored=[False, True])])["all"]
+def test_a_box_on_a_face_that_is_not_asked_for_is_neither_right_nor_wrong_and_a_second_one_is_wrong() -> None:
+    once = score_rankings([ranking([NEAR], [(ODD, 0.9), (NEAR, 0.8)], others=[ODD])])["all"]
+    twice = score_rankings([ranking([NEAR], [(ODD, 0.9), (ODD, 0.85), (NEAR, 0.8)], others=[ODD])])["all"]
+
+    assert (once.faces, once.ap50, once.recall) == (1, 1, 1)
+    assert twice.ap50 == pytest.approx(1 / 2)
+
+
+def test_boxes_in_an_ignored_region_are_neither_right_nor_wrong() -> None:
+    within = [([10, 10, 20, 20], 0.9), ([12, 12, 22, 22], 0.85), ([90, 20, 110, 40], 0.83)]  # the last by half
+    beyond = ([91, 20, 111, 40], 0.82)
+
+    score = score_rankings([ranking([FAR], [*within, (FAR, 0.8)], ignored=[NEAR])])["all"]
+    wrong = score_rankings([ranking([FAR], [*within, beyond, (FAR, 0.8)], ignored=[NEAR])])["all"]
 
     assert (score.faces, score.ap50, score.recall) == (1, 1, 1)
+    assert wrong.ap50 == pytest.approx(1 / 2)
+
+
+def test_a_face_in_an_ignored_region_is_found_before_the_region_hides_it() -> None:
+    score = score_rankings([ranking([FAR], [(FAR, 0.9)], ignored=[[150, 150, 250, 250]])])["all"]
+
+    assert (score.faces, score.recall) == (1, 1)
 
 
 def test_the_size_of_a_face_is_its_shorter_side() -> None:
@@ -73,6 +98,7 @@ def test_the_size_of_a_face_is_its_shorter_side() -> None:
 
     assert {name: score.faces for name, score in scores.items() if score.faces} == {
         "all": 2,
+        ">= 12 px": 1,
         ">= 24 px": 1,
         "8 to 12 px": 1,
         ">= 96 px": 1,
@@ -83,13 +109,13 @@ def test_the_size_of_a_face_is_its_shorter_side() -> None:
 
 
 def test_every_size_belongs_to_one_class() -> None:
-    bounds = sorted(bounds for name, bounds in SIZES.items() if name not in {"all", ">= 24 px"})
+    bounds = sorted(bounds for name, bounds in SIZES.items() if name not in MAIN)
 
     assert bounds[0][0] == 0
     assert bounds[-1][1] == math.inf
     assert all(smaller[1] == larger[0] for smaller, larger in pairwise(bounds))
     edge = score_rankings([ranking([[0, 0, 12, 40]], [])])
-    assert {name for name, score in edge.items() if score.faces} == {"all", "12 to 24 px"}
+    assert {name for name, score in edge.items() if score.faces} == {"all", ">= 12 px", "12 to 24 px"}
 
 
 def test_a_crowd_larger_than_cocos_own_limit_is_ranked() -> None:

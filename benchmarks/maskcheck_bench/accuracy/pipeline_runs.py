@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck import FrameResult, MaskCheckError, Timings
-from maskcheck.detectors.fusion import overlap
+from maskcheck import Face, FrameResult, MaskCheckError, Timings
 from maskcheck.evaluation.coco import AnnotatedPicture
-from maskcheck.evaluation.scoring import Ranking, Score, score_rankings
+from maskcheck.evaluation.matching import FALSE, UNCOUNTED, Ranking, in_range, match_boxes
 from maskcheck_bench.accuracy.compared_pipelines import ComparedPipeline
-
-OVERLAP = 0.5
-"""Intersection over union from which a box fits a face."""
-WARM_UP = 3
-"""Runs of each pipeline on the first picture before it is run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +34,8 @@ class PipelineRun:
 class Matches:
     """Which detected boxes are annotated faces, in the order of their detection scores, highest first.
 
+    Boxes that are neither right nor wrong are left out.
+
     Attributes:
         faces: Number of annotated faces.
         scores: float64 (N,): detection scores.
@@ -56,32 +51,31 @@ class Matches:
     labelled: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class OperatingPoint:
     """What a user sees if only boxes from some detection score on are shown.
 
     Attributes:
         min_score: That score.
-        precision: Share of the shown boxes that are faces; NaN if no box is shown.
-        recall: Share of the faces that are shown; NaN without faces.
-        labelled: Share of the shown faces whose label is right; NaN without shown faces. Faces whose label the model
-            does not know do not count.
+        faces: Number of annotated faces.
+        shown: Number of boxes that are shown.
+        right: Number of faces that are shown.
+        known: The same, of those whose label the model knows.
+        labelled: The same, of those whose label is right.
     """
 
     min_score: float
-    precision: float
-    recall: float
-    labelled: float
+    faces: int
+    shown: int
+    right: int
+    known: int
+    labelled: int
 
 
 def run_pipelines(pipelines: Sequence[ComparedPipeline], pictures: Iterable[AnnotatedPicture]) -> list[PipelineRun]:
     """Run every pipeline on every picture, in turns, so that noise of the machine affects all alike."""
     runs = [PipelineRun(pipeline) for pipeline in pipelines]
-    warm = False
     for picture in pictures:
-        if not warm:
-            _warm_up(pipelines, picture)
-            warm = True
         for run in runs:
             try:
                 shown = run.pipeline.show(picture.path)
@@ -94,78 +88,86 @@ def run_pipelines(pipelines: Sequence[ComparedPipeline], pictures: Iterable[Anno
     return runs
 
 
-def _warm_up(pipelines: Sequence[ComparedPipeline], picture: AnnotatedPicture) -> None:
-    for pipeline in pipelines:
-        for _ in range(WARM_UP):
-            with suppress(MaskCheckError):  # the measurement reports a failure
-                pipeline.show(picture.path)
+def restrict(run: PipelineRun, labels: Sequence[str]) -> PipelineRun:
+    """The run as if the model knew some labels alone: their probabilities are divided by their sum."""
+    known = [label for label in run.pipeline.labels if label in labels]
+    results = [replace(result, faces=tuple(_restrict(face, known) for face in result)) for result in run.results]
+    return PipelineRun(replace(run.pipeline, labels=tuple(known)), results, run.timings)
 
 
-def score_detector(run: PipelineRun, pictures: Sequence[AnnotatedPicture]) -> dict[str, Score]:
-    """Scores of the detector alone: every face counts, whatever its label."""
-    return score_rankings(
-        [
-            Ranking(picture.boxes, np.zeros(len(picture.boxes), np.bool_), boxes(result), detection_scores(result))
-            for picture, result in zip(pictures, run.results, strict=True)
-        ]
-    )
+def _restrict(face: Face, labels: Sequence[str]) -> Face:
+    chances = {label: face.probabilities[label] for label in labels}
+    total = sum(chances.values())
+    shares = {label: chance / total if total else 1 / len(chances) for label, chance in chances.items()}
+    label = max(shares, key=lambda name: shares[name])
+    return replace(face, label=label, confidence=shares[label], probabilities=shares)
 
 
-def score_labels(
-    run: PipelineRun, pictures: Sequence[AnnotatedPicture], labels: Sequence[str]
-) -> dict[str, dict[str, Score]]:
-    """Scores of the whole pipeline, label by label.
+def rank_faces(run: PipelineRun, pictures: Sequence[AnnotatedPicture], labels: Collection[str]) -> list[Ranking]:
+    """Rankings of the detector alone: all faces of some labels are to be found, whatever the label that they are given.
+
+    Annotated faces of other labels are not asked for.
+    """
+    return [
+        Ranking(picture.boxes, picture.ignored, boxes(result), detection_scores(result), _others(picture, labels))
+        for picture, result in zip(pictures, run.results, strict=True)
+    ]
+
+
+def rank_label(
+    run: PipelineRun, pictures: Sequence[AnnotatedPicture], label: str, labels: Collection[str]
+) -> list[Ranking]:
+    """Rankings of the whole pipeline under a label.
 
     Every detected face enters the ranking of every label, with its detection score times the label's probability.
-    Annotated faces with labels that are not in `labels` are ignored: detecting them is neither right nor wrong.
+    Annotated faces with labels that are not in `labels` are not asked for; those of the other `labels` are no faces
+    here.
     """
-    return {label: score_rankings(list(_rankings(run, pictures, label, labels))) for label in labels}
-
-
-def _rankings(
-    run: PipelineRun, pictures: Sequence[AnnotatedPicture], label: str, labels: Sequence[str]
-) -> Iterator[Ranking]:
+    rankings = []
     for picture, result in zip(pictures, run.results, strict=True):
-        own = np.array([name == label for name in picture.labels], np.bool_)
-        foreign = np.array([name not in labels for name in picture.labels], np.bool_)
-        counted = own | foreign
+        others = _others(picture, labels)
+        of_label = np.array([name == label for name in picture.labels], np.bool_)
+        kept = of_label | others | picture.ignored
         probabilities = np.array([face.probabilities.get(label, 0.0) for face in result], np.float64)
         scores = detection_scores(result) * probabilities
-        yield Ranking(picture.boxes[counted], foreign[counted], boxes(result), scores)
+        rankings.append(Ranking(picture.boxes[kept], picture.ignored[kept], boxes(result), scores, others[kept]))
+    return rankings
 
 
-def match(run: PipelineRun, pictures: Sequence[AnnotatedPicture]) -> Matches:
-    """Match boxes to annotated faces as COCO does: in the order of their scores, each box takes a single face."""
+def _others(picture: AnnotatedPicture, labels: Collection[str]) -> NDArray[np.bool_]:
+    foreign = np.array([name not in labels for name in picture.labels], np.bool_)
+    return foreign & ~picture.ignored
+
+
+def match(
+    run: PipelineRun,
+    pictures: Sequence[AnnotatedPicture],
+    labels: Collection[str],
+    low: float = 0,
+    high: float = math.inf,
+) -> Matches:
+    """Match boxes to annotated faces of some labels, whose shorter side is in a range of pixels."""
     rows = []
-    for picture, result in zip(pictures, run.results, strict=True):
-        free = np.ones(len(picture.boxes), np.bool_)
-        fits = overlap(boxes(result).astype(np.float32), picture.boxes.astype(np.float32))
-        for face, row in zip(result, fits, strict=True):  # highest score first
-            fitting = np.flatnonzero(free & (row >= OVERLAP))
-            right = known = labelled = False
-            if len(fitting):
-                best = fitting[row[fitting].argmax()]
-                free[best] = False
-                right = True
-                known = picture.labels[best] in face.probabilities
-                labelled = picture.labels[best] == face.label
-            rows.append((face.detection_score or 0.0, right, known, labelled))
+    faces = 0
+    rankings = rank_faces(run, pictures, labels)
+    for picture, result, ranking in zip(pictures, run.results, rankings, strict=True):
+        faces += int(in_range(picture.boxes[ranking.counts], low, high).sum())
+        for face, index in zip(result, match_boxes(ranking, low, high).tolist(), strict=True):
+            if index != UNCOUNTED:
+                label = None if index == FALSE else picture.labels[index]
+                known, right = label in face.probabilities, label == face.label
+                rows.append((face.detection_score or 0.0, label is not None, known, right))
     table = np.array(rows, np.float64).reshape(-1, 4)
     table = table[np.argsort(-table[:, 0], kind="stable")]
     flags = table[:, 1:].astype(np.bool_)
-    return Matches(sum(len(picture.boxes) for picture in pictures), table[:, 0], flags[:, 0], flags[:, 1], flags[:, 2])
+    return Matches(faces, table[:, 0], flags[:, 0], flags[:, 1], flags[:, 2])
 
 
 def operating_point(matches: Matches, min_score: float) -> OperatingPoint:
     """What is shown from a detection score on."""
     shown = int((matches.scores >= min_score).sum())
-    right, known = int(matches.right[:shown].sum()), int(matches.known[:shown].sum())
-    return OperatingPoint(
-        min_score=min_score,
-        precision=right / shown if shown else math.nan,
-        recall=right / matches.faces if matches.faces else math.nan,
-        labelled=int(matches.labelled[:shown].sum()) / known if known else math.nan,
-    )
+    right, known, labelled = (int(flags[:shown].sum()) for flags in (matches.right, matches.known, matches.labelled))
+    return OperatingPoint(min_score, matches.faces, shown, right, known, labelled)
 
 
 def boxes(result: FrameResult) -> NDArray[np.float64]:

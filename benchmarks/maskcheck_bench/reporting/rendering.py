@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -17,7 +18,7 @@ def render(name: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"cell": cell, "figure": figure}
+    environment.filters |= {"cell": cell, "figure": figure, "interval": interval}
     return str(environment.get_template(name).render(**values))
 
 
@@ -29,3 +30,8 @@ def cell(text: str) -> str:
 def figure(value: float | None, digits: int = 3) -> str:
     """A figure with that many digits after the point; a dash for None."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """The bounds of an interval in brackets, after a space; nothing for None."""
+    return "" if bounds is None else f" ({bounds[0]:.3f} to {bounds[1]:.3f})"

@@ -8,7 +8,8 @@ from itertools import chain
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.fusion import one_box_per_face
 from maskcheck.evaluation.coco import AnnotatedPicture
-from maskcheck.evaluation.scoring import Ranking, Score, score_rankings
+from maskcheck.evaluation.matching import Ranking
+from maskcheck.evaluation.scoring import Score, score_rankings
 from maskcheck_export.data.duplicates import Hashes, group_near_duplicates
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError

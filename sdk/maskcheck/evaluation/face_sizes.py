@@ -9,10 +9,16 @@ from itertools import pairwise
 EDGES = (8, 12, 24, 48, 96)
 """Pixels at which a class of sizes ends and the next begins."""
 
+MEDIUM_FROM = 12
+"""Pixels from which a face shows something of its mask."""
+
 LARGE_FROM = 24
 """Pixels from which a face counts as large: its mask can be recognized."""
 
-ALL, LARGE = "all", f">= {LARGE_FROM} px"
+ALL, MEDIUM, LARGE = "all", f">= {MEDIUM_FROM} px", f">= {LARGE_FROM} px"
+
+MAIN = (ALL, MEDIUM, LARGE)
+"""The ranges whose figures have intervals."""
 
 CLASSES: Mapping[str, tuple[float, float]] = {
     f"< {EDGES[0]} px": (0, EDGES[0]),
@@ -21,5 +27,10 @@ CLASSES: Mapping[str, tuple[float, float]] = {
 }
 """The classes, from small to large: a face belongs to the class with ``low <= side < high``."""
 
-SIZES: Mapping[str, tuple[float, float]] = {ALL: (0, math.inf), LARGE: (LARGE_FROM, math.inf), **CLASSES}
-"""The ranges that are scored: all faces, large faces, and each class."""
+SIZES: Mapping[str, tuple[float, float]] = {
+    ALL: (0, math.inf),
+    MEDIUM: (MEDIUM_FROM, math.inf),
+    LARGE: (LARGE_FROM, math.inf),
+    **CLASSES,
+}
+"""The ranges that are scored: those of ``MAIN``, and each class."""

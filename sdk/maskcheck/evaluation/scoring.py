@@ -6,7 +6,7 @@ The evaluator is faster-coco-eval, a compiled pycocotools, which the extras ``be
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,30 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.evaluation.face_sizes import SIZES
+from maskcheck.evaluation.matching import OVERLAP, Ranking, in_range, shorter_sides
 
 RECALLS = np.linspace(0, 1, 101)
 """Recalls at which COCO reads a precision curve."""
 
-_OVERLAP = 0.5
 _MAX_BOXES = 10_000  # for each picture; a crowd has more faces than COCO's own limit of 100
 _MAX_AREA = 1e10
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """The boxes of a picture, all faces or those of one label: annotated boxes, and detected boxes with their scores.
-
-    Attributes:
-        annotated: (N, 4), ``x1, y1, x2, y2`` in pixels.
-        ignored: bool (N,): a detection of such an annotated box is neither right nor wrong.
-        detected: (M, 4).
-        scores: (M,), higher for boxes that are more certain.
-    """
-
-    annotated: NDArray[np.floating[Any]]
-    ignored: NDArray[np.bool_]
-    detected: NDArray[np.floating[Any]]
-    scores: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,28 +67,35 @@ def score_rankings(rankings: Sequence[Ranking]) -> dict[str, Score]:
     truth.dataset = {
         "images": [{"id": number} for number, _ in enumerate(rankings, 1)],
         "categories": [{"id": 1, "name": "face"}],
-        "annotations": _annotations([(ranking.annotated, None, ranking.ignored) for ranking in rankings]),
+        "annotations": _numbered(
+            _annotation(number, box, side, ignored=bool(ignored), counts=bool(counts))
+            for number, ranking in enumerate(rankings, 1)
+            for box, side, ignored, counts in _rows(ranking.annotated, ranking.ignored, ranking.counts)
+        ),
     }
     truth.createIndex()
     detected = COCO()
     detected.dataset = truth.dataset | {
-        "annotations": _annotations([(ranking.detected, ranking.scores, None) for ranking in rankings]),
+        "annotations": _numbered(
+            _annotation(number, box, side) | {"score": float(score)}
+            for number, ranking in enumerate(rankings, 1)
+            for box, side, score in _rows(ranking.detected, ranking.scores)
+        ),
     }
     detected.createIndex()
     evaluation = COCOeval_faster(truth, detected, iouType="bbox", print_function=lambda *_: None)
     parameters = evaluation.params
-    parameters.iouThrs = np.array([_OVERLAP])
+    parameters.iouThrs = np.array([OVERLAP])
     parameters.recThrs = RECALLS
     parameters.maxDets = [_MAX_BOXES]
-    # COCO's "area" is the square of the shorter side here, and 0, below all ranges, for boxes to ignore.
+    # COCO's "area" is the square of the shorter side here, and 0, below all ranges, for faces that do not count.
     parameters.areaRng = [[max(low**2, 1e-6), min(high**2 - 1e-6, _MAX_AREA)] for low, high in SIZES.values()]
     parameters.areaRngLbl = list(SIZES)
     evaluation.evaluate()
     evaluation.accumulate()
     scores = {}
     for index, (name, (low, high)) in enumerate(SIZES.items()):
-        sides = np.concatenate([_shorter_sides(ranking.annotated)[~ranking.ignored] for ranking in rankings])
-        faces = int(((sides >= low) & (sides < high)).sum())
+        faces = sum(int(in_range(ranking.annotated[ranking.counts], low, high).sum()) for ranking in rankings)
         precision = np.asarray(evaluation.eval["precision"][0, :, 0, index, 0], np.float64)
         recall = float(evaluation.eval["recall"][0, 0, index, 0])
         nothing = np.full_like(precision, math.nan)
@@ -120,24 +110,22 @@ def score_rankings(rankings: Sequence[Ranking]) -> dict[str, Score]:
     return scores
 
 
-def _annotations(
-    pictures: Sequence[tuple[NDArray[Any], NDArray[Any] | None, NDArray[np.bool_] | None]],
-) -> list[dict[str, Any]]:
-    annotations: list[dict[str, Any]] = []
-    for number, (boxes, scores, ignored) in enumerate(pictures, 1):
-        for index, (box, side) in enumerate(zip(boxes.tolist(), _shorter_sides(boxes).tolist(), strict=True)):
-            left_out = ignored is not None and bool(ignored[index])
-            annotation = {
-                "id": len(annotations) + 1,
-                "image_id": number,
-                "category_id": 1,
-                "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
-                "area": 0.0 if left_out else side**2,
-                "iscrowd": 0,
-            }
-            annotations.append(annotation | ({} if scores is None else {"score": float(scores[index])}))
-    return annotations
+def _annotation(
+    picture: int, box: Sequence[float], side: float, *, ignored: bool = False, counts: bool = True
+) -> dict[str, Any]:
+    return {
+        "image_id": picture,
+        "category_id": 1,
+        "bbox": [box[0], box[1], box[2] - box[0], box[3] - box[1]],
+        "area": side**2 if counts else 0.0,
+        "iscrowd": int(ignored),
+    }
 
 
-def _shorter_sides(boxes: NDArray[Any]) -> NDArray[np.float64]:
-    return np.asarray(np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]), np.float64)
+def _numbered(annotations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"id": number} | annotation for number, annotation in enumerate(annotations, 1)]
+
+
+def _rows(boxes: NDArray[Any], *columns: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+    """Each box with its shorter side and the further columns."""
+    return zip(boxes.tolist(), shorter_sides(boxes).tolist(), *columns, strict=True)

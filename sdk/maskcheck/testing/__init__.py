@@ -46,7 +46,8 @@ from maskcheck.detectors.guard import (
     run_detector,
 )
 from maskcheck.evaluation.coco import read_coco
-from maskcheck.evaluation.scoring import Ranking, score_rankings
+from maskcheck.evaluation.matching import Ranking
+from maskcheck.evaluation.scoring import score_rankings
 from maskcheck.pictures.decoding import load_image
 
 TEST_DATA = "MASKCHECK_TEST_DATA"
