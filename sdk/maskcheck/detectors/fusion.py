@@ -67,7 +67,7 @@ def foremost(candidates: Detections, most: int) -> Detections:
     return candidates[np.sort(best)]
 
 
-def overlap(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def overlap(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float32]:
     """Intersection over union of every pair.
 
     Args:
@@ -77,11 +77,14 @@ def overlap(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[
     Returns:
         (N, M), in [0, 1]; 0 where neither has an area.
     """
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    sides = np.clip(bottom_right - top_left, 0, None)
-    shared: NDArray[np.float32] = sides[..., 0] * sides[..., 1]
-    together = _areas(boxes)[:, None] + _areas(others)[None] - shared
+    return overlap_of_pairs(boxes[:, None], others[None])
+
+
+def overlap_of_pairs(boxes: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Intersection over union of boxes (..., 4) with others (..., 4), pair by pair; their shapes are broadcast."""
+    sides = np.clip(np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2]), 0, None)
+    shared = sides[..., 0] * sides[..., 1]
+    together = _areas(boxes) + _areas(others) - shared
     return np.asarray(np.divide(shared, together, out=np.zeros_like(shared), where=together > 0), np.float32)
 
 
@@ -178,5 +181,5 @@ def _vote(boxes: NDArray[np.float32], candidates: Detections, agree: float) -> N
     return np.where(total > 0, weights @ candidates.boxes / np.where(total > 0, total, 1), boxes)
 
 
-def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
+def _areas(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]))

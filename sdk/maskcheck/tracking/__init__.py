@@ -8,6 +8,7 @@ module beside this one   holds
 :mod:`.face_tracker`     ``FaceTracker``: which detection is which face
 :mod:`.track_labels`     ``TrackLabels``: the label of a face over time
 :mod:`.result_tracker`   ``ResultTracker``: from the results of frames to those of a video
+:mod:`.look_memory`      ``LookMemory``: what the classifier said a moment ago
 :mod:`.tracking_engine`  ``TrackingEngine``: the same while frames are worked on; it spares the classifier
 =======================  ======================================================================
 """

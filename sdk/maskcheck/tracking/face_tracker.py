@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +101,12 @@ class FaceTracker:
             for number, motion in self._motions.items()
             if motion.time == self._clock
         ]
+
+    def frozen(self) -> FaceTracker:
+        """A copy that says where faces are expected by what is known now, whatever is found later."""
+        copied = copy(self)
+        copied._motions = {number: copy(motion) for number, motion in self._motions.items()}
+        return copied
 
     @property
     def clock(self) -> float:

@@ -60,6 +60,14 @@ class ResultTracker:
         """The number of each detection's face, as :meth:`FaceTracker.update` gives it."""
         return self._tracker.update(boxes, scores, time)
 
+    def frozen(self) -> FaceTracker:
+        """Where faces are expected by what is known now, as :meth:`FaceTracker.frozen` gives it."""
+        return self._tracker.frozen()
+
+    def followed(self) -> frozenset[int]:
+        """Numbers of the faces that have labels, and may be found again."""
+        return frozenset(number for number in self._labels if self._tracker.is_followed(number))
+
     @property
     def clock(self) -> float:
         """Seconds at the last frame that was followed: the time of labels, as :attr:`FaceTracker.clock`."""
@@ -94,7 +102,15 @@ class ResultTracker:
     ) -> Face:
         """A face that was found and not classified, with the label that its track has."""
         labels = self._labels[number]
-        face = Face(box, labels.label, labels.confidence, labels.probabilities, score, landmarks)
+        certainty = self._faces[number].face
+        face = Face(box, labels.label, labels.confidence, labels.probabilities, score, landmarks, face=certainty)
+        return self._with_track(face, number, labels)
+
+    def recalled(self, face: Face, number: int | None, time: float) -> Face:
+        """A face with probabilities from before, which its track, if it has one already, knows."""
+        labels = None if number is None else self._labels.get(number)
+        if number is None or labels is None:
+            return self.labelled(face, number, time)
         return self._with_track(face, number, labels)
 
     def expected(self, time: float) -> list[tuple[int, Box]]:

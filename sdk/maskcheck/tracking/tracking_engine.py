@@ -1,17 +1,25 @@
-"""The engine of a stream whose faces are followed: most of them need not be classified in every frame."""
+"""The engine of a stream whose faces are followed: most of them need not be classified in every frame.
+
+Without a second look, faces are followed first, and then those are classified that need it. With one, the classifier
+decides what is a face, so it looks first: at all proposals but those of which :class:`LookMemory` knows what it would
+say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.classifier.second_look import Combination
 from maskcheck.engine.engine import Engine
 from maskcheck.engine.preparation import Preparation, Preparer
 from maskcheck.engine.prepared import PreparedFrame
+from maskcheck.engine.second_look import combine
 from maskcheck.results import Face, FrameResult
+from maskcheck.tracking.look_memory import LookMemory, Said, with_recalled
 from maskcheck.tracking.motion import Box
 from maskcheck.tracking.result_tracker import ResultTracker
 from maskcheck.tracking.settings import TrackingSettings
@@ -30,6 +38,7 @@ class _Plan:
         numbers: Of all faces.
         chosen: Which of them are to be classified.
         expected: Where faces are, if the detector did not run.
+        recalled: With a second look, what is known of the others.
     """
 
     frame: PreparedFrame
@@ -38,6 +47,7 @@ class _Plan:
     numbers: Sequence[int | None] = ()
     chosen: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     expected: Sequence[tuple[int, Box]] | None = None
+    recalled: Mapping[int, Said] = field(default_factory=dict)
 
 
 class TrackingEngine:
@@ -52,6 +62,7 @@ class TrackingEngine:
         self._engine = engine
         self._settings = settings
         self._tracker = ResultTracker(settings)
+        self._memory = LookMemory(settings.classify_every)
         self._source: str | None = None
         self._step: int | None = None
         self._settled: frozenset[int] = frozenset()  # faces that were sure of their label when the step began
@@ -72,16 +83,17 @@ class TrackingEngine:
         Raises:
             MaskCheckError: The classifier has never run, and does not.
         """
+        combination = self._engine.preparer.combination
         results: list[FrameResult] = []
         plans: list[_Plan] = []
         for frame in frames:
             step = self._step_of(frame)
             if frame.error is None and (frame.source, step) != (self._source, self._step):
-                results += self._finish(plans)
+                results += self._finish(plans, combination)
                 plans = []
                 self._begin_step(frame.source, step)
-            plans.append(self._plan(frame))
-        return results + self._finish(plans)
+            plans.append(self._plan(frame) if combination is None else self._plan_look(frame))
+        return results + self._finish(plans, combination)
 
     def _step_of(self, frame: PreparedFrame) -> int:
         return int(self._tracker.time_of(frame.index, frame.time) / _STEP)
@@ -93,13 +105,18 @@ class TrackingEngine:
         """
         if source != self._source:
             self._tracker = ResultTracker(self._settings)
+            self._memory = LookMemory(self._settings.classify_every)
             self._chosen_at.clear()
         self._source, self._step = source, step
         self._tracker.forget()
         self._settled = self._tracker.settled()
         self._chosen_at = {number: time for number, time in self._chosen_at.items() if number in self._settled}
+        self._memory.begin_step(self._tracker.frozen(), self._tracker.followed(), self._settled)
 
-    def _finish(self, plans: Sequence[_Plan]) -> list[FrameResult]:
+    def _finish(self, plans: Sequence[_Plan], combination: Combination | None) -> list[FrameResult]:
+        if combination is not None:
+            looked_at = self._engine.look([plan.frame for plan in plans])
+            return [self._seen(plan, frame, combination) for plan, frame in zip(plans, looked_at, strict=True)]
         results = self._engine.finish([plan.frame for plan in plans])
         return [self._joined(plan, result) for plan, result in zip(plans, results, strict=True)]
 
@@ -118,6 +135,36 @@ class TrackingEngine:
             number: time for number, wanted in zip(numbers, chosen, strict=True) if wanted and number is not None
         }
         return _Plan(frame.with_faces(chosen), time, frame, numbers, chosen)
+
+    def _plan_look(self, frame: PreparedFrame) -> _Plan:
+        if frame.error is not None:
+            return _Plan(frame)
+        time = self._tracker.time_of(frame.index, frame.time)
+        recalled = self._memory.recall(frame.boxes, time)
+        chosen = np.array([index not in recalled for index in range(len(frame))], bool)
+        return _Plan(frame.with_faces(chosen), time, frame, chosen=chosen, recalled=recalled)
+
+    def _seen(self, plan: _Plan, looked_at: PreparedFrame, combination: Combination) -> FrameResult:
+        """The result of a frame once the classifier has looked; frames come in order."""
+        if looked_at.error is not None:
+            return self._engine.result(looked_at)
+        if not looked_at.searched:
+            result = self._engine.result(looked_at)
+            return replace(result, faces=self._tracker.predicted(self._tracker.expected(plan.time), result.size))
+        assert plan.whole is not None
+        proposals = with_recalled(plan.whole, combine(looked_at, combination), plan.chosen, plan.recalled)
+        best, places = self._engine.best_faces(proposals)
+        numbers = self._tracker.follow(best.boxes, best.scores, plan.time)
+        result = self._engine.result(best)
+        faces = [
+            (self._tracker.labelled if plan.chosen[place] else self._tracker.recalled)(
+                face, number, self._tracker.clock
+            )
+            for face, place, number in zip(result.faces, places, numbers, strict=True)
+        ]
+        of_places = dict(zip(places.tolist(), numbers, strict=True))
+        self._memory.remember(plan.whole.boxes, proposals, plan.recalled, of_places, plan.time)
+        return replace(result, faces=tuple(faces))
 
     def _is_chosen(self, number: int | None, time: float) -> bool:
         """Whether a face is classified: it is new, not sure of its label, or was not classified for a while."""
