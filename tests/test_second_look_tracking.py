@@ -49,8 +49,8 @@ def picture(*proposals: Sequence[float], red: Sequence[float] | None = FALSE, le
         x1, y1, x2, y2 = map(int, red)
         image[y1:y2, x1:x2] = RED
     image[0] = 0
-    for place, (x1, y1, x2, _) in enumerate(proposals):
-        image[0, place] = int(x1) // 2, int(y1) // 2, int(x2 - x1)
+    for place, box in enumerate(proposals):
+        image[0, place] = int(box[0]) // 2, int(box[1]) // 2, int(box[2] - box[0])
     return image
 
 
