@@ -153,16 +153,16 @@ def _limb(
     distance = np.sqrt(out_x**2 + out_y**2)
     cover = np.clip((1 - distance) * radius + 0.5, 0, 1)
     inside = np.minimum(distance, 1)
-    relief = 1.02 - 0.34 * inside**3 + 0.1 * (out_x * _LIGHT[0] + out_y * _LIGHT[1]) * inside
+    relief = 1.02 - 0.26 * inside**3 + 0.1 * (out_x * _LIGHT[0] + out_y * _LIGHT[1]) * inside
     redder = 1 + np.float32(0.1) * inside[..., None] ** 3 * np.array([-0.6, -0.3, 0.5], np.float32)
     layers.lay(cover, colour * relief[..., None] * redder, soft=0.006, shadow=shadow, window=window)
 
 
 def _skin_surface(layers: Layers, rng: Generator) -> Plane:
     """The skin of a hand of the same person: of the colour of the face, mottled, and in its light."""
-    tone = layers.skin * rng.uniform(0.85, 1.1) * rng.uniform(0.97, 1.03, 3)
+    tone = layers.skin * rng.uniform(0.9, 1.15) * rng.uniform(0.97, 1.03, 3)
     mottled = 1 + np.float32(0.025) * layers.noise(9) + np.float32(0.02) * layers.noise(3)
-    return np.asarray(tone.astype(np.float32) * (layers.shade * mottled)[..., None])
+    return np.asarray(tone.astype(np.float32) * (np.sqrt(layers.shade) * mottled)[..., None])
 
 
 def _side(rng: Generator) -> int:
