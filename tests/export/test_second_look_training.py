@@ -120,7 +120,7 @@ def test_the_fit_trusts_a_detector_whose_score_says_more_than_the_network() -> N
     fitted = fit_combinations(look, proposals, [sample(face)], least=0.1, report=lambda _: None)["some"]
 
     combined = fitted.scores(scores.astype(np.float32), np.full(400, 0.5, np.float32))
-    assert fitted.least == 0.1
+    assert 0.1 < fitted.least <= 0.5  # no proposal below 0.5 is a face, so the weaker ones need no look
     assert fitted.weight > 1
     assert ((combined > 0.5) == right).mean() > 0.97
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ from maskcheck.classifier.second_look import Combination, Look, absolute_boxes, 
 from maskcheck.detectors.api import Detections
 from maskcheck.detectors.fusion import one_box_per_face, overlap
 from maskcheck.evaluation.face_sizes import ALL, LARGE
-from maskcheck.evaluation.scoring import Ranking, score_rankings
+from maskcheck.evaluation.matching import Ranking
+from maskcheck.evaluation.scoring import score_rankings
 from maskcheck_export.data.samples import Sample
 
 _MATCH = 0.5
 """Least overlap with a face at which a box, once moved, is right: as average precision counts."""
+
+_LEAST_SCORES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+_MAY_COST = 0.002
+"""Average precision that a higher least score may cost."""
 
 _ENDLESS = 2**24
 """Sides of a picture, in pixels, whose size does not matter."""
@@ -28,11 +34,14 @@ def fit_combinations(
 ) -> dict[str, Combination]:
     """Fit the combination of each detector by logistic regression: is the moved box right?
 
+    Then the least score of a proposal that is looked at is raised, as far as the average precision allows: each look
+    costs time.
+
     Args:
         look: What the classifier says of the N proposals.
         proposals: N proposals in pictures that the classifier was not trained on.
         faces: The annotated faces of these pictures.
-        least: Least detection score of proposals that are looked at.
+        least: Least detection score of the proposals.
         report: Called with a line for each detector.
 
     Returns:
@@ -49,10 +58,14 @@ def fit_combinations(
             )
             continue
         weight, offset = _fit(log_odds(look.face[chosen]), log_odds(scores[chosen]), right[chosen])
-        combinations[name] = Combination(least, round(weight, 4), round(offset, 4))
+        fitted = Combination(least, round(weight, 4), round(offset, 4))
+        of_detector = [proposals[index] for index in chosen]
+        combinations[name] = _raise_least(fitted, look[chosen], of_detector, scores[chosen], faces)
+        looked_at = int((scores[chosen] >= combinations[name].least).sum())
         report(
             f"{name}: score = sigmoid(logit(face) + {weight:.3f} logit(detection score) {offset:+.3f}), fitted on"
-            f" {len(chosen)} proposals, {int(right[chosen].sum())} of them right"
+            f" {len(chosen)} proposals, {int(right[chosen].sum())} of them right; {looked_at} are looked at, from"
+            f" {combinations[name].least:g} on"
         )
     return combinations
 
@@ -123,6 +136,31 @@ def _fit(face: NDArray[np.float64], detection: NDArray[np.float64], right: NDArr
 
     fitted = minimize(loss, np.array([0.5, 0.0]), method="L-BFGS-B", bounds=[(0, 5), (-20, 20)])
     return float(fitted.x[0]), float(fitted.x[1])
+
+
+def _raise_least(
+    combination: Combination,
+    look: Look,
+    proposals: Sequence[Sample],
+    scores: NDArray[np.float32],
+    faces: Sequence[Sample],
+) -> Combination:
+    """The combination with the highest of the possible least scores that costs next to no average precision."""
+    assert look.face is not None
+    assert look.box is not None
+    pictures = list(dict.fromkeys(face.path for face in faces))
+    moved = absolute_boxes(look.box, np.array([sample.box for sample in proposals], np.float64))
+    combined = combination.scores(scores, look.face)
+    best, chosen = None, combination
+    for least in (combination.least, *(value for value in _LEAST_SCORES if value > combination.least)):
+        kept = np.flatnonzero(scores >= least)
+        of_kept = [proposals[index] for index in kept.tolist()]
+        precision = _score(pictures, faces, of_kept, moved[kept], combined[kept])[ALL].ap50
+        best = precision if best is None else best
+        if precision < best - _MAY_COST:
+            break
+        chosen = replace(combination, least=least)
+    return chosen
 
 
 def _score(
