@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from maskcheck.evaluation.shares import wilson_interval
 from maskcheck_export.data.samples import Sample
-from maskcheck_export.evaluation.metrics import as_lines, interval, score, summarise
+from maskcheck_export.evaluation.metrics import as_lines, score, summarise, summarise_intervals
 
 LABELS = ("with_mask", "without_mask")
 
@@ -65,10 +66,24 @@ def test_what_cannot_be_measured_is_null_and_not_zero() -> None:
     assert scores["mean_recall"] == 1.0
 
 
+def test_each_share_of_a_summary_has_its_interval() -> None:
+    samples = [sample("with_mask", 50)] * 3 + [sample("without_mask", 10)] * 2
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6]], np.float32)
+
+    intervals = summarise_intervals(samples, probabilities, LABELS)
+
+    assert intervals["crowd"]["all"] == {
+        "accuracy": [0.3755, 0.9638],  # Wilson's, 4 of 5
+        "recall": {"with_mask": [0.2077, 0.9385], "without_mask": [0.3424, 1.0]},
+    }
+    assert set(intervals["crowd"][">=24px"]["recall"]) == {"with_mask"}
+
+
 def test_the_interval_is_wide_for_few_faces_even_if_all_are_right() -> None:
-    few, many = interval(5, 5), interval(500, 500)
+    few, many = wilson_interval(5, 5), wilson_interval(500, 500)
 
     assert few is not None
     assert many is not None
     assert few == pytest.approx((0.5655, 1.0), abs=1e-4)  # 5 / (5 + 1.96 ** 2)
     assert many[0] > 0.99
+    assert wilson_interval(0, 0) is None

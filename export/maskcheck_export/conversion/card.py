@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME, ModelInfo, find_model, hash_model
+from maskcheck.classifier.model import (
+    BOX_OUTPUT,
+    FACE_OUTPUT,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    ModelInfo,
+    find_model,
+    hash_model,
+)
+from maskcheck.classifier.second_look import Combination
 from maskcheck_export.conversion.graph import graph_facts
 from maskcheck_export.writing.markdown import table
 from maskcheck_export.writing.whole_files import replacing
+
+_PLACE = (
+    f"; `{FACE_OUTPUT}`: float32 (N,), the probability that the box is on a face; `{BOX_OUTPUT}`: float32 (N, 4), where"
+    " the face is: shift of the centre, and logarithms of width and height, in longer sides of the box"
+)
 
 
 def write_card(model: Path, output: Path | None = None, *, more: str = "") -> Path:
@@ -45,7 +59,8 @@ def model_card(path: Path) -> str:
         "Input": f"`{INPUT_NAME}`: uint8 (N, {size}, {size}, 3), RGB; the square around a face box, with"
         f" {info.crop_margin:g} of its longer side added on each side",
         "Output": f"`{OUTPUT_NAME}`: float32 (N, {len(info.labels)}): "
-        + ", ".join(f"`{label}`" for label in info.labels),
+        + ", ".join(f"`{label}`" for label in info.labels)
+        + (_PLACE if info.second_look is not None else ""),
         "Precision": info.precision,
         "File": f"{path.stat().st_size / 1e6:.1f} MB, SHA-256 `{hash_model(path)}`",
         "Graph": f"opset {graph.opset}, IR version {graph.ir_version}, {graph.nodes} nodes, of which"
@@ -62,9 +77,14 @@ def model_card(path: Path) -> str:
         table(("", ""), facts.items()),
     ]
     if "datasets" in metrics:
-        parts += ["## Accuracy", f"Measured on {metrics['measured_on']}.", _accuracy(metrics["datasets"], info.labels)]
+        intervals = metrics.get("intervals", {})
+        about = " In brackets: intervals of 95 % (Wilson)." if intervals else ""
+        parts += ["## Accuracy", f"Measured on {metrics['measured_on']}.{about}"]
+        parts.append(_accuracy(metrics["datasets"], intervals, info.labels))
         if "calibration_error" in metrics:
             parts.append(f"Expected calibration error (15 bins): {metrics['calibration_error']:.4f}.")
+    if info.second_look:
+        parts += ["## Second look", *_second_look(info.second_look, metrics.get("second_look", {}))]
     if "quantization" in metrics:
         parts += ["## Quantisation", *_quantization(metrics)]
     parts += [
@@ -77,16 +97,47 @@ def model_card(path: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _accuracy(datasets: Mapping[str, Any], labels: Sequence[str]) -> str:
+def _accuracy(datasets: Mapping[str, Any], intervals: Mapping[str, Any], labels: Sequence[str]) -> str:
+    rows = []
+    for dataset, slices in datasets.items():
+        for name, scores in slices.items():
+            bounds = intervals.get(dataset, {}).get(name, {})
+            recall, of_recall = scores["recall"], bounds.get("recall", {})
+            shares = [(scores["accuracy"], bounds.get("accuracy"))]
+            shares += [(recall.get(label), of_recall.get(label)) for label in labels]
+            rows.append((dataset, name, str(scores["faces"]), *(_share(*share) for share in shares)))
+    return table(("data", "faces of", "number", "accuracy", *(f"recall `{label}`" for label in labels)), rows)
+
+
+def _share(share: float | None, bounds: Sequence[float] | None) -> str:
+    """A share, and its interval if that is known; nothing for None."""
+    if share is None:
+        return ""
+    return f"{share:.4f}" + (f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else "")
+
+
+def _second_look(combinations: Mapping[str, Combination], figures: Mapping[str, Any]) -> Iterator[str]:
+    """How scores combine for each detector, and the average precision of its boxes without and with the second look."""
+    yield (
+        "It looks again at what a detector proposes, and says whether it is a face and where. Score ="
+        " sigmoid(logit(`face`) + weight x logit(detection score) + offset)."
+    )
+    sizes = list(dict.fromkeys(size for by_size in figures.values() for size in by_size))
     rows = [
         (
-            *(dataset, name, str(scores["faces"]), f"{scores['accuracy']:.4f}"),
-            *(f"{scores['recall'][label]:.4f}" if label in scores["recall"] else "" for label in labels),
+            name,
+            *(f"{value:g}" for value in (combination.least, combination.weight, combination.offset)),
+            *(_gain(figures.get(name, {}).get(size)) for size in sizes),
         )
-        for dataset, slices in datasets.items()
-        for name, scores in slices.items()
+        for name, combination in combinations.items()
     ]
-    return table(("data", "faces of", "number", "accuracy", *(f"recall `{label}`" for label in labels)), rows)
+    yield table(
+        ("detector", "looks from score", "weight", "offset", *(f"AP50 alone, with it: {size}" for size in sizes)), rows
+    )
+
+
+def _gain(ways: Mapping[str, float] | None) -> str:
+    return "" if ways is None else f"{ways['alone']:.4f}, {ways['second_look']:.4f}"
 
 
 def _quantization(metrics: Mapping[str, Any]) -> list[str]:

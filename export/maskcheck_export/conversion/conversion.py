@@ -26,7 +26,7 @@ from maskcheck_export.conversion.verification import Agreement
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
-from maskcheck_export.evaluation.metrics import columns, summarise
+from maskcheck_export.evaluation.metrics import columns, summarise, summarise_intervals
 from maskcheck_export.evaluation.prediction import look_all, looks_by, predict
 from maskcheck_export.runs import MODEL, Run
 from maskcheck_export.writing.provenance import code_commit
@@ -147,11 +147,13 @@ def _measure(proto: onnx.ModelProto, info: ModelInfo, run: Run) -> dict[str, Any
         probabilities = predict(classifier, faces, size=run.settings.input.size, margin=run.settings.input.margin)
         if info.second_look and run.parts.test_proposals:
             about["second_look"] = _measure_second_look(classifier, info.second_look, run)
+    fold = f" (fold {split.fold})" if split.fold else ""
     unit = "groups of near-duplicate pictures" if split.by == "groups" else "faces, near-duplicates parted"
     return {
-        "measured_on": f"faces kept out of training: a share of {split.test:g}, split by {unit}, seed"
+        "measured_on": f"faces kept out of training: a share of {split.test:g}{fold}, split by {unit}, seed"
         f" {run.settings.seed}; nothing was chosen by them",
         "datasets": summarise(faces, probabilities, labels),
+        "intervals": summarise_intervals(faces, probabilities, labels),
         "calibration_error": round(Reliability.measure(probabilities, columns(faces, labels)).error, 4),
         **about,
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.evaluation.face_sizes import LARGE_FROM
+from maskcheck.evaluation.shares import wilson_interval
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.calibration import Reliability
 
@@ -30,6 +31,26 @@ def summarise(samples: Sequence[Sample], probabilities: NDArray[np.float32], lab
     Returns:
         ``{dataset: {slice: {"faces": int, "accuracy": float, "recall": {label: float}}}}``, ready for JSON.
     """
+    return _summarise(samples, probabilities, labels, _summary)
+
+
+def summarise_intervals(
+    samples: Sequence[Sample], probabilities: NDArray[np.float32], labels: Sequence[str]
+) -> dict[str, Any]:
+    """The 95% intervals of what :func:`summarise` gives, apart from it: `maskcheck info` shows each as a table.
+
+    Returns:
+        ``{dataset: {slice: {"accuracy": [low, high], "recall": {label: [low, high]}}}}``, ready for JSON.
+    """
+    return _summarise(samples, probabilities, labels, _intervals)
+
+
+def _summarise(
+    samples: Sequence[Sample],
+    probabilities: NDArray[np.float32],
+    labels: Sequence[str],
+    summary: Callable[[NDArray[np.intp], NDArray[np.intp], Sequence[str]], dict[str, Any]],
+) -> dict[str, Any]:
     true, predicted = columns(samples, labels), probabilities.argmax(axis=1)
     large = np.array([sample.shorter_side >= LARGE_FROM for sample in samples])
     report: dict[str, Any] = {}
@@ -37,7 +58,7 @@ def summarise(samples: Sequence[Sample], probabilities: NDArray[np.float32], lab
         member = np.array([sample.dataset == dataset for sample in samples])
         slices = {"all": member, f">={LARGE_FROM}px": member & large}
         report[dataset] = {
-            name: _summary(true[chosen], predicted[chosen], labels) for name, chosen in slices.items() if chosen.any()
+            name: summary(true[chosen], predicted[chosen], labels) for name, chosen in slices.items() if chosen.any()
         }
     return report
 
@@ -49,6 +70,15 @@ def _summary(true: NDArray[np.intp], predicted: NDArray[np.intp], labels: Sequen
         if (true == i).any()
     }
     return {"faces": len(true), "accuracy": round(float((true == predicted).mean()), 4), "recall": recall}
+
+
+def _intervals(true: NDArray[np.intp], predicted: NDArray[np.intp], labels: Sequence[str]) -> dict[str, Any]:
+    def bounds(right: NDArray[np.bool_]) -> list[float]:
+        interval = wilson_interval(int(right.sum()), len(right))
+        return [round(bound, 4) for bound in interval or ()]
+
+    recall = {label: bounds(predicted[true == i] == i) for i, label in enumerate(labels) if (true == i).any()}
+    return {"accuracy": bounds(true == predicted), "recall": recall}
 
 
 def as_lines(report: dict[str, Any]) -> list[str]:
@@ -97,7 +127,7 @@ def score(true: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Se
         label: {
             "precision": _number(precision[i]),
             "recall": _number(recall[i]),
-            "recall_interval": interval(int(confusion[i, i]), int(support[i])),
+            "recall_interval": wilson_interval(int(confusion[i, i]), int(support[i])),
             "f1": _number(f1[i]),
             "support": int(support[i]),
             "average_precision": _number(average_precision_score(true == i, probabilities[:, i]))
@@ -110,26 +140,12 @@ def score(true: NDArray[np.intp], probabilities: NDArray[np.float32], labels: Se
     return {
         "faces": len(true),
         "accuracy": correct / len(true),
-        "accuracy_interval": interval(correct, len(true)),
+        "accuracy_interval": wilson_interval(correct, len(true)),
         "mean_recall": float(np.nanmean(recall)),
         "expected_calibration_error": Reliability.measure(probabilities, true).error,
         "labels": by_label,
         "confusion_matrix": confusion.tolist(),
     }
-
-
-def interval(correct: int, faces: int) -> tuple[float, float] | None:
-    """The 95% confidence interval of a share (Wilson 1927), which suits few faces too; None without a face.
-
-    It treats faces as independent. Faces of one picture are not quite independent, so the true interval is a little
-    wider.
-    """
-    from scipy.stats import binomtest
-
-    if not faces:
-        return None
-    bounds = binomtest(correct, faces).proportion_ci(method="wilson")
-    return float(bounds.low), float(bounds.high)
 
 
 def _number(value: float) -> float | None:

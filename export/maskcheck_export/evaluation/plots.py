@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 from numpy.typing import NDArray
 
+from maskcheck.evaluation.shares import wilson_interval
 from maskcheck_export.evaluation.calibration import BINS, Reliability
-from maskcheck_export.evaluation.metrics import interval
 
 COLOURS = BLUE, ORANGE, _, RED, _ = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7")
 GREY = "#666666"
@@ -141,7 +141,7 @@ def plot_reliability(reliability: Reliability, classes: int) -> Figure:
     edges = np.linspace(0, 1, BINS + 1)
     filled = np.flatnonzero(reliability.faces)
     accuracy = reliability.correct[filled] / reliability.faces[filled]
-    bounds = [interval(int(reliability.correct[i]), int(reliability.faces[i])) or (0.0, 1.0) for i in filled]
+    bounds = [wilson_interval(int(reliability.correct[i]), int(reliability.faces[i])) or (0.0, 1.0) for i in filled]
     top.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="accuracy equals confidence")
     confidence = reliability.confidence[filled]
     top.errorbar(confidence, accuracy, yerr=_errors(accuracy, bounds), label="faces of a bin, 95% interval", **_POINTS)
