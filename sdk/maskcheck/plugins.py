@@ -16,7 +16,8 @@ with one or both hooks::
 What is here stays: what a plugin of this interface version imports, later releases have, too.
 
 - What a stage is: ``Detector``, ``Detections``, ``DetectorSpec``; ``Classifier``, ``Crops``, ``crop_face``,
-  ``ClassifierSpec``; ``StageOption``, ``StageDescription``, ``hookimpl``, ``BGRImage``.
+  ``ClassifierSpec``, with ``Look`` and ``Combination`` for a second look; ``StageOption``, ``StageDescription``,
+  ``hookimpl``, ``BGRImage``.
 - A network in ONNX: ``OnnxSession`` runs it on what ``SessionConfig`` says, which ``chosen_session`` takes from the
   pipeline or the user's options; ``network_options``, ``check_preset``, ``describe_session``, ``faster_batch_size``.
   ``NetworkDetector`` is a detector but for the network: how it is fed, ``as_planes``, and what its outputs mean.
@@ -52,6 +53,7 @@ from maskcheck.lazy import load_name
 
 if TYPE_CHECKING:
     from maskcheck.classifier.api import Classifier
+    from maskcheck.classifier.second_look import Combination, Look
     from maskcheck.classifier.spec import ClassifierSpec
     from maskcheck.commands.group import CommandGroup
     from maskcheck.detectors.api import Detections, Detector
@@ -79,11 +81,13 @@ __all__ = [
     "BGRImage",
     "Classifier",
     "ClassifierSpec",
+    "Combination",
     "CommandGroup",
     "Crops",
     "Detections",
     "Detector",
     "DetectorSpec",
+    "Look",
     "MaskCheckError",
     "ModelError",
     "ModelIntegrityError",
@@ -122,11 +126,13 @@ _MODULES = {
     "BGRImage": "pictures.decoding",
     "Classifier": "classifier.api",
     "ClassifierSpec": "classifier.spec",
+    "Combination": "classifier.second_look",
     "CommandGroup": "commands.group",
     "Crops": "pictures.crops",
     "Detections": "detectors.api",
     "Detector": "detectors.api",
     "DetectorSpec": "detectors.spec",
+    "Look": "classifier.second_look",
     "NetworkDetector": "detectors.network",
     "OnnxSession": "runtime.session",
     "Scales": "detectors.scales",

@@ -174,7 +174,7 @@ def _classifier(settings: RunSettings) -> MaskClassifier:
 
 
 def _mismatch(info: ModelInfo, expected: ModelInfo) -> str:
-    for name in ("labels", "input_size", "crop_margin"):
+    for name in ("labels", "input_size", "crop_margin", "second_look"):
         if getattr(info, name) != getattr(expected, name):
             return f"another classifier: {name} {getattr(info, name)}, expected {getattr(expected, name)}"
     return ""
