@@ -100,8 +100,8 @@ def detector_options(command: Command) -> Command:
         click.option(
             "--min-score",
             type=click.FloatRange(0, 1),
-            help="Least detection score of a face that is reported.  [default: 0.5 where the classifier takes a second look"
-            " at what the detector proposes, else the detector's own]",
+            help="Least detection score of a face that is reported.  [default: 0.5 where the classifier takes a second"
+            " look at what the detector proposes, else the detector's own]",
         ),
         click.option(
             "--detector-option",
