@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from maskcheck import ModelInfo
+from maskcheck.classifier.second_look import Combination
 from maskcheck.commands import main
 
 
@@ -72,6 +73,17 @@ def test_json_contains_everything(make_toy_model: Callable[..., Path]) -> None:
     assert content["schema"] == "maskcheck-info/1"
     assert content["labels"] == ["bright", "dark"]
     assert set(content) >= {"file", "megabytes", "sha256", "input_size", "crop_margin", "license", "metrics"}
+
+
+def test_the_page_and_the_json_say_for_which_detectors_there_is_a_second_look(
+    make_toy_model: Callable[..., Path],
+) -> None:
+    known = make_toy_model(second_look={"haar": Combination(0.1, 0.5, -1.0), "yunet": Combination(0.2, 0.4, 0.0)})
+
+    assert "at what these detectors propose: haar, yunet" in run(known)
+    combination = {"least": 0.1, "weight": 0.5, "offset": -1.0}
+    assert json.loads(run(known, "--json"))["second_look"]["haar"] == combination
+    assert "none: it labels every box" in run(make_toy_model())
 
 
 def test_single_values_are_facts(page: Callable[..., str]) -> None:

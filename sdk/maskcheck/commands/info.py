@@ -63,6 +63,7 @@ def _page(content: Mapping[str, Any]) -> Iterator[RenderableType]:
                 f"{size} x {size} pixels: a face and a margin of {content['crop_margin']:.4g} of its longer side",
             ),
             ("precision", content["precision"]),
+            ("second look", _second_look(content["second_look"])),
             ("licence", content["license"]),
             ("trained on", content["trained_on"]),
             ("created by", content["created_by"]),
@@ -79,6 +80,12 @@ def _page(content: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield from _metric_table(_words(key), records)
     if len(tables) > _MOST_ROWS:
         yield _more(len(tables) - _MOST_ROWS, "tables")
+
+
+def _second_look(combinations: Mapping[str, Any] | None) -> str:
+    if combinations is None:
+        return "none: it labels every box"
+    return f"at what these detectors propose: {', '.join(combinations) or 'none'}"
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> Table:
