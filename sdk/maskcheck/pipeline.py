@@ -75,8 +75,8 @@ class MaskPipeline:
         model_timeout: Seconds that loading the model may take, and each run, as in :class:`MaskClassifier`.
         max_memory: Bytes that runs of the model on the CPU may take, as in :class:`MaskClassifier`.
         min_score: Least detection score, in [0, 1], of a face that is reported. By default, 0.5 where the classifier
-            takes a second look at what the detector proposes, as the embedded one does for ``haar``, ``centerface`` and
-            ``yunet``; else the detector's own.
+            takes a second look at what the detector proposes, else the detector's own. Which detectors, by name, the
+            model file says (``maskcheck info``).
         limits: What a picture may cost; one that costs more is refused before it is decoded.
         tile: Give the detector overlapping slices of that side, in pixels, 64 or more, of pictures that are larger:
             it finds small faces in large pictures, in bounded memory. By default, the whole picture.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,14 +36,41 @@ class Said:
     place: NDArray[np.float32]
 
 
+class Known:
+    """Something at which the classifier has looked: a face, or what was none.
+
+    Attributes:
+        said: What was said of it last, by the frames that are finished.
+        looked: When the classifier looked last, or is to look, by the frames that are planned; in seconds.
+    """
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.looked = said.time
+
+
+@dataclass(frozen=True, eq=False)
+class Recognised:
+    """What is known of the proposals of a frame.
+
+    Attributes:
+        known: Of some proposals, by their index, what they are.
+        chosen: bool (N,), at which proposals the classifier is to look: those that are not known, or not of late.
+    """
+
+    known: Mapping[int, Known]
+    chosen: NDArray[np.bool_]
+
+
 class LookMemory:
     """Remembers looks at two kinds of proposals: faces that are sure of their label, and what was no face.
 
     A face is expected where it moves; what was no face, and the second box of a face, where it was. A proposal that
     overlaps one of them is taken for the same thing. After ``look_every``, the classifier looks again.
 
-    What is expected is fixed when a step begins (:meth:`begin_step`), so what is recalled within it does not depend on
-    which of its frames are finished already.
+    Frames are planned (:meth:`recognise`) before those of the same step are finished (:meth:`remember`). What is
+    expected is fixed when a step begins, so the plans, and with them the results, do not depend on which frames share
+    a batch.
 
     Args:
         look_every: Seconds after which the classifier looks again.
@@ -51,13 +78,11 @@ class LookMemory:
 
     def __init__(self, look_every: float) -> None:
         self._look_every = look_every
-        self._of_faces: dict[int, Said] = {}  # by number of the track
-        self._of_others: list[tuple[NDArray[np.float64], Said]] = []  # of the last frame, with the proposed box
+        self._faces: dict[int, Known] = {}  # by number of the track
+        self._others: list[tuple[NDArray[np.float64], Known]] = []  # of the last frame, with the proposed box
         self._tracker: FaceTracker | None = None
-        self._known: dict[int, Said] = {}
-        self._others: list[tuple[NDArray[np.float64], Said]] = []
-        self._looked: dict[int, float] = {}  # when, by number; and by place in `_others`
-        self._looked_others: list[float] = []
+        self._expected_faces: dict[int, tuple[Known, NDArray[np.float32]]] = {}  # with their place
+        self._expected_others: list[tuple[NDArray[np.float64], Known]] = []
 
     def begin_step(self, tracker: FaceTracker, followed: frozenset[int], settled: frozenset[int]) -> None:
         """Fix what is expected from now on; all frames before are finished.
@@ -67,40 +92,37 @@ class LookMemory:
             followed: Numbers of all faces that are followed.
             settled: Numbers of the faces that are sure of their label.
         """
-        self._of_faces = {number: said for number, said in self._of_faces.items() if number in followed}
+        self._faces = {number: known for number, known in self._faces.items() if number in followed}
         self._tracker = tracker
-        self._known = {number: said for number, said in self._of_faces.items() if number in settled}
-        self._others = self._of_others
-        self._looked = {number: said.time for number, said in self._known.items()}
-        self._looked_others = [said.time for _, said in self._others]
+        self._expected_faces = {
+            number: (known, known.said.place) for number, known in self._faces.items() if number in settled
+        }
+        self._expected_others = self._others
+        for known in (*self._faces.values(), *(known for _, known in self._others)):
+            known.looked = known.said.time
 
-    def recall(self, boxes: NDArray[np.float64], time: float) -> dict[int, Said]:
-        """What was said of proposals, by their index; at all others, the classifier is to look.
+    def recognise(self, boxes: NDArray[np.float64], time: float) -> Recognised:
+        """What is known of proposals, and at which the classifier is to look.
 
         Args:
             boxes: (N, 4), the proposals of a frame.
             time: Of the frame, in seconds.
         """
-        recalled: dict[int, Said] = {}
-        free = np.ones(len(boxes), np.bool_)
-        for number, index in self._expected(boxes, time):
-            free[index] = False
-            if self._is_fresh(self._looked[number], time):
-                recalled[index] = self._known[number]
+        known = dict(self._recognised_faces(boxes, time))
+        known |= self._recognised_others(boxes, [index for index in range(len(boxes)) if index not in known])
+        chosen = np.ones(len(boxes), np.bool_)
+        for index, each in known.items():
+            if 0 <= time - each.looked < self._look_every:
+                chosen[index] = False
             else:
-                self._looked[number] = time
-        for other, index in self._seen_before(boxes, np.flatnonzero(free)):
-            if self._is_fresh(self._looked_others[other], time):
-                recalled[index] = self._others[other][1]
-            else:
-                self._looked_others[other] = time
-        return recalled
+                each.looked = time
+        return Recognised(known, chosen)
 
     def remember(
         self,
         proposed: NDArray[np.float64],
         frame: PreparedFrame,
-        recalled: Mapping[int, Said],
+        recognised: Recognised,
         faces: Mapping[int, int | None],
         time: float,
     ) -> None:
@@ -109,77 +131,71 @@ class LookMemory:
         Args:
             proposed: (N, 4), the proposed boxes.
             frame: The same proposals with all that was said of them.
-            recalled: What was said of some of them before.
+            recognised: What was known of them.
             faces: Indices of the proposals that became faces, and the numbers of these.
             time: Of the frame, in seconds.
         """
         assert frame.probabilities is not None
         assert frame.face is not None
         assert frame.place is not None
-        self._of_others = []
+        self._others = []
         for index in range(len(frame)):
-            said = recalled.get(index) or Said(
-                time,
-                float(frame.scores[index]),
-                frame.probabilities[index],
-                float(frame.face[index]),
-                frame.place[index],
-            )
+            known = recognised.known.get(index)
+            if known is None or recognised.chosen[index]:
+                score, face = float(frame.scores[index]), float(frame.face[index])
+                said = Said(time, score, frame.probabilities[index], face, frame.place[index])
+                known = known or Known(said)
+                known.said = said
             if index not in faces:
-                self._of_others.append((proposed[index], said))
-            elif (number := faces[index]) is not None and (index not in recalled or number not in self._of_faces):
-                self._of_faces[number] = said
+                self._others.append((proposed[index], Known(known.said)))
+            elif (number := faces[index]) is not None and self._faces.get(number) is not known:
+                self._faces[number] = Known(known.said)
 
-    def _is_fresh(self, looked: float, time: float) -> bool:
-        return 0 <= time - looked < self._look_every
-
-    def _expected(self, boxes: NDArray[np.float64], time: float) -> Iterator[tuple[int, int]]:
-        """Numbers of faces, and the proposal of each, each once: those that overlap most first."""
+    def _recognised_faces(self, boxes: NDArray[np.float64], time: float) -> Iterator[tuple[int, Known]]:
+        """Index of the proposal of each face that is expected, those that overlap most first; each once."""
         if self._tracker is None or not len(boxes):
             return
-        places = [(number, box) for number, box in self._tracker.predict(time) if number in self._known]
+        places = [(number, box) for number, box in self._tracker.predict(time) if number in self._expected_faces]
         if not places:
             return
-        relative = np.stack([self._known[number].place for number, _ in places])
+        relative = np.stack([self._expected_faces[number][1] for number, _ in places])
         count = len(boxes)
         moved = absolute_boxes(np.repeat(relative, count, axis=0), np.tile(boxes, (len(places), 1)))
         overlaps = overlap_of_pairs(moved.reshape(-1, count, 4), np.array([box for _, box in places])[:, None])
         while overlaps.max() >= _SAME:
             row, index = divmod(int(overlaps.argmax()), count)
             overlaps[row, :] = overlaps[:, index] = 0
-            yield places[row][0], index
+            yield index, self._expected_faces[places[row][0]][0]
 
-    def _seen_before(self, boxes: NDArray[np.float64], places: NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-        """Which of the others each of some proposals is, and its index."""
-        if not self._others or not len(places):
+    def _recognised_others(self, boxes: NDArray[np.float64], free: Sequence[int]) -> Iterator[tuple[int, Known]]:
+        """Indices of proposals, among some, that are where something else was."""
+        if not self._expected_others or not free:
             return
-        overlaps = overlap(np.stack([box for box, _ in self._others]), boxes[places])
-        for index, other, shared in zip(places, overlaps.argmax(axis=0), overlaps.max(axis=0), strict=True):
+        overlaps = overlap(np.stack([box for box, _ in self._expected_others]), boxes[np.array(free)])
+        for index, other, shared in zip(free, overlaps.argmax(axis=0), overlaps.max(axis=0), strict=True):
             if shared >= _SAME:
-                yield int(other), int(index)
+                yield index, self._expected_others[other][1]
 
 
-def with_recalled(
-    frame: PreparedFrame, looked_at: PreparedFrame, chosen: NDArray[np.bool_], recalled: Mapping[int, Said]
-) -> PreparedFrame:
-    """All proposals of a frame with combined scores and moved boxes.
+def with_recalled(frame: PreparedFrame, looked_at: PreparedFrame, recognised: Recognised) -> PreparedFrame:
+    """All proposals of a frame with combined scores and moved boxes: by what was said now, or else before.
 
     Args:
         frame: The N proposals.
         looked_at: Those at which the classifier has looked, with combined scores.
-        chosen: bool (N,), which these are.
-        recalled: What was said of the others before, by their index.
+        recognised: Which these are, and what is known of the others.
     """
     assert looked_at.probabilities is not None
     assert looked_at.face is not None
     assert looked_at.place is not None
-    count = len(frame)
+    count, chosen = len(frame), recognised.chosen
     scores, face = np.empty(count, np.float32), np.empty(count, np.float32)
     place = np.empty((count, 4), np.float32)
     probabilities = np.empty((count, looked_at.probabilities.shape[1]), np.float32)
     scores[chosen], face[chosen] = looked_at.scores, looked_at.face
     place[chosen], probabilities[chosen] = looked_at.place, looked_at.probabilities
-    for index, said in recalled.items():
+    for index in np.flatnonzero(~chosen).tolist():
+        said = recognised.known[index].said
         scores[index], face[index] = said.score, said.face
         place[index], probabilities[index] = said.place, said.probabilities
     return replace(

@@ -19,7 +19,8 @@ class TrackingSettings:
         label_time: Over how long labels are averaged: the time constant of an exponential mean.
         label_margin: How much more probable than the label of a track another one must be, to take its place.
         sure: A face is sure of its label if its last probability of it was so high; then it is classified less often.
-        classify_every: Seconds after which a face that is sure of its label is classified again.
+        classify_every: Seconds after which a face that is sure of its label is classified again. With a second look,
+            what was no face is looked at again after them, too.
         frame_rate: Frames a second, for frames that have no time.
 
     Raises:

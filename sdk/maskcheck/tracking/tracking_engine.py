@@ -7,7 +7,7 @@ say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from maskcheck.engine.preparation import Preparation, Preparer
 from maskcheck.engine.prepared import PreparedFrame
 from maskcheck.engine.second_look import combine
 from maskcheck.results import Face, FrameResult
-from maskcheck.tracking.look_memory import LookMemory, Said, with_recalled
+from maskcheck.tracking.look_memory import LookMemory, Recognised, with_recalled
 from maskcheck.tracking.motion import Box
 from maskcheck.tracking.result_tracker import ResultTracker
 from maskcheck.tracking.settings import TrackingSettings
@@ -38,7 +38,7 @@ class _Plan:
         numbers: Of all faces.
         chosen: Which of them are to be classified.
         expected: Where faces are, if the detector did not run.
-        recalled: With a second look, what is known of the others.
+        recognised: With a second look, what is known of the proposals.
     """
 
     frame: PreparedFrame
@@ -47,7 +47,7 @@ class _Plan:
     numbers: Sequence[int | None] = ()
     chosen: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
     expected: Sequence[tuple[int, Box]] | None = None
-    recalled: Mapping[int, Said] = field(default_factory=dict)
+    recognised: Recognised | None = None
 
 
 class TrackingEngine:
@@ -140,9 +140,8 @@ class TrackingEngine:
         if frame.error is not None:
             return _Plan(frame)
         time = self._tracker.time_of(frame.index, frame.time)
-        recalled = self._memory.recall(frame.boxes, time)
-        chosen = np.array([index not in recalled for index in range(len(frame))], bool)
-        return _Plan(frame.with_faces(chosen), time, frame, chosen=chosen, recalled=recalled)
+        recognised = self._memory.recognise(frame.boxes, time)
+        return _Plan(frame.with_faces(recognised.chosen), time, frame, recognised=recognised)
 
     def _seen(self, plan: _Plan, looked_at: PreparedFrame, combination: Combination) -> FrameResult:
         """The result of a frame once the classifier has looked; frames come in order."""
@@ -152,18 +151,18 @@ class TrackingEngine:
             result = self._engine.result(looked_at)
             return replace(result, faces=self._tracker.predicted(self._tracker.expected(plan.time), result.size))
         assert plan.whole is not None
-        proposals = with_recalled(plan.whole, combine(looked_at, combination), plan.chosen, plan.recalled)
+        assert plan.recognised is not None
+        proposals = with_recalled(plan.whole, combine(looked_at, combination), plan.recognised)
         best, places = self._engine.best_faces(proposals)
         numbers = self._tracker.follow(best.boxes, best.scores, plan.time)
         result = self._engine.result(best)
+        new, clock = plan.recognised.chosen, self._tracker.clock
         faces = [
-            (self._tracker.labelled if plan.chosen[place] else self._tracker.recalled)(
-                face, number, self._tracker.clock
-            )
+            (self._tracker.labelled if new[place] else self._tracker.recalled)(face, number, clock)
             for face, place, number in zip(result.faces, places, numbers, strict=True)
         ]
         of_places = dict(zip(places.tolist(), numbers, strict=True))
-        self._memory.remember(plan.whole.boxes, proposals, plan.recalled, of_places, plan.time)
+        self._memory.remember(plan.whole.boxes, proposals, plan.recognised, of_places, plan.time)
         return replace(result, faces=tuple(faces))
 
     def _is_chosen(self, number: int | None, time: float) -> bool:
