@@ -47,6 +47,7 @@ from maskcheck.lazy import load_name
 if TYPE_CHECKING:
     from maskcheck.classifier.mask_classifier import MaskClassifier
     from maskcheck.classifier.model import ModelInfo
+    from maskcheck.classifier.second_look import Combination, Look
     from maskcheck.detectors.api import Detections, Detector
     from maskcheck.detectors.spec import DetectorOption, DetectorSpec
     from maskcheck.events import (
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClassifierNotFound",
     "ClassifierOptionError",
+    "Combination",
     "DecodingLimits",
     "Detections",
     "Detector",
@@ -91,6 +93,7 @@ __all__ = [
     "ImageTooLarge",
     "Line",
     "LineCrossed",
+    "Look",
     "MaskCheckError",
     "MaskClassifier",
     "MaskPipeline",
@@ -131,6 +134,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Combination": "classifier.second_look",
     "DecodingLimits": "pictures.limits",
     "Detections": "detectors.api",
     "Detector": "detectors.api",
@@ -143,6 +147,7 @@ _MODULES = {
     "FrameResult": "results",
     "Line": "events",
     "LineCrossed": "events",
+    "Look": "classifier.second_look",
     "MaskClassifier": "classifier.mask_classifier",
     "MaskPipeline": "pipeline",
     "MaskPutOn": "events",
