@@ -253,17 +253,36 @@ def test_the_worst_mistakes_are_drawn_with_their_reasons(
     assert result.exit_code == 0, result.output
     mistakes = json.loads((tmp_path / "out" / "worst-1.json").read_text())
     assert [(mistake["kind"], Path(mistake["picture"]).name) for mistake in mistakes] == [
-        ("false box", "b.png"),
+        ("no face", "b.png"),
         ("wrong label", "a.png"),
         ("missed", "b.png"),
     ]
-    assert mistakes[0]["reason"] == "no face, 0.59, 30 px"
+    assert mistakes[0]["reason"] == "no face 0.59, 30 px"
     assert mistakes[1]["reason"].startswith("dark, said bright")
     assert mistakes[2]["reason"] == "missed bright, 40 px, no box"
     assert mistakes[2]["box"] == [20, 70, 60, 115]
+    (candidate,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    # The small dark square is found below the least score that is shown.
+    assert candidate["mistakes"] == {"no face": 1, "wrong place": 0, "second box": 0, "wrong label": 1, "missed": 2}
     assert cv2.imread(str(tmp_path / "out" / "worst-1.png")) is not None
     assert "(worst-1.png)" in (tmp_path / "out" / "accuracy.md").read_text()
     assert alone.exit_code == 2
+
+
+def test_a_box_beside_its_face_is_one_mistake_and_not_two(
+    run: Callable[..., Result], data: Path, tmp_path: Path
+) -> None:
+    content = json.loads((data / "annotations.json").read_text())
+    content["annotations"][2]["bbox"] = [40, 20, 40, 40]  # of the square at (20, 20): an overlap of a third
+    (data / "annotations.json").write_text(json.dumps(content))
+
+    run(data, "--detector", "squares", "--worst", "9", "--output", tmp_path / "out")
+
+    mistakes = json.loads((tmp_path / "out" / "worst-1.json").read_text())
+    assert [mistake["reason"] for mistake in mistakes if mistake["picture"].endswith("b.png")] == [
+        "no face 0.59, 30 px",
+        "wrong place 0.78, 40 px, overlap 0.33",
+    ]
 
 
 def test_only_the_named_pictures_are_measured(run: Callable[..., Result], data: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from maskcheck.evaluation.shares import wilson_interval
 from maskcheck_bench.accuracy.accuracy_plots import plot_against_speed, plot_against_time, plot_detector_curves
 from maskcheck_bench.accuracy.compared_pipelines import RANKED_FROM
 from maskcheck_bench.accuracy.measures import Measured, Measures, map50, measure
+from maskcheck_bench.accuracy.mistakes import KINDS, find_mistakes
 from maskcheck_bench.accuracy.pipeline_runs import OperatingPoint, PipelineRun, match, operating_point
 from maskcheck_bench.measuring.machine import describe_machine
 from maskcheck_bench.reporting.rendering import render
@@ -76,6 +77,7 @@ def _describe(
 ) -> dict[str, Any]:
     matches = {size: match(run, pictures, labels, *SIZES[size]) for size in MAIN}
     points = {size: operating_point(matches[size], run.pipeline.min_score) for size in MAIN}
+    kinds = Counter(mistake.kind for mistake in find_mistakes(run, pictures, labels))
     best_min_score = measures.detector.scores[ALL].best_min_score
     return {
         "name": run.pipeline.name,
@@ -85,6 +87,7 @@ def _describe(
         "end_to_end": {size: _end_to_end(point) for size, point in points.items()},
         "shown": _shown(points[ALL]),
         "best": _shown(operating_point(matches[ALL], best_min_score)),
+        "mistakes": {kind: kinds[kind] for kind in KINDS},
         "against_first": None if measures is first else _against(measures, first),
         "detect_ms": _times([timings.detect for timings in run.timings]),
         "total_ms": _times([timings.total for timings in run.timings]),
@@ -188,6 +191,7 @@ def write_accuracy_report(report: dict[str, Any], folder: Path) -> None:
         **report,
         all=ALL,
         main=MAIN,
+        kinds=KINDS,
         sizes=[size for size in SIZES if size != ALL],
         ranked_from=RANKED_FROM,
         fastest=min(candidate["detect_ms"]["median"] or math.inf for candidate in candidates),

@@ -71,11 +71,10 @@ def draw_mistakes(mistakes: Sequence[Mistake], pictures: Sequence[AnnotatedPictu
     columns = min(COLUMNS, len(mistakes))
     width, height = TILE + _GAP, TILE + _LINES * _LINE + _GAP
     legend = _legend({label for picture in pictures for label in picture.labels if label})
-    per_row = max(1, columns * width // (TILE * 3 // 4))
-    rows = -(-len(legend) // per_row)
+    rows = -(-len(legend) // columns)
     sheet = np.full((rows * (_LINE + _GAP) + -(-len(mistakes) // columns) * height, columns * width, 3), 255, np.uint8)
     for index, (text, colour) in enumerate(legend.items()):
-        left, top = index % per_row * (TILE * 3 // 4), index // per_row * (_LINE + _GAP)
+        left, top = index % columns * width, index // columns * (_LINE + _GAP)
         Caption(text, None, scale=_LETTERS).draw(sheet[top:], left, 0, colour)
     for index, mistake in enumerate(mistakes):
         top, left = rows * (_LINE + _GAP) + index // columns * height, index % columns * width

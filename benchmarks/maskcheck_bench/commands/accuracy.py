@@ -110,7 +110,7 @@ def accuracy(
     from maskcheck_bench.accuracy.accuracy_report import describe_runs, write_accuracy_report
     from maskcheck_bench.accuracy.compared_pipelines import Fold, build_peers, build_pipelines
     from maskcheck_bench.accuracy.mistake_sheet import write_mistakes
-    from maskcheck_bench.accuracy.mistakes import find_mistakes
+    from maskcheck_bench.accuracy.mistakes import choose_worst, find_mistakes
     from maskcheck_bench.accuracy.pipeline_runs import restrict, run_pipelines
 
     annotated = read_coco(data, annotations=annotations)
@@ -127,7 +127,7 @@ def accuracy(
     )
     if output:
         for number, (run, candidate) in enumerate(zip(runs, report["candidates"], strict=True), 1):
-            mistakes = find_mistakes(run, pictures, counted, worst)
+            mistakes = choose_worst(find_mistakes(run, pictures, counted), worst)
             candidate["worst"] = write_mistakes(mistakes, pictures, output, f"worst-{number}")
         write_accuracy_report(report, output)
     _print(report, output)
