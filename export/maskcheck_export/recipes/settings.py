@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -11,6 +11,7 @@ MIN_INPUT_SIZE = 75  # the strides of InceptionV3 leave nothing of a smaller pic
 Share = Annotated[float, Field(ge=0, le=1)]
 HalfAtMost = Annotated[float, Field(ge=0, le=0.5)]
 Positive = Annotated[float, Field(gt=0)]
+Architecture: TypeAlias = Literal["inception_v3", "mobilenet_v2"]
 
 
 class _Table(BaseModel):
@@ -84,11 +85,14 @@ class Network(_Table):
     """The classifier.
 
     Attributes:
+        architecture: Its body: ``inception_v3``, or ``mobilenet_v2``, which is a tenth of the size and several times as
+            fast.
         weights: The first weights of the body: ``imagenet`` (Keras downloads them), ``none`` (random), a weights file
-            of InceptionV3 without its top, or the ``model.keras`` of an earlier run, whose body is used.
+            of the body without its top, or the ``model.keras`` of an earlier run, whose body is used.
         dropout: Share of the pooled features that training drops.
     """
 
+    architecture: Architecture = "inception_v3"
     weights: str = "imagenet"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
@@ -190,6 +194,24 @@ class Training(_Table):
     temperature: bool = True
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     devices: Literal["one", "all"] = "one"
+
+
+class Distillation(_Table):
+    """A trained classifier as the teacher of a smaller one.
+
+    The answers of the teacher replace the labels of all training crops, and it answers for a detector's proposals, too
+    (Hinton et al. 2015, arXiv:1503.02531). It sees each crop as it was changed at random, as the student does (Beyer et
+    al. 2022, arXiv:2106.05237). ``training.label_smoothing`` is not used: the answers are soft.
+
+    Attributes:
+        teacher: An ONNX file that ``maskcheck-export convert`` wrote, or ``embedded`` for the model of the SDK; empty
+            for no teacher. It has the same labels and margin; its input may have another size.
+        temperature: Of the softmax of both in the loss; above 1, what the teacher says of the less likely labels
+            counts more.
+    """
+
+    teacher: str = ""
+    temperature: Annotated[float, Field(ge=1)] = 2.0
 
 
 class PaintedMasks(_Table):
@@ -301,6 +323,7 @@ class Settings(_Table):
     network: Network = Network()
     second_look: SecondLook = SecondLook()
     training: Training = Training()
+    distillation: Distillation = Distillation()
     stages: Stages = Stages()
     augmentation: Augmentation = Augmentation()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import keras
@@ -21,6 +21,9 @@ from maskcheck_export.training.network import HEAD
 Targets: TypeAlias = dict[str, NDArray[np.float32]]
 """An array for each output of the network, by its name."""
 
+Teach: TypeAlias = Callable[[Crops, Targets], tuple[Targets, Targets]]
+"""From crops (B, S, S, 3) RGB, and how much each counts by its label, to the targets and weights of a teacher."""
+
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled, augmented batches: uint8 crops (B, S, S, 3) RGB, and the targets of the outputs with their weights.
@@ -33,12 +36,21 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         repeats: (N,), how many times each sample is drawn in an epoch; fractions are drawn at random.
         settings: The recipe.
         epoch: The first epoch, from 0.
+        teach: Gives targets and weights by the answers of a teacher.
     """
 
     def __init__(
-        self, pack: Pack, samples: Sequence[Sample], repeats: NDArray[np.float64], settings: Settings, *, epoch: int = 0
+        self,
+        pack: Pack,
+        samples: Sequence[Sample],
+        repeats: NDArray[np.float64],
+        settings: Settings,
+        *,
+        epoch: int = 0,
+        teach: Teach | None = None,
     ) -> None:
         super().__init__(workers=2, max_queue_size=8)
+        self._teach = teach
         self._pack, self._samples, self._repeats, self._settings = pack, samples, repeats, settings
         self._weights = label_weights(samples, repeats, settings)
         self.begin(epoch)  # Keras takes the first batches before its callback for the begin of an epoch
@@ -79,7 +91,10 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
             self._settings,
             self._weights,
         )
-        return np.stack([crop.pixels for crop in crops]), targets, weights
+        pixels = np.stack([crop.pixels for crop in crops])
+        if self._teach is not None:
+            targets, weights = self._teach(pixels, weights)
+        return pixels, targets, weights
 
 
 def _draw(repeats: NDArray[np.float64], rng: Generator) -> NDArray[np.intp]:

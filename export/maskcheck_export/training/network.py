@@ -1,30 +1,49 @@
-"""The classifier as a Keras model: InceptionV3 with new heads; scaling and softmax are in the model."""
+"""The classifier as a Keras model: a body of Keras with new heads; scaling and softmax are in the model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
 
 from maskcheck.classifier.model import BOX_OUTPUT, FACE_OUTPUT, OUTPUT_NAME
 from maskcheck_export.errors import DataError
+from maskcheck_export.recipes.settings import Architecture
 
-BODY = "inception_v3"
 HEAD = OUTPUT_NAME
 """The layer whose softmax gives the probabilities."""
 
+_BODIES: Mapping[str, Callable[..., keras.Model]] = {
+    "inception_v3": keras.applications.InceptionV3,
+    "mobilenet_v2": keras.applications.MobileNetV2,
+}
+"""Networks by name. The body's layer has that name, too. All take pixels in [-1, 1]."""
 
-def build_network(*, size: int, classes: int, weights: str, dropout: float, second_look: bool = False) -> keras.Model:
+_MOMENTUM = 0.99
+"""Of the moving averages of batch normalisation: the default of Keras. Its MobileNetV2 has 0.999, which is too slow for
+a training of a few thousand steps."""
+
+
+def build_network(
+    *,
+    size: int,
+    classes: int,
+    weights: str,
+    dropout: float,
+    second_look: bool = False,
+    architecture: Architecture = "inception_v3",
+) -> keras.Model:
     """Build the classifier.
 
     Args:
         size: Side of the square input in pixels, 75 or more.
         classes: Number of labels.
         weights: ``imagenet`` (Keras downloads them), ``none`` (random), or a file: the ``.weights.h5`` of the body
-            without its top (``InceptionV3(include_top=False)``), or the ``model.keras`` of an earlier run, whose body
-            is used.
+            without its top (``include_top=False``), or the ``model.keras`` of an earlier run, whose body is used.
         dropout: Share of the features that training drops, before each head.
         second_look: Whether it also says if there is a face, and where.
+        architecture: The body.
 
     Returns:
         A model from uint8 or float (N, S, S, 3) RGB in 0..255 to a dictionary: float32 ``probabilities`` (N, classes);
@@ -35,15 +54,18 @@ def build_network(*, size: int, classes: int, weights: str, dropout: float, seco
     """
     named = weights if weights == "imagenet" else None
     try:
-        body = keras.applications.InceptionV3(include_top=False, weights=named, input_shape=(size, size, 3), name=BODY)
+        body = _BODIES[architecture](include_top=False, weights=named, input_shape=(size, size, 3), name=architecture)
     except Exception as error:  # Keras raises a bare Exception if a download fails
         if named is None:
             raise
         raise DataError(f"Keras cannot get the ImageNet weights: {error}; give a weights file instead") from error
     if weights not in ("imagenet", "none"):
         _load_body(body, Path(weights))
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = _MOMENTUM
     faces = keras.Input((size, size, 3), name="faces")
-    # The preprocessing of InceptionV3, [-1, 1]; in the model, so that training and inference cannot differ.
+    # The preprocessing of the bodies, [-1, 1]; in the model, so that training and inference cannot differ.
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(faces)
     maps = body(scaled)
     features = keras.layers.GlobalAveragePooling2D(name="pool")(maps)
@@ -63,12 +85,12 @@ def _load_body(body: keras.Model, path: Path) -> None:
     try:
         if path.suffix == ".keras":
             # Convolutions fit any input size: a body trained on small crops can go on with larger crops.
-            body.set_weights(keras.models.load_model(path, compile=False).get_layer(BODY).get_weights())
+            body.set_weights(keras.models.load_model(path, compile=False).get_layer(body.name).get_weights())
         else:
             body.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise DataError(f"{path} does not fit InceptionV3 without its top: {reason}") from error
+        raise DataError(f"{path} does not fit {body.name} without its top: {reason}") from error
 
 
 def divide_logits(network: keras.Model, temperature: float) -> None:

@@ -27,7 +27,8 @@ from maskcheck_export.training.checkpoints import (
     load_progress,
     load_weights,
 )
-from maskcheck_export.training.network import BODY, HEAD
+from maskcheck_export.training.distillation import SoftCrossentropy, Teacher
+from maskcheck_export.training.network import HEAD
 from maskcheck_export.training.optimizers import build_optimizer
 from maskcheck_export.training.repeatability import RepeatableEpochs
 from maskcheck_export.training.validation import ValidationBatches
@@ -48,6 +49,7 @@ class Stages:
         folder: Folder of the checkpoints.
         report: Called with a line of progress.
         verbose: As in ``keras.Model.fit``.
+        teacher: Answers for the training crops; None to train by their labels.
     """
 
     network: keras.Model
@@ -57,6 +59,7 @@ class Stages:
     folder: Path
     report: Callable[[str], None]
     verbose: str | int
+    teacher: Teacher | None = None
 
     def fit(self) -> None:
         """Train the stages, from the last checkpoint in the folder on.
@@ -77,13 +80,14 @@ class Stages:
         resuming = progress.stage == name
         progress = progress.enter(name)
         end = progress.stage_start + stage.epochs
-        network.get_layer(BODY).trainable = name == "all"
+        network.get_layer(self.settings.network.architecture).trainable = name == "all"
         batches = TrainingBatches(
             self.pack,
             self.parts.training,
             _repeats(self.parts.training, self.settings),
             self.settings,
             epoch=progress.epoch,
+            teach=self.teacher.teach if self.teacher else None,
         )
         network.compile(
             optimizer=build_optimizer(stage, steps_per_epoch=len(batches)),
@@ -144,7 +148,9 @@ def memory_to_spare(settings: Settings) -> Iterator[None]:
 def _losses(settings: Settings) -> dict[str, Any]:
     """Loss and weight of each output, and what is reported."""
     losses: dict[str, Any] = {
-        HEAD: keras.losses.CategoricalCrossentropy(label_smoothing=settings.training.label_smoothing)
+        HEAD: SoftCrossentropy(settings.distillation.temperature)
+        if settings.distillation.teacher
+        else keras.losses.CategoricalCrossentropy(label_smoothing=settings.training.label_smoothing)
     }
     weights = {HEAD: 1.0}
     look = settings.second_look

@@ -23,6 +23,7 @@ from maskcheck_export.evaluation.prediction import labels_by, predict
 from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.runs import MODEL, PACK, RECIPE, RECORD, Run
 from maskcheck_export.training.devices import training_devices
+from maskcheck_export.training.distillation import Teacher
 from maskcheck_export.training.network import build_network, divide_logits
 from maskcheck_export.training.repeatability import make_repeatable
 from maskcheck_export.training.stages import Stages
@@ -65,6 +66,9 @@ def train(
     commit = code_commit()  # now: the working tree may change while this runs
     for name, part in (("training", parts.training), ("validation", parts.validation), ("test", parts.test)):
         report(f"{name}: {len(part)} faces and proposals; {describe(part)}")
+    teacher = Teacher.of(settings)
+    if teacher:
+        report(f"teacher: {teacher.description}")
     make_repeatable(settings.seed)
     with training_devices(settings.training):
         network = build_network(
@@ -73,6 +77,7 @@ def train(
             weights=settings.network.weights,
             dropout=settings.network.dropout,
             second_look=settings.has_second_look,
+            architecture=settings.network.architecture,
         )
         _begin(folder, settings)
         pack = pack_faces(
@@ -82,7 +87,7 @@ def train(
             report=report,
             landmarks=landmark_finder(settings.augmentation.landmarks, report=report),
         )
-        Stages(network, pack, parts, settings, folder, report, verbose).fit()
+        Stages(network, pack, parts, settings, folder, report, verbose, teacher).fit()
     temperature, validation_loss = 1.0, None
     if parts.validation:
         true = columns(parts.validation, settings.labels)
@@ -100,7 +105,7 @@ def train(
         settings=settings,
         parts=replace(parts, training=tuple(sample for sample in parts.training if sample.proposal is None)),
         commit=commit,
-        trained_on=describe(parts.training),
+        trained_on=describe(parts.training) + (f", by the answers of {teacher.description}" if teacher else ""),
         temperature=temperature,
         validation_loss=validation_loss,
         metrics=summarise(parts.test, _predict(network, parts.test, settings), settings.labels) if parts.test else {},
