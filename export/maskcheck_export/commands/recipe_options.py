@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-HELP_RECIPES = "RECIPE is a TOML file, or a recipe of maskcheck: recipes/default.toml, recipes/seed.toml, recipes/small.toml."
+HELP_RECIPES = (
+    "RECIPE is a TOML file, or a recipe of maskcheck: recipes/default.toml, recipes/seed.toml, recipes/small.toml."
+)
 
 _RECIPE = (
     click.argument("recipe"),
