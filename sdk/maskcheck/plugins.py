@@ -19,7 +19,8 @@ What is here stays: what a plugin of this interface version imports, later relea
   ``ClassifierSpec``, with ``Look`` and ``Combination`` for a second look; ``StageOption``, ``StageDescription``,
   ``hookimpl``, ``BGRImage``.
 - A network in ONNX: ``OnnxSession`` runs it on what ``SessionConfig`` says, which ``chosen_session`` takes from the
-  pipeline or the user's options; ``network_options``, ``check_preset``, ``describe_session``, ``faster_batch_size``.
+  pipeline or the user's options; ``network_options``, ``check_preset``, ``describe_session``, ``faster_batch_size``,
+  ``wants_int8_file``.
   ``NetworkDetector`` is a detector but for the network: how it is fed, ``as_planes``, and what its outputs mean.
 - At several scales: ``Scales``, ``resize_for_network``.
 - From candidates to faces: ``concatenate``, ``merge``, ``one_box_per_face``, ``overlap``; ``load_judge`` for a detector
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from maskcheck.pictures.crops import Crops, crop_face
     from maskcheck.pictures.decoding import BGRImage
     from maskcheck.runtime.config import SessionConfig
+    from maskcheck.runtime.precision import wants_int8_file
     from maskcheck.runtime.session import OnnxSession
     from maskcheck.stages import StageDescription, StageOption
 
@@ -120,6 +122,7 @@ __all__ = [
     "one_box_per_face",
     "overlap",
     "resize_for_network",
+    "wants_int8_file",
 ]
 
 _MODULES = {
@@ -153,6 +156,7 @@ _MODULES = {
     "one_box_per_face": "detectors.fusion",
     "overlap": "detectors.fusion",
     "resize_for_network": "detectors.scales",
+    "wants_int8_file": "runtime.precision",
 }
 
 

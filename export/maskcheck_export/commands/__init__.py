@@ -11,6 +11,7 @@ from maskcheck_export.commands.convert import convert
 from maskcheck_export.commands.data import data
 from maskcheck_export.commands.evaluate import evaluate
 from maskcheck_export.commands.fit_judge import fit_judge
+from maskcheck_export.commands.quantize_detector import quantize_detector
 from maskcheck_export.commands.review import review
 from maskcheck_export.commands.split import split
 from maskcheck_export.commands.train import train
@@ -24,5 +25,18 @@ def main() -> None:
     """Train a mask classifier, evaluate it, convert it to ONNX and verify the ONNX files."""
 
 
-for _command in (data, review, complete, split, train, tune, evaluate, convert, verify, card, fit_judge):
+for _command in (
+    data,
+    review,
+    complete,
+    split,
+    train,
+    tune,
+    evaluate,
+    convert,
+    verify,
+    card,
+    fit_judge,
+    quantize_detector,
+):
     main.add_command(_command)

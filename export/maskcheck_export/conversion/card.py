@@ -18,7 +18,7 @@ from maskcheck.classifier.model import (
     hash_model,
 )
 from maskcheck.classifier.second_look import Combination
-from maskcheck_export.conversion.graph import graph_facts
+from maskcheck_export.onnx_graphs.versions import graph_facts
 from maskcheck_export.writing.markdown import table
 from maskcheck_export.writing.whole_files import replacing
 

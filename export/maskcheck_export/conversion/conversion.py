@@ -19,7 +19,7 @@ from maskcheck.classifier.model import ModelInfo
 from maskcheck.classifier.second_look import Combination
 from maskcheck.runtime.distributions import installed_versions
 from maskcheck_export.conversion.card import write_card
-from maskcheck_export.conversion.graph import graph_facts, to_onnx
+from maskcheck_export.conversion.graph import to_onnx
 from maskcheck_export.conversion.precision import QUANTIZATIONS, Quantization, quantize, to_float16
 from maskcheck_export.conversion.second_look import fit_combinations, measure_second_look
 from maskcheck_export.conversion.verification import Agreement
@@ -28,6 +28,7 @@ from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
 from maskcheck_export.evaluation.metrics import columns, summarise, summarise_intervals
 from maskcheck_export.evaluation.prediction import look_all, looks_by, predict
+from maskcheck_export.onnx_graphs.versions import graph_facts
 from maskcheck_export.runs import MODEL, Run
 from maskcheck_export.writing.provenance import code_commit
 from maskcheck_export.writing.whole_files import replacing

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
-from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime import quantization
 
 from maskcheck.classifier.model import INPUT_NAME
 from maskcheck.pictures.crops import Crops
 from maskcheck_export.conversion.choices import CALIBRATIONS
-from maskcheck_export.conversion.graph import check
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_crops
+from maskcheck_export.onnx_graphs.quantization import preprocess, quantize_graph
+from maskcheck_export.onnx_graphs.versions import check
 from maskcheck_export.recipes.settings import Input
 
 CALIBRATION_BATCH = 32
 # The histograms of entropy and percentile keep every activation of all batches in memory at once.
 CALIBRATION_BATCHES = {"minmax": 16, "entropy": 4, "percentile": 4}
-
-_METHODS = {
-    "minmax": quantization.CalibrationMethod.MinMax,
-    "entropy": quantization.CalibrationMethod.Entropy,
-    "percentile": quantization.CalibrationMethod.Percentile,
-}
 
 
 @dataclass(frozen=True)
@@ -74,40 +66,21 @@ def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sa
         training: Training faces; the ranges of the activations are measured on some of them.
         shape: Input size and margin.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        plain, prepared, quantized = (Path(temporary) / f"{name}.onnx" for name in ("plain", "prepared", "quantized"))
-        onnx.save(floating, plain)
-        # Folds batch normalisation and infers shapes; only the batch has a symbolic size.
-        quantization.quant_pre_process(plain, prepared, skip_symbolic_shape=True)
-        quantization.quantize_static(
-            prepared,
-            quantized,
-            _CalibrationCrops(training, shape, CALIBRATION_BATCHES[how.calibration]),
-            quant_format=quantization.QuantFormat.QDQ,
-            # Without the head: probabilities in 256 steps would be coarse, and would not add up to 1.
-            op_types_to_quantize=["Conv", "Relu", "MaxPool", "AveragePool", "Concat"],
-            per_channel=True,
-            activation_type=quantization.QuantType.QUInt8,
-            weight_type=quantization.QuantType.QInt8,
-            reduce_range=how.reduce_range,
-            calibrate_method=_METHODS[how.calibration],
-        )
-        proto = onnx.load(quantized)
-    check(proto)
-    return proto
+    return quantize_graph(
+        preprocess(floating),
+        _calibration_batches(training, shape, CALIBRATION_BATCHES[how.calibration]),
+        calibration=how.calibration,
+        reduce_range=how.reduce_range,
+        # Without the head: probabilities in 256 steps would be coarse, and would not add up to 1.
+        operators=["Conv", "Relu", "MaxPool", "AveragePool", "Concat"],
+    )
 
 
-class _CalibrationCrops(quantization.CalibrationDataReader):  # type: ignore[misc]
+def _calibration_batches(training: Sequence[Sample], shape: Input, batches: int) -> Iterator[dict[str, Crops]]:
     """Crops of training faces, evenly spread, in batches of one size: percentiles fail on a smaller last batch."""
-
-    def __init__(self, training: Sequence[Sample], shape: Input, batches: int) -> None:
-        wanted = min(len(training), CALIBRATION_BATCH * batches)
-        batch = min(wanted, CALIBRATION_BATCH)
-        chosen = np.linspace(0, len(training) - 1, wanted // batch * batch).astype(int)
-        self._crops = read_crops([training[i] for i in chosen], size=shape.size, margin=shape.margin)
-        self._batch = batch
-
-    def get_next(self) -> dict[str, Crops] | None:
-        """The next batch by name of the input, or None after the last."""
-        crops = list(islice(self._crops, self._batch))
-        return {INPUT_NAME: np.stack(crops)} if crops else None
+    wanted = min(len(training), CALIBRATION_BATCH * batches)
+    batch = min(wanted, CALIBRATION_BATCH)
+    chosen = np.linspace(0, len(training) - 1, wanted // batch * batch).astype(int)
+    crops = read_crops([training[i] for i in chosen], size=shape.size, margin=shape.margin)
+    while of_batch := list(islice(crops, batch)):
+        yield {INPUT_NAME: np.stack(of_batch)}

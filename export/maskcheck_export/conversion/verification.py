@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.classifier.second_look import Look, absolute_boxes
 from maskcheck.detectors.fusion import overlap
-from maskcheck_export.conversion.graph import GraphFacts, check, graph_facts
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.evaluation.calibration import Reliability
 from maskcheck_export.evaluation.metrics import columns, summarise
 from maskcheck_export.evaluation.prediction import Classify, LookAt, labels_by, look_all, looks_by, predict
+from maskcheck_export.onnx_graphs.versions import GraphFacts, check, graph_facts
 from maskcheck_export.runs import MODEL, Run
 
 _SEEN = 0.5  # probability from which a face is seen

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,17 @@ class NetworkDetector(ABC):
             made = self.__dict__.setdefault("made_session", self.make_session())
         return made
 
+    def running(self, network: OnnxSession) -> Self:
+        """The same detector with another file, a quantised one say; pickled, it is back at its own file."""
+        other = replace(self)
+        other.__dict__["made_session"] = network
+        return other
+
+    def at_scales(self, image: BGRImage) -> list[BGRImage]:
+        """What the network sees of a picture: the picture at each scale, with sides that are multiples."""
+        height, width = image.shape[:2]
+        return [self._resize(image, scale) for scale in self._scales().of(width, height)]
+
     def __getstate__(self) -> dict[str, Any]:
         # The configuration alone: where the model lies is for the machine that unpickles it to say.
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -140,10 +151,13 @@ class NetworkDetector(ABC):
 
     def _detect_at(self, images: Sequence[BGRImage], scale: float) -> list[Detections]:
         height, width = images[0].shape[:2]
-        pictures = [resize_for_network(image, scale, multiple=self.multiple, largest=self.largest) for image in images]
+        pictures = [self._resize(image, scale) for image in images]
         rows, columns = pictures[0].shape[:2]
         back = width / columns, height / rows
         return [candidates.mapped(back) for candidates in self.find_candidates(pictures)]
+
+    def _resize(self, image: BGRImage, scale: float) -> BGRImage:
+        return resize_for_network(image, scale, multiple=self.multiple, largest=self.largest)
 
 
 def as_planes(pictures: Sequence[BGRImage], *, rgb: bool = False) -> NDArray[np.float32]:

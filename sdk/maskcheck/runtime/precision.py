@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
+from maskcheck.runtime.config import SessionConfig
 from maskcheck.runtime.cpu import int8_features
+from maskcheck.runtime.installed import import_runtime
+from maskcheck.runtime.provider_request import request_providers
 from maskcheck.runtime.providers import COREML, CPU, CUDA
 
 Precision: TypeAlias = Literal["auto", "stored", "int8", "float32"]
@@ -31,3 +34,19 @@ def runs_in_float32(precision: Precision, provider: str) -> bool:
     if precision == "auto":
         return provider in _FASTER_IN_FLOAT32 or (provider == CPU and not int8_features())
     return precision == "float32"
+
+
+def wants_int8_file(precision: Precision, config: SessionConfig) -> bool:
+    """Whether to run the int8 file of a network that comes as an int8 file and as a float32 file.
+
+    Args:
+        precision: The requested precision; ``auto`` takes the int8 file where it is the faster one.
+        config: Device or providers that the network is to run on.
+
+    Raises:
+        RuntimeUnavailable: No usable ONNX Runtime, or it lacks the requested provider.
+    """
+    if precision != "auto":
+        return precision == "int8"
+    available = import_runtime().get_available_providers()
+    return not runs_in_float32("auto", request_providers(config, available, required=True).names[0])

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from maskcheck.plugins import (
     BGRImage,
     Detections,
@@ -63,10 +66,14 @@ class YuNetDetector(NetworkDetector):
         """
         return OnnxSession(find_model(self.model), self.session)
 
+    def network_inputs(self, pictures: Sequence[BGRImage]) -> dict[str, NDArray[np.float32]]:
+        """What the network is fed with, by name of the input: blue, green and red planes of pictures of one size."""
+        return {"input": as_planes(pictures)}
+
     def find_candidates(self, pictures: Sequence[BGRImage]) -> list[Detections]:
         """Cells of the three outputs that may be faces."""
         names = _output_names(self.network)
-        outputs = self.network.run({"input": as_planes(pictures)})
+        outputs = self.network.run(self.network_inputs(pictures))
         rows, columns = pictures[0].shape[:2]
         return [
             decode(dict(zip(names, of_picture, strict=True)), columns, rows)

@@ -1,0 +1,1 @@
+"""Quantisation of the networks of detectors."""

@@ -1,0 +1,1 @@
+"""ONNX graphs of classifiers and detectors: the versions that they may have, and their quantisation."""
