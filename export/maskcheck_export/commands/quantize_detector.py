@@ -130,6 +130,7 @@ def _presets(name: str) -> dict[str, QuantizableDetector]:
     """
     from maskcheck.hosting.creation import create_detector
     from maskcheck.hosting.registry import default_registry
+    from maskcheck.runtime.config import SessionConfig
     from maskcheck_export.detector_quantization.network import QuantizableDetector
     from maskcheck_export.errors import DataError
 
@@ -140,7 +141,7 @@ def _presets(name: str) -> dict[str, QuantizableDetector]:
     floating = {"precision": "float32"} if "precision" in options else {}
     detectors = {}
     for preset in map(str, options["preset"].choices or ()):
-        made = create_detector(spec, {"preset": preset, "device": "cpu", **floating})
+        made = create_detector(spec, {"preset": preset, **floating}, SessionConfig("cpu"))
         if not isinstance(made, QuantizableDetector):
             raise DataError(f"detector {name} cannot be quantised: it has no method network_inputs")
         detectors[preset] = made
