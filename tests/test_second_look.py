@@ -43,6 +43,16 @@ def test_a_box_is_given_relative_to_the_square_of_its_longer_side() -> None:
     np.testing.assert_allclose(absolute_boxes(relative, proposal), face, atol=1e-4)
 
 
+@pytest.mark.parametrize("relative", [(0.7, 0, 0, 0), (0, -8, 0, 0), (0, 0, 2.5, 0), (0, 0, 0, -4)])
+def test_a_place_that_no_proposal_can_be_wrong_by_is_not_believed(relative: tuple[float, ...]) -> None:
+    proposals = np.array([[10, 20, 30, 60]] * 2, np.float64)
+
+    moved = absolute_boxes(np.array([relative, (0.1, 0, 0, 0)], np.float32), proposals)
+
+    np.testing.assert_array_equal(moved[0], proposals[0])
+    assert moved[1, 0] != proposals[1, 0]
+
+
 def test_the_combined_score_is_a_logistic_regression_on_both_log_odds() -> None:
     combination = Combination(least=0.1, weight=0.5, offset=-1.0)
 

@@ -20,6 +20,11 @@ from numpy.typing import NDArray
 FURTHEST = 1.5
 """Limit of a shift, in sides of the square, and of the logarithm of a side."""
 
+_MOST_SHIFT = 0.5  # sides of the square
+_LOGS = (-1.5, 0.7)
+"""Places further away are not believed: no proposal of a face is that wrong, but a network may say anything of a
+picture that is unlike all that it was trained on."""
+
 _LEAST_ODDS = 1e-6  # probabilities nearer to 0 or 1 are as good as these
 
 
@@ -151,11 +156,15 @@ def absolute_boxes(relative: NDArray[np.floating], boxes: NDArray[np.floating]) 
         boxes: (N, 4), ``x1, y1, x2, y2`` in pixels.
 
     Returns:
-        float64 (N, 4), ``x1, y1, x2, y2`` in pixels; they may leave the picture.
+        float64 (N, 4), ``x1, y1, x2, y2`` in pixels; they may leave the picture. A box whose face would be further away
+        than half the side of the square, or much smaller or larger, stays as it is.
     """
     boxes = np.asarray(boxes, np.float64)
-    relative = np.clip(np.asarray(relative, np.float64), -FURTHEST, FURTHEST)
+    relative = np.asarray(relative, np.float64)
+    shifts, logs = relative[:, :2], relative[:, 2:]
+    near = (np.abs(shifts) <= _MOST_SHIFT).all(axis=1) & ((logs >= _LOGS[0]) & (logs <= _LOGS[1])).all(axis=1)
+    relative = np.clip(relative, -FURTHEST, FURTHEST)
     sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2 + relative[:, :2] * sides
     halves = np.exp(relative[:, 2:]) * sides / 2
-    return np.concatenate([centres - halves, centres + halves], axis=1)
+    return np.where(near[:, None], np.concatenate([centres - halves, centres + halves], axis=1), boxes)
