@@ -149,7 +149,9 @@ def test_the_gain_of_the_second_look_is_measured_for_each_detector() -> None:
     look = Look(np.full((2, 3), 1 / 3, np.float32), np.array([0.9, 0.1], np.float32), places)
     combinations = {"some": Combination(least=0.1, weight=0.0, offset=0.0)}
 
-    figures = measure_second_look(look, proposals, [sample(face)], combinations)
+    portrait = replace(sample((0, 0, 50, 50), dataset="portraits"), path=Path("b.png"))  # in which no detector ran
+
+    figures = measure_second_look(look, proposals, [sample(face), portrait], combinations)
 
     assert figures["some"]["all"] == {"alone": 0.0, "second_look": 1.0}
 

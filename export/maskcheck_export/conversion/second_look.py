@@ -86,6 +86,7 @@ def measure_second_look(
     """
     assert look.face is not None
     assert look.box is not None
+    faces = _searched(faces, proposals)
     pictures = list(dict.fromkeys(face.path for face in faces))
     boxes = np.array([sample.box for sample in proposals], np.float64).reshape(-1, 4)
     moved = absolute_boxes(look.box, boxes)
@@ -102,6 +103,12 @@ def measure_second_look(
             size: {way: round(score[size].ap50, 4) for way, score in scored.items()} for size in (ALL, LARGE)
         }
     return figures
+
+
+def _searched(faces: Sequence[Sample], proposals: Sequence[Sample]) -> list[Sample]:
+    """The faces of the data sets in which detectors ran."""
+    datasets = {sample.dataset for sample in proposals}
+    return [face for face in faces if face.dataset in datasets]
 
 
 def _by_detector(proposals: Sequence[Sample]) -> dict[str, NDArray[np.intp]]:
@@ -148,6 +155,7 @@ def _raise_least(
     """The combination with the highest of the possible least scores that costs next to no average precision."""
     assert look.face is not None
     assert look.box is not None
+    faces = _searched(faces, proposals)
     pictures = list(dict.fromkeys(face.path for face in faces))
     moved = absolute_boxes(look.box, np.array([sample.box for sample in proposals], np.float64))
     combined = combination.scores(scores, look.face)
