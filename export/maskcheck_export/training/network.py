@@ -14,6 +14,9 @@ from maskcheck_export.recipes.settings import Architecture
 HEAD = OUTPUT_NAME
 """The layer whose softmax gives the probabilities."""
 
+CELLS = "cells"
+"""The layer with the features of each cell, on which the place of a face is seen."""
+
 _BODIES: Mapping[str, Callable[..., keras.Model]] = {
     "inception_v3": keras.applications.InceptionV3,
     "mobilenet_v2": keras.applications.MobileNetV2,
@@ -74,7 +77,7 @@ def build_network(
     if second_look:
         outputs[FACE_OUTPUT] = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name=FACE_OUTPUT)(features)
         # Where the face is, is lost in the mean of the maps: this head sees each of their cells.
-        cells = keras.layers.Dropout(dropout, name="dropout_cells")(keras.layers.Flatten(name="cells")(maps))
+        cells = keras.layers.Dropout(dropout, name="dropout_cells")(keras.layers.Flatten(name=CELLS)(maps))
         outputs[BOX_OUTPUT] = keras.layers.Dense(4, dtype="float32", name=BOX_OUTPUT)(cells)
     return keras.Model(faces, outputs, name="maskcheck")
 
