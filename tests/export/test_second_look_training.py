@@ -14,11 +14,14 @@ from maskcheck_export.augmentation.crops import random_crop
 from maskcheck_export.conversion.second_look import fit_combinations, measure_second_look
 from maskcheck_export.conversion.verification import LIMITS, LookAgreement
 from maskcheck_export.data.gathering import gather
-from maskcheck_export.data.pack import cut_region
+from maskcheck_export.data.pack import cut_region, pack_faces
 from maskcheck_export.data.proposals import gather_proposals
 from maskcheck_export.data.samples import NO_FACE, Proposal, Sample
 from maskcheck_export.data.split import split
+from maskcheck_export.evaluation.prediction import look_all, looks_by
 from maskcheck_export.recipes.settings import Augmentation, DataSource, Input, SecondLook, Settings, Split
+from maskcheck_export.training.network import build_network
+from maskcheck_export.training.places import fit_places
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -167,3 +170,33 @@ def test_verification_fails_a_second_look_that_drifts() -> None:
     assert "overlap of boxes" in line
     lines = LookAgreement.measure(faces_gone, reference).failures(LIMITS["int8"])
     assert lines[0].startswith("face changed 10.00%")
+
+
+def test_the_fit_of_places_teaches_a_new_head_where_faces_are(tmp_path: Path) -> None:
+    draw_crowd(tmp_path / "crowd", 40)
+    settings = Settings(
+        labels=LABELS,
+        data=(DataSource(path="crowd", proposals=1.0),),
+        second_look=SecondLook(detectors=("whole-picture",)),
+        input=Input(size=75),
+        augmentation=Augmentation(shift=0.2, zoom=0.3),
+    )
+    faces = gather(settings, tmp_path, report=lambda _: None)
+    rng = np.random.default_rng(0)
+    moved = [replace(face, box=tuple(np.array(face.box) + np.tile(rng.integers(-12, 13, 2), 2))) for face in faces]
+    pack = pack_faces(faces, tmp_path / "pack", bare_label="without_mask", report=lambda _: None)
+    network = build_network(size=75, classes=3, weights="none", dropout=0.0, second_look=True)
+    lines: list[str] = []
+    true = relative_boxes(np.array([one.face for one in moved]), np.array([one.box for one in moved]))
+
+    def error() -> float:
+        look = look_all(looks_by(network), moved, size=75, margin=settings.input.margin)
+        assert look.box is not None
+        return float(np.abs(look.box - true).mean())
+
+    before = error()
+    fit_places(network, pack, faces, moved, settings, report=lines.append)
+
+    mean_place = float(np.abs(true - true.mean(axis=0)).mean())
+    assert error() < min(before, 1.5 * mean_place)  # an untrained body tells faces apart little
+    assert "40 crops" in lines[0]
