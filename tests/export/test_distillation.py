@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -161,3 +162,5 @@ def test_a_student_says_what_its_teacher_says_and_not_what_the_labels_say(
     student = MaskClassifier(folder / "int8.onnx", device="cpu")
     assert student(crops_of(DARK, DARK)).argmax(axis=1).tolist() == [1, 1]
     assert (folder / "int8.onnx").stat().st_size < 4e6
+    operators = {node.op_type for node in onnx.load(folder / "int8.onnx").graph.node}
+    assert "Clip" not in operators  # no activation between two convolutions is computed in float

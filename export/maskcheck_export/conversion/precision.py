@@ -72,7 +72,8 @@ def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sa
         calibration=how.calibration,
         reduce_range=how.reduce_range,
         # Without the head: probabilities in 256 steps would be coarse, and would not add up to 1.
-        operators=["Conv", "Relu", "MaxPool", "AveragePool", "Concat"],
+        # The Relu6 of MobileNetV2 is a Clip, which disappears in the range of its output.
+        operators=["Conv", "Relu", "Clip", "MaxPool", "AveragePool", "Concat"],
     )
 
 
