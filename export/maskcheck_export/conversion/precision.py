@@ -9,11 +9,12 @@ from itertools import islice, product
 import numpy as np
 import onnx
 
-from maskcheck.classifier.model import INPUT_NAME
+from maskcheck.classifier.model import BOX_OUTPUT, INPUT_NAME
 from maskcheck.pictures.crops import Crops
 from maskcheck_export.conversion.choices import CALIBRATIONS
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_crops
+from maskcheck_export.onnx_graphs.float_features import keep_features_float
 from maskcheck_export.onnx_graphs.quantization import preprocess, quantize_graph
 from maskcheck_export.onnx_graphs.versions import check
 from maskcheck_export.recipes.settings import Input
@@ -66,15 +67,20 @@ def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sa
         training: Training faces; the ranges of the activations are measured on some of them.
         shape: Input size and margin.
     """
-    return quantize_graph(
+    # Without the head: probabilities in 256 steps would be coarse, and would not add up to 1.
+    # The Relu6 of MobileNetV2 is a Clip, which disappears in the range of its output.
+    operators = ["Conv", "Relu", "Clip", "MaxPool", "AveragePool", "Concat"]
+    proto = quantize_graph(
         preprocess(floating),
         _calibration_batches(training, shape, CALIBRATION_BATCHES[how.calibration]),
         calibration=how.calibration,
         reduce_range=how.reduce_range,
-        # Without the head: probabilities in 256 steps would be coarse, and would not add up to 1.
-        # The Relu6 of MobileNetV2 is a Clip, which disappears in the range of its output.
-        operators=["Conv", "Relu", "Clip", "MaxPool", "AveragePool", "Concat"],
+        operators=operators,
     )
+    if BOX_OUTPUT in {output.name for output in proto.graph.output}:
+        keep_features_float(proto, operators)
+        check(proto)
+    return proto
 
 
 def _calibration_batches(training: Sequence[Sample], shape: Input, batches: int) -> Iterator[dict[str, Crops]]:

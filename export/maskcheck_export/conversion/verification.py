@@ -75,7 +75,7 @@ LIMITS = {
         calibration_loss=0.01,
         face_flips=0.02,
         face_difference=0.02,
-        box_overlap=0.95,
+        box_overlap=0.92,
     ),
 }
 
