@@ -45,6 +45,8 @@ def keep_features_float(proto: onnx.ModelProto, operators: Sequence[str]) -> Non
             exact[rounded] = f"{source}_rectified"
             place = list(graph.node).index(maker) + 1
             graph.node.insert(place, onnx.helper.make_node("Relu", [source], [exact[rounded]]))
+            for constant in maker.input[1:]:
+                _spell_out(graph, makers[constant])
         else:
             exact[rounded] = source
             waiting += maker.input
@@ -53,3 +55,24 @@ def keep_features_float(proto: onnx.ModelProto, operators: Sequence[str]) -> Non
             node.input[index] = exact.get(tensor, tensor)
     for node in unused:
         graph.node.remove(node)
+
+
+def _spell_out(graph: onnx.GraphProto, back: onnx.NodeProto) -> None:
+    """Make a constant float again by a cast and a product, which ONNX Runtime computes once, when it loads the file.
+
+    It would compute a ``DequantizeLinear`` in every run, where no integer operation can take its place.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    whole = constants[back.input[0]]
+    scale = onnx.numpy_helper.to_array(constants[back.input[1]])
+    if len(back.input) > 2 and onnx.numpy_helper.to_array(constants[back.input[2]]).any():
+        return  # weights have no other zero point than 0
+    name = f"{back.output[0]}_scale"
+    shape = (-1, *(1 for _ in whole.dims[1:])) if scale.size > 1 else (1,) * len(whole.dims)
+    graph.initializer.append(onnx.numpy_helper.from_array(scale.reshape(shape), name))
+    cast = onnx.helper.make_node("Cast", [back.input[0]], [f"{back.output[0]}_cast"], to=onnx.TensorProto.FLOAT)
+    product = onnx.helper.make_node("Mul", [cast.output[0], name], [back.output[0]])
+    place = list(graph.node).index(back)
+    graph.node.remove(back)
+    graph.node.insert(place, product)
+    graph.node.insert(place, cast)
