@@ -28,7 +28,7 @@ def run(*arguments: str | Path) -> Result:
 
 
 def train(recipe: str, data: Path, folder: Path, *options: str | Path, epochs: tuple[int, int] = (1, 1)) -> Result:
-    data_sets = set_all(DATA) if recipe == "recipes/default.toml" else []  # the pictures are not those of its overlays
+    data_sets = set_all(DATA) if "default" in recipe else []  # the pictures are not those of its overlays
     head, everything = (f"stages.{name}.epochs={n}" for name, n in zip(("head", "all"), epochs, strict=True))
     return run(
         *("train", recipe, "--data-root", data, "--run", folder, *SHORT),
