@@ -23,7 +23,7 @@ _AGREE = 0.5
 """Least intersection over union at which boxes agree on where a face is."""
 
 _INSIDE = 0.7
-"""Share of a box inside a better box above which it is a part of the same face."""
+"""Share of the smaller of two boxes inside the other above which they are of the same face."""
 
 
 def concatenate(parts: Sequence[Detections]) -> Detections:
@@ -109,7 +109,8 @@ def merge(candidates: Detections, *, suppress: float = 0.45, agree: float = _AGR
 def one_box_per_face(judged: Detections, width: int, height: int) -> Detections:
     """One box for each face of a picture, from candidates whose scores tell faces from parts of faces.
 
-    An eye with its cheek looks much like a small face: what lies inside a surer box is left out.
+    An eye with its cheek looks much like a small face, and a head with its shoulders like a large one: what lies inside a
+    surer box, or around it, is left out.
 
     Args:
         judged: The candidates.
@@ -130,7 +131,9 @@ def best_of_each_face(judged: Detections, width: int, height: int) -> tuple[Dete
     kept: list[int] = []
     surer = np.empty_like(faces.boxes)  # its beginning: the boxes that are kept
     for index, box in enumerate(faces.boxes):
-        if not (shared_areas(surer[: len(kept)], box) > _INSIDE * np.prod(box[2:] - box[:2])).any():
+        before = surer[: len(kept)]
+        smaller = np.minimum(_areas(before), np.prod(box[2:] - box[:2]))
+        if not (shared_areas(before, box) > _INSIDE * smaller).any():
             surer[len(kept)] = box
             kept.append(index)
     chosen = np.array(kept, np.intp)

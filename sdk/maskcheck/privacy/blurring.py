@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from maskcheck.pictures.decoding import BGRImage
 
-MOST_CELLS = 4
-"""Most averages along a side of a blurred area; the face itself, without the margin, gets about three. With six,
-detectors still find a face there."""
+MOST_CELLS = 3
+"""Most averages along a side of a blurred area; the face itself, without the margin, gets about two. With four,
+detectors still find a masked face there, and with six any."""
 
 _MARGIN = 0.25
 """Added to a box on each side, as a share of its longer side: detectors leave out ears, hair and chin."""
@@ -24,7 +24,7 @@ _LEAST_CELL = 8.0  # pixels: a tiny face in cells of a few pixels would hardly c
 def blur_faces(image: BGRImage, boxes: ArrayLike, *, out: BGRImage | None = None) -> BGRImage:
     """A picture in which nobody can recognise the faces.
 
-    The box and a margin around it are replaced by at most 4 x 4 averages, with smooth passages between them. Nothing
+    The box and a margin around it are replaced by at most 3 x 3 averages, with smooth passages between them. Nothing
     else of the pixels is left, so no filter can bring the face back. The averages are as coarse for a small face as for
     a large one, and as coarse for a face that the picture's edge cuts as for a whole one.
 
