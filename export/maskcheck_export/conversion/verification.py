@@ -74,7 +74,7 @@ LIMITS = {
         accuracy_loss=0.003,
         calibration_loss=0.01,
         face_flips=0.02,
-        face_difference=0.02,
+        face_difference=0.03,
         box_overlap=0.92,
     ),
 }

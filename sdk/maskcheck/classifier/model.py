@@ -28,7 +28,7 @@ FACE_OUTPUT, BOX_OUTPUT = "face", "box"
 """The outputs of schema 2."""
 
 EMBEDDED_MODEL = Path(__file__).parent / "models" / "mask-inceptionv3-128-int8.onnx"
-EMBEDDED_SHA256 = "898c0a6c9b695f319aa1f82ccbfd3cc2fbbfef0ee048eeca6c740d27f382641e"
+EMBEDDED_SHA256 = "e9facbf6fb0e201cce48b1d9623fa0b388898fc1628006c1737acaaf75b68ec3"
 
 _PREFIX = "maskcheck."
 _SCHEMAS = ("1", "2")
