@@ -136,7 +136,7 @@ def test_each_face_says_which_candidate_was_its_best() -> None:
 
 
 def test_a_less_sure_box_around_a_face_is_the_same_face() -> None:
-    face, around, beside = [40, 40, 60, 60], [30, 30, 80, 80], [55, 30, 105, 80]
+    face, around, beside = [40, 40, 60, 60], [30, 30, 80, 80], [65, 30, 115, 80]
     judged = Detections(np.array([around, face, beside], np.float32), np.array([0.7, 0.9, 0.6], np.float32))
 
     kept = one_box_per_face(judged, 200, 200)
