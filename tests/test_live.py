@@ -199,7 +199,16 @@ def test_a_change_of_state_that_the_caller_cannot_take_does_not_end_the_reader(a
         assert next(iter(reader)).index == 0
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @posix
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_interrupts_the_wait_for_a_frame(address: str, camera: ServerProcess) -> None:
     with LiveReader(address) as reader:
         frames = iter(reader)
