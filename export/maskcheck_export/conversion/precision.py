@@ -67,20 +67,30 @@ def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sa
         training: Training faces; the ranges of the activations are measured on some of them.
         shape: Input size and margin.
     """
+    prepared = preprocess(floating)
     # Without the head: probabilities in 256 steps would be coarse, and would not add up to 1.
-    # The Relu6 of MobileNetV2 is a Clip, which disappears in the range of its output.
-    operators = ["Conv", "Relu", "Clip", "MaxPool", "AveragePool", "Concat"]
+    operators = ["Conv", "Relu", "MaxPool", "AveragePool", "Concat"]
+    sees_places = BOX_OUTPUT in {output.name for output in prepared.graph.output}
     proto = quantize_graph(
-        preprocess(floating),
+        prepared,
         _calibration_batches(training, shape, CALIBRATION_BATCHES[how.calibration]),
         calibration=how.calibration,
         reduce_range=how.reduce_range,
-        operators=operators,
+        # The Relu6 of MobileNetV2 is a Clip, which disappears in the range of its output.
+        operators=[*operators, "Clip"],
+        in_float=_last_clips(prepared) if sees_places else (),
     )
-    if BOX_OUTPUT in {output.name for output in proto.graph.output}:
-        keep_features_float(proto, operators)
+    if sees_places:
+        keep_features_float(proto, [*operators, "Add"])  # the sums of MobileNetV2 lie within its body
         check(proto)
     return proto
+
+
+def _last_clips(prepared: onnx.ModelProto) -> list[str]:
+    """The names of the clips that make the features of the heads: their limit is to stay where nothing is rounded."""
+    further = {tensor for node in prepared.graph.node if node.op_type == "Conv" for tensor in node.input}
+    clips = [node for node in prepared.graph.node if node.op_type == "Clip"]
+    return [node.name for node in clips if node.output[0] not in further]
 
 
 def _calibration_batches(training: Sequence[Sample], shape: Input, batches: int) -> Iterator[dict[str, Crops]]:
