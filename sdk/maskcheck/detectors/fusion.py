@@ -109,8 +109,8 @@ def merge(candidates: Detections, *, suppress: float = 0.45, agree: float = _AGR
 def one_box_per_face(judged: Detections, width: int, height: int) -> Detections:
     """One box for each face of a picture, from candidates whose scores tell faces from parts of faces.
 
-    An eye with its cheek looks much like a small face, and a head with its shoulders like a large one: what lies inside a
-    surer box, or around it, is left out.
+    An eye with its cheek looks much like a small face, and a head with its shoulders like a large one: what lies
+    inside a surer box, or around it, is left out.
 
     Args:
         judged: The candidates.
