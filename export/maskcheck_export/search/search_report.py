@@ -39,7 +39,8 @@ def write_report(study: optuna.Study, settings: Settings, space: Space, folder: 
     done = finished(study)
     best = change_settings(settings, study.best_params, name="the best trial")
     with replacing(folder / BEST) as path:
-        path.write_text(tomli_w.dumps(best.model_dump(mode="json")), encoding="utf-8")
+        content = best.model_dump(mode="json", exclude_none=True)  # TOML has no null
+        path.write_text(tomli_w.dumps(content), encoding="utf-8")
     importances = _importances(study)
     plots = folder / "plots"
     plots.mkdir(exist_ok=True)
