@@ -166,11 +166,17 @@ def look_all(look: LookAt, samples: Sequence[Sample], *, size: int, margin: floa
         ImageError: A picture cannot be read.
         DataError: The model has no second look.
     """
-    remaining = iter(read_crops(samples, size=size, margin=margin))
-    looks = [look(np.stack(batch)) for batch in iter(lambda: list(islice(remaining, BATCH)), [])]
+    looks = [look(batch) for batch in in_batches(read_crops(samples, size=size, margin=margin))]
     if any(part.face is None for part in looks):
         raise DataError("the model has no second look: no outputs face and box")
     return Look.joined(looks)
+
+
+def in_batches(crops: Iterable[NDArray[np.uint8]]) -> Iterator[Crops]:
+    """Crops, each uint8 (S, S, 3), in batches of at most ``BATCH``; read when they are needed."""
+    remaining = iter(crops)
+    for batch in iter(lambda: list(islice(remaining, BATCH)), []):
+        yield np.stack(batch)
 
 
 def classify_all(classify: Classify, crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -187,8 +193,7 @@ def classify_all(classify: Classify, crops: Iterable[NDArray[np.uint8]]) -> NDAr
     Raises:
         DataError: There is no crop.
     """
-    remaining = iter(crops)
-    batches = [classify(np.stack(batch)) for batch in iter(lambda: list(islice(remaining, BATCH)), [])]
+    batches = [classify(batch) for batch in in_batches(crops)]
     if not batches:
         raise DataError("there is no readable face to classify")
     return np.concatenate(batches)

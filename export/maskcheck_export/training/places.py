@@ -7,7 +7,7 @@ weights small, and finds the best ones at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from maskcheck.classifier.second_look import relative_boxes
 from maskcheck_export.augmentation.crops import random_crop
 from maskcheck_export.data.pack import Pack
 from maskcheck_export.data.samples import Sample
-from maskcheck_export.evaluation.prediction import BATCH, read_crops
+from maskcheck_export.evaluation.prediction import BATCH, in_batches, read_crops
 from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.training.network import CELLS
 
@@ -96,17 +96,6 @@ def _validation_features(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     shape = settings.input
     crops = read_crops(samples, size=shape.size, margin=shape.margin)
-    seen = [np.asarray(features.predict_on_batch(batch), np.float32) for batch in _batches(crops)]
+    seen = [np.asarray(features.predict_on_batch(batch), np.float32) for batch in in_batches(crops)]
     faces, boxes = (np.array([getattr(sample, name) for sample in samples]) for name in ("face", "box"))
     return np.concatenate(seen), relative_boxes(faces, boxes)
-
-
-def _batches(crops: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-    batch: list[NDArray[np.uint8]] = []
-    for crop in crops:
-        batch.append(crop)
-        if len(batch) == BATCH:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)
