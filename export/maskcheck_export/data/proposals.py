@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskcheck.detectors.api import Detections, Detector
-from maskcheck.detectors.fusion import overlap
+from maskcheck.detectors.api import Detector
+from maskcheck.detectors.fusion import overlap, shared_areas
 from maskcheck.detectors.guard import run_detector
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck.hosting.creation import create_detector
@@ -70,10 +70,10 @@ def _propose(
 ) -> Iterator[Sample]:
     pixels = load_image(picture.path).pixels
     known = np.array([face.box for face in faces], np.float32)
-    undecided = picture.boxes[picture.ignored].astype(np.float32)
+    undecided = picture.boxes[picture.ignored]
     for name, detector in detectors.items():
         found = run_detector(detector, pixels, name=name)
-        found = found[(found.scores >= look.least) & ~_inside(found, undecided)]
+        found = found[(found.scores >= look.least) & ~in_regions(undecided, found.boxes)]
         overlaps = overlap(found.boxes, known)
         for box, score, row in zip(found.boxes.tolist(), found.scores.tolist(), overlaps, strict=True):
             nearest, near = faces[int(row.argmax())], float(row.max())
@@ -85,12 +85,8 @@ def _propose(
                 yield replace(proposed, is_face=1.0 if near >= look.face else None)
 
 
-def _inside(found: Detections, regions: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which boxes lie in a region by at least ``UNDECIDED`` of their area."""
-    if not len(regions):
-        return np.zeros(len(found), np.bool_)
-    boxes = found.boxes
-    top_left = np.maximum(boxes[:, None, :2], regions[None, :, :2])
-    sides = np.clip(np.minimum(boxes[:, None, 2:], regions[None, :, 2:]) - top_left, 0, None)
-    areas = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1e-6)
-    return np.asarray(sides.prod(axis=2).max(axis=1) >= UNDECIDED * areas)
+def in_regions(regions: NDArray[np.floating], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Bool (N,): which boxes (N, 4) lie in one of the regions (M, 4) by at least ``UNDECIDED`` of their area."""
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    shares = [shared_areas(boxes, region) >= areas * UNDECIDED for region in regions.astype(np.float32)]
+    return np.logical_or.reduce(shares) if shares else np.zeros(len(boxes), np.bool_)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.detectors.api import Detections
-from maskcheck.detectors.fusion import overlap, shared_areas
+from maskcheck.detectors.fusion import overlap
 from maskcheck.detectors.haar.detector import face_in_window
 from maskcheck.detectors.judge.appearance import appearance_features
 from maskcheck.detectors.judge.judge import Proposer
@@ -21,6 +21,7 @@ from maskcheck.hosting.creation import create_detector
 from maskcheck.hosting.registry import default_registry
 from maskcheck.pictures.decoding import load_image
 from maskcheck_export.data.portraits import find_window
+from maskcheck_export.data.proposals import in_regions
 from maskcheck_export.errors import DataError
 
 ENLARGED = 2.5
@@ -110,15 +111,8 @@ def _propose(
     ignored: NDArray[np.float64] = _NONE,
 ) -> Proposals:
     proposed = detector.propose(image)
-    proposed = proposed[~_inside(ignored, proposed.boxes) | _near(faces, proposed.boxes)]
+    proposed = proposed[~in_regions(ignored, proposed.boxes) | _near(faces, proposed.boxes)]
     return Proposals(index, (image.shape[1], image.shape[0]), proposed, appearance_features(image, proposed), faces)
-
-
-def _inside(regions: NDArray[np.float64], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which boxes lie in a region with half their area or more."""
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    shares = [shared_areas(boxes, region) >= areas / 2 for region in regions.astype(np.float32)]
-    return np.logical_or.reduce(shares) if shares else np.zeros(len(boxes), np.bool_)
 
 
 def _near(faces: NDArray[np.float64], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
