@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from maskcheck import DetectorOptionError, FrameResult, MaskCheckError, MaskPipeline
+from maskcheck.hosting.creation import parse_detector
 from maskcheck.runtime.precision import Precision
 from maskcheck_bench.scenarios.peers.face_mask_detector import build_with_keras, build_with_opencv
 from maskcheck_bench.scenarios.peers.peer import CannotRun
@@ -87,15 +88,7 @@ def build_pipelines(texts: Sequence[str], *, folds: Sequence[Fold] = (), **setti
 
 
 def _build_pipeline(text: str, folds: Sequence[Fold], settings: Mapping[str, Any]) -> ComparedPipeline:
-    name, *pairs = text.split()
-    options = {}
-    for pair in pairs:
-        option, equals, value = pair.partition("=")
-        if not option or not equals:
-            raise DetectorOptionError(
-                f"expected 'DETECTOR [OPTION=VALUE ...]', got {text!r}", detector=name, option=pair
-            )
-        options[option] = value
+    name, options = parse_detector(text)
     precision = options.pop("precision", None)
     if precision is not None:
         if precision not in get_args(Precision):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from maskcheck.errors import DetectorOptionError
 from maskcheck_export.commands.log import report
 from maskcheck_export.errors import DataError
 
@@ -97,16 +96,8 @@ def _make_detector(text: str) -> tuple[str, Detector]:
     Raises:
         MaskCheckError: It is not known, or does not take the options.
     """
-    from maskcheck.hosting.creation import create_detector
+    from maskcheck.hosting.creation import create_detector, parse_detector
     from maskcheck.hosting.registry import default_registry
 
-    name, *pairs = text.split() or [""]
-    options = {}
-    for pair in pairs:
-        option, equals, value = pair.partition("=")
-        if not option or not equals:
-            raise DetectorOptionError(
-                f"expected 'DETECTOR [OPTION=VALUE ...]', got {text!r}", detector=name, option=pair
-            )
-        options[option] = value
+    name, options = parse_detector(text)
     return text, create_detector(default_registry().find(name).spec, options)

@@ -20,6 +20,24 @@ _DEFAULT_SESSION = SessionConfig()
 _CLASSIFIER_MEMBERS = ("labels", "batch_size", "crop")
 
 
+def parse_detector(text: str) -> tuple[str, dict[str, str]]:
+    """Name and options of a detector, from a text such as ``centerface preset=thorough``.
+
+    Raises:
+        DetectorOptionError: The text has another form.
+    """
+    name, *pairs = text.split() or [""]
+    options = {}
+    for pair in pairs:
+        option, equals, value = pair.partition("=")
+        if not option or not equals:
+            raise DetectorOptionError(
+                f"expected 'DETECTOR [OPTION=VALUE ...]', got {text!r}", detector=name, option=pair
+            )
+        options[option] = value
+    return name, options
+
+
 def create_detector(
     spec: DetectorSpec, options: Mapping[str, Any] | None = None, session: SessionConfig = _DEFAULT_SESSION
 ) -> Detector:
