@@ -11,10 +11,10 @@ from maskcheck.detectors.haar.cascades import FILES
 
 
 def _belongs(name: str) -> bool:
-    # Commands come with programs that import them, and what plugins import (a class of commands, too) with plugins; the
-    # tests' kit and these hooks are no part of a program.
+    # Commands and the service come with programs that import them, and what plugins import (a class of commands, too)
+    # with plugins; the tests' kit and these hooks are no part of a program.
     return not name.startswith(
-        ("maskcheck.commands", "maskcheck.plugins", "maskcheck.testing", "maskcheck._pyinstaller")
+        ("maskcheck.commands", "maskcheck.service", "maskcheck.plugins", "maskcheck.testing", "maskcheck._pyinstaller")
     )
 
 
