@@ -22,8 +22,9 @@ from maskcheck_bench.commands import main
 class Squares:
     """Finds squares; dark squares have lower scores. With a limit, it leaves out smaller squares."""
 
-    def __init__(self, smallest: int) -> None:
+    def __init__(self, smallest: int, precision: str) -> None:
         self.smallest = smallest
+        self.precision = precision
 
     def detect(self, image: NDArray[np.uint8], /) -> Detections:
         if image.mean() > 240:
@@ -38,8 +39,11 @@ class Squares:
 @pytest.fixture(autouse=True)
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the detector known under the name ``squares``."""
-    option = DetectorOption("smallest", int, 1, "side of the smallest square", minimum=1)
-    spec = DetectorSpec("squares", "Finds squares", Squares, (option,), default_min_score=0.5, api_version=1)
+    options = (
+        DetectorOption("smallest", int, 1, "side of the smallest square", minimum=1),
+        DetectorOption("precision", str, "float32", "of the detector, not of the classifier"),
+    )
+    spec = DetectorSpec("squares", "Finds squares", Squares, options, default_min_score=0.5, api_version=1)
     find = StageRegistry.find
 
     def find_squares(registry: StageRegistry[DetectorSpec], name: str) -> RegisteredStage[DetectorSpec]:
@@ -118,16 +122,17 @@ def test_the_report_shows_its_plots_and_every_candidate(run: Callable[..., Resul
         assert cv2.imread(str(tmp_path / "out" / plot)) is not None
 
 
-def test_the_classifiers_precision_is_an_option_of_a_candidate(
+def test_the_precisions_of_classifier_and_detector_are_options_of_a_candidate(
     run: Callable[..., Result], data: Path, tmp_path: Path
 ) -> None:
-    result = run(data, "--detector", "squares smallest=1 precision=stored", "--output", tmp_path / "out")
-    wrong = run(data, "--detector", "squares precision=half")
+    text = "squares precision=int8 classifier.precision=stored"
+    result = run(data, "--detector", text, "--output", tmp_path / "out")
+    wrong = run(data, "--detector", "squares classifier.precision=half")
 
     (candidate,) = json.loads((tmp_path / "out" / "accuracy.json").read_text())["candidates"]
     assert result.exit_code == 0
-    assert (candidate["name"], candidate["receipt"]["chosen_by"]) == ("squares smallest=1 precision=stored", "asked")
-    assert candidate["receipt"]["detector_options"] == {"smallest": 1}
+    assert (candidate["name"], candidate["receipt"]["chosen_by"]) == (text, "asked")
+    assert candidate["receipt"]["detector_options"] == {"smallest": 1, "precision": "int8"}
     assert wrong.exit_code == 2
     assert "expected one of auto, stored" in wrong.stderr
 

@@ -94,4 +94,4 @@ def _plot_trade_off(
 
 
 def _family(name: str) -> str:
-    return name.partition(" precision=")[0]
+    return name.partition(" classifier.precision=")[0]

@@ -24,6 +24,7 @@ PEERS_RANKED_FROM = 0.15
 PEERS = {"recipe, keras": build_with_keras, "recipe, opencv dnn": build_with_opencv}
 """Other programs that do the whole task."""
 
+_PRECISION = "classifier.precision"  # a detector may have an option `precision` of its own
 
 WARM_UP = 3
 """Runs of each pipeline on its first picture before it is measured."""
@@ -75,8 +76,8 @@ def build_pipelines(texts: Sequence[str], *, folds: Sequence[Fold] = (), **setti
     """Pipelines from texts such as ``haar preset=fast``: the name of a detector, then options.
 
     Args:
-        texts: A text for each pipeline. The options ``classifier`` (a model file) and ``precision`` belong to the
-            classifier, the others to the detector.
+        texts: A text for each pipeline. The options ``classifier`` (a model file) and ``classifier.precision`` belong
+            to the classifier, the others to the detector.
         folds: With folds, each picture is given to the model of its fold, unless a text names a classifier.
         settings: Further arguments of every ``MaskPipeline``.
 
@@ -89,13 +90,13 @@ def build_pipelines(texts: Sequence[str], *, folds: Sequence[Fold] = (), **setti
 
 def _build_pipeline(text: str, folds: Sequence[Fold], settings: Mapping[str, Any]) -> ComparedPipeline:
     name, options = parse_detector(text)
-    precision = options.pop("precision", None)
+    precision = options.pop(_PRECISION, None)
     if precision is not None:
         if precision not in get_args(Precision):
             raise DetectorOptionError(
-                f"{text}: precision: expected one of {', '.join(get_args(Precision))}, got {precision!r}",
+                f"{text}: {_PRECISION}: expected one of {', '.join(get_args(Precision))}, got {precision!r}",
                 detector=name,
-                option="precision",
+                option=_PRECISION,
             )
         settings = {**settings, "precision": precision}
     if classifier := options.pop("classifier", None):

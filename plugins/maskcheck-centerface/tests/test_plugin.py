@@ -131,7 +131,7 @@ def test_int8_runs_where_the_cpu_has_instructions_for_it(
 ) -> None:
     monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: instructions)
 
-    assert CenterFaceDetector("fast", precision="auto").describe().precision == precision
+    assert CenterFaceDetector("fast").describe().precision == precision
     assert CenterFaceDetector("fast", precision="int8").describe().precision == "int8"
     assert CenterFaceDetector("fast", precision="float32").describe().precision == "float32"
 
@@ -145,8 +145,8 @@ def test_cuda_gets_the_float32_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maskcheck.runtime.precision.import_runtime", lambda: Runtime)
     monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: ("AVX-512 VNNI",))
 
-    assert CenterFaceDetector(precision="auto").make_session().path == model.find_model()
-    on_cpu = CenterFaceDetector(precision="auto", session=SessionConfig("cpu"))
+    assert CenterFaceDetector().make_session().path == model.find_model()
+    on_cpu = CenterFaceDetector(session=SessionConfig("cpu"))
     assert on_cpu.make_session().path == model.INT8_FILE
 
 

