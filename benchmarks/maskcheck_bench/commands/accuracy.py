@@ -32,8 +32,8 @@ _PEERS = ("recipe, keras", "recipe, opencv dnn")
     metavar="'NAME [OPTION=VALUE ...]'",
     default=("haar",),
     show_default=True,
-    help="Detector and its options; classifier=FILE and classifier.precision=... are of the classifier. Repeat to compare"
-    " several.",
+    help="Detector and its options; classifier=FILE and classifier.precision=... are of the classifier. Repeat to"
+    " compare several.",
 )
 @click.option(
     "--peer",
