@@ -36,7 +36,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types of everything: mypy, strict."""
-    session.install(*group("types"), "--editable", ".[bench,testing,video,mqtt]")
+    session.install(*group("types"), "--editable", ".[bench,testing,video,mqtt,serve]")
     session.run("mypy", *CHECKED)
     for plugin in PLUGINS:
         session.run("mypy", f"plugins/{plugin}/src")
@@ -45,7 +45,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Behaviour of the SDK and of the benchmarks; tests that need chromium, ffmpeg, mosquitto or GStreamer skip."""
-    session.install(*group("tests"), ".[cpu,bench,testing,video,mqtt,parquet]")
+    session.install(*group("tests"), ".[cpu,bench,testing,video,mqtt,parquet,serve]")
     session.run("pytest", "--ignore=tests/export", *session.posargs, env=ENVIRONMENT)
 
 
@@ -115,7 +115,7 @@ def frozen(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Behaviour of the SDK with the oldest versions that pyproject.toml allows, on the oldest Python."""
     session.install("uv")  # pip cannot resolve to the oldest
-    extras = ".[cpu,heif,testing,video,mqtt,parquet]"
+    extras = ".[cpu,heif,testing,video,mqtt,parquet,serve]"
     session.run("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct", "--group", "tests", extras)
     benchmarks = [f"--ignore={path}" for path in sorted(Path("tests").glob("test_bench*.py"))]
     ignored = ["--ignore=tests/export", "--ignore=tests/fuzz", *benchmarks]

@@ -10,6 +10,7 @@ from maskcheck.commands.group import CommandGroup
 from maskcheck.commands.info import info
 from maskcheck.commands.report import report
 from maskcheck.commands.schema import schema
+from maskcheck.commands.serve import serve
 from maskcheck.commands.stages import classifiers, detectors
 
 
@@ -22,5 +23,5 @@ def main() -> None:
     """
 
 
-for _command in (detect, report, detectors, classifiers, doctor, info, schema):
+for _command in (detect, serve, report, detectors, classifiers, doctor, info, schema):
     main.add_command(_command)
