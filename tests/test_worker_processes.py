@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from maskcheck import Detections, FrameResult, ImageError, MaskCheckError, MaskPipeline, PictureTimeout, WorkerDied
-from maskcheck.engine.processes import stream, stream_in_processes
+from maskcheck.engine.processes import WorkerProcesses, stream, stream_in_processes
 from maskcheck.engine.processes.task import Ticket
 from maskcheck.frames import Frame
 
@@ -127,6 +127,26 @@ def test_results_are_those_of_threads_in_order(pipeline: MaskPipeline) -> None:
     assert [result.source for result in results] == [f"{n}.png" for n in range(21)]
     assert [result.faces for result in results] == [result.faces for result in expected]
     assert all(result.image is None for result in results)
+    assert children() == set()
+
+
+def test_processes_that_stay_give_the_results_of_one_stream_after_the_other(pipeline: MaskPipeline) -> None:
+    expected = [result.faces for result in pipeline.stream([picture(10), picture(90)])]
+
+    with WorkerProcesses(pipeline, workers=1, timeout=60) as processes:
+        first = [result.faces for result in processes.stream([picture(10), picture(90)])]
+        one = children()
+        guilty = next(processes.stream([picture(10, KILLS), picture(10)]))  # closed before its end
+        after = [result.faces for result in processes.stream([picture(90)])]
+        another = children()
+        replaced = processes.replaced
+
+    assert first == expected
+    assert isinstance(guilty.error, WorkerDied)
+    assert after == expected[1:]
+    assert len(one) == len(another) == 1
+    assert one != another
+    assert replaced == 2
     assert children() == set()
 
 

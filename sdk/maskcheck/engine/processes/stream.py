@@ -1,4 +1,4 @@
-"""Results of many pictures in order, from worker processes."""
+"""Results of many pictures in order, from worker processes: for one stream, or for several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from time import monotonic
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from maskcheck.engine.ending import Interruption
 from maskcheck.engine.processes.task import Task, Ticket
@@ -72,23 +73,87 @@ def stream_in_processes(
         MaskCheckError: The pipeline cannot be pickled, or its models cannot be loaded.
         WorkerDied: A process ended while it loaded the models.
     """
-    if workers < 1 or group < 1:
-        raise ValueError(f"workers, group: expected 1 or more, got {workers} and {group}")
-    timeout = pipeline.timeout if timeout is None else timeout
-    try:
-        pickled = pickle.dumps(pipeline)
-    except Exception as error:
-        raise MaskCheckError(
-            f"the pipeline cannot be given to worker processes: {error}; use a detector that can be pickled, or no"
-            " workers"
-        ) from error
-    return _results(
-        _Pool(pickled, workers, keep_images, timeout),
-        frames,
-        1 if timeout is not None else group,
-        _AHEAD * workers * (group if timeout is None else 1),
-        Interruption(stop),
-    )
+    processes = WorkerProcesses(pipeline, workers=workers, keep_images=keep_images, timeout=timeout, group=group)
+    return _closing(processes, processes.stream(frames, stop=stop))
+
+
+class WorkerProcesses:
+    """Processes that stay, for the pictures of one stream after the other; a context manager that ends them.
+
+    They start with the first picture. See :func:`stream_in_processes`, which is one stream of these.
+
+    Args:
+        pipeline: As there.
+        workers: Processes, 1 or more.
+        keep_images: As there.
+        timeout: As there.
+        group: As there.
+        sharing: Processes that share the CPUs of this machine, if there are more than these.
+
+    Raises:
+        ValueError: A number is less than 1.
+        MaskCheckError: The pipeline cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        pipeline: Picklable,
+        *,
+        workers: int,
+        keep_images: bool = False,
+        timeout: float | None = None,
+        group: int = _GROUP,
+        sharing: int | None = None,
+    ) -> None:
+        if workers < 1 or group < 1:
+            raise ValueError(f"workers, group: expected 1 or more, got {workers} and {group}")
+        timeout = pipeline.timeout if timeout is None else timeout
+        try:
+            pickled = pickle.dumps(pipeline)
+        except Exception as error:
+            raise MaskCheckError(
+                f"the pipeline cannot be given to worker processes: {error}; use a detector that can be pickled, or no"
+                " workers"
+            ) from error
+        self._group = 1 if timeout is not None else group
+        self._ahead = _AHEAD * workers * self._group
+        self._pool = _Pool(pickled, workers, keep_images, timeout, sharing or workers)
+
+    @property
+    def replaced(self) -> int:
+        """Processes that have died or were killed for being late, so far."""
+        return self._pool.replaced
+
+    def stream(
+        self, frames: Iterable[ImageLike | Frame], *, stop: threading.Event | None = None
+    ) -> Generator[FrameResult, None, None]:
+        """Find and classify the faces of many pictures, in order; one stream at a time.
+
+        An iterator that is closed before its end ends the processes; the next stream starts others.
+
+        Raises:
+            MaskCheckError, WorkerDied: As :func:`stream_in_processes`.
+        """
+        return _results(self._pool, frames, self._group, self._ahead, Interruption(stop))
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _closing(
+    processes: WorkerProcesses, results: Generator[FrameResult, None, None]
+) -> Generator[FrameResult, None, None]:
+    with processes:
+        yield from results
 
 
 def _results(
@@ -97,7 +162,7 @@ def _results(
     pending: deque[Ticket] = deque()
     source = enumerate(frames)
     failure: BaseException | None = None
-    exhausted = False
+    exhausted = ended = False
     try:
         while True:
             try:
@@ -139,8 +204,10 @@ def _results(
             assert result is not None
             yield result
             del result
+        ended = not pending
     finally:
-        pool.close()
+        if not ended:  # what is left belongs to nobody
+            pool.close()
     failure = interruption.error if failure is None else failure
     if failure is not None:
         raise failure
@@ -149,8 +216,10 @@ def _results(
 class _Pool:
     """The worker processes, and what waits for them."""
 
-    def __init__(self, pipeline: bytes, count: int, keep_images: bool, timeout: float | None) -> None:
+    def __init__(self, pipeline: bytes, count: int, keep_images: bool, timeout: float | None, sharing: int) -> None:
         self._pipeline, self._count, self._keep_images, self._timeout = pipeline, count, keep_images, timeout
+        self._sharing = sharing
+        self.replaced = 0
         self._workers: list[Worker] = []
         self._waiting: deque[Task] = deque()
         self._failed_starts = 0
@@ -198,9 +267,10 @@ class _Pool:
         for worker in self._workers:
             worker.close()
         self._workers.clear()
+        self._waiting.clear()
 
     def _start(self) -> None:
-        self._workers.append(Worker(self._pipeline, self._count, self._keep_images))
+        self._workers.append(Worker(self._pipeline, self._sharing, self._keep_images))
 
     def _distribute(self) -> None:
         for worker in sorted(self._workers, key=lambda worker: len(worker.tasks)):
@@ -250,6 +320,7 @@ class _Pool:
         self._start()
 
     def _remove(self, worker: Worker) -> list[Task]:
+        self.replaced += 1
         self._workers.remove(worker)
         worker.kill()
         tasks = list(worker.tasks)

@@ -50,7 +50,14 @@ def is_own_parquet(path: Path) -> bool:
         return False
 
 
-def write_parquet(stream: IO[bytes], lines: Iterable[Mapping[str, Any]], labels: Sequence[str]) -> None:
+def write_parquet(
+    stream: IO[bytes],
+    lines: Iterable[Mapping[str, Any]],
+    labels: Sequence[str],
+    *,
+    first_columns: Sequence[str] = (),
+    metadata: Mapping[bytes, bytes] | None = None,
+) -> None:
     """Write results as Parquet: a row for each face, in the columns of :mod:`.face_rows`.
 
     Boxes, sizes and numbers of frames and tracks are int32 or int64, ``notes`` and ``error`` text, ``landmarks`` a list
@@ -60,6 +67,8 @@ def write_parquet(stream: IO[bytes], lines: Iterable[Mapping[str, Any]], labels:
         stream: Where to write; it is not closed.
         lines: Results, as :meth:`FrameResult.to_dict` gives them.
         labels: The model's labels in order.
+        first_columns: Texts that `lines` have beside results: they become columns before the others.
+        metadata: Of the file.
 
     Raises:
         PackageNotInstalled: There is no pyarrow.
@@ -69,19 +78,21 @@ def write_parquet(stream: IO[bytes], lines: Iterable[Mapping[str, Any]], labels:
     pyarrow = import_pyarrow()
     names = [_text(name) for name in column_names(labels)]
     schema = pyarrow.schema(
-        [(name, _type(pyarrow, name)) for name in names], metadata={_OWN: __version__.encode("ascii")}
+        [*((name, pyarrow.string()) for name in first_columns), *((name, _type(pyarrow, name)) for name in names)],
+        metadata={_OWN: __version__.encode("ascii"), **(metadata or {})},
     )
     with pyarrow.parquet.ParquetWriter(stream, schema) as writer:
         rows: list[list[Any]] = []
 
         def flush() -> None:
-            columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+            columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in schema]
             arrays = [pyarrow.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
             writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
             rows.clear()
 
         for line in lines:
-            rows += map(_texts, face_rows(line, labels))
+            first = [line[name] for name in first_columns]
+            rows += (_texts([*first, *row]) for row in face_rows(line, labels))
             if len(rows) >= _ROWS:
                 flush()
         if rows:

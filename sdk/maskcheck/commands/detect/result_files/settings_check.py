@@ -36,13 +36,23 @@ def check_same_settings(results: Path, receipt: Path, now: Mapping[str, Any]) ->
             f"--resume cannot continue {results}: its receipt {receipt} cannot be used"
             f" ({error.strerror if isinstance(error, OSError) else error}); without --resume, a new run begins"
         ) from error
-    differences = list(_differences(then, now))
+    differences = settings_differences(then, now)
     if differences:
         raise MaskCheckError(
             f"--resume cannot continue {results}: it was made with other settings: {'; '.join(differences)}."
             " Give the same options, or leave --resume out to begin a new run"
         )
     return then
+
+
+def settings_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """In which settings two receipts differ, in words; the threads, say, do not count.
+
+    Args:
+        then: A receipt with its settings.
+        now: Another one.
+    """
+    return list(_differences(then, now))
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
