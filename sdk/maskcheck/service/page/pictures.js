@@ -124,7 +124,7 @@ function table(faces) {
     element("td", { text: `${x1}, ${y1} to ${x2}, ${y2}` }),
   ));
   const made = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
-  const scroll = element("div", { kind: "scroll", tabindex: "0", role: "region", "aria-label": "Faces" }, made);
+  const scroll = element("div", { kind: "scroll", tabindex: "0", role: "group", "aria-label": "Faces" }, made);
   return element("details", {}, element("summary", { text: faces.length === 1 ? "The face" : `All ${number.format(faces.length)} faces` }), scroll);
 }
 
