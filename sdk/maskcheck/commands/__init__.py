@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from maskcheck.commands.batch import batch
 from maskcheck.commands.detect import detect
 from maskcheck.commands.doctor import doctor
 from maskcheck.commands.group import CommandGroup
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for _command in (detect, serve, report, detectors, classifiers, doctor, info, schema):
+for _command in (detect, batch, serve, report, detectors, classifiers, doctor, info, schema):
     main.add_command(_command)
