@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from maskcheck.service.problems import Problem
 
-RETRY_AFTER = "1"
-"""Seconds after which a caller that was refused may try again, as a header."""
+RETRY_AFTER = {"Retry-After": "1"}
+"""A header that says after how many seconds a caller that was refused may try again."""
 
 
 class Admission:
@@ -18,17 +18,19 @@ class Admission:
     Args:
         concurrent: Most that are worked on at once.
         queue: Most that are inside beside them.
+        on_change: Called after each change.
     """
 
-    def __init__(self, concurrent: int, queue: int) -> None:
+    def __init__(self, concurrent: int, queue: int, on_change: Callable[[], object] = lambda: None) -> None:
         self._most = concurrent + queue
         self._slots = asyncio.Semaphore(concurrent)
+        self._on_change = on_change
         self.inside = 0
         self.working = 0
 
     @property
     def waiting(self) -> int:
-        """Requests that are inside and not worked on."""
+        """Requests that are inside and not worked on: their body still comes, or they wait for their turn."""
         return self.inside - self.working
 
     @contextmanager
@@ -43,20 +45,24 @@ class Admission:
                 429,
                 f"{self.inside} requests are being answered already, the most that this service takes; try again later",
                 reason="queue_full",
-                headers={"Retry-After": RETRY_AFTER},
+                headers=RETRY_AFTER,
             )
         self.inside += 1
+        self._on_change()
         try:
             yield
         finally:
             self.inside -= 1
+            self._on_change()
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """The turn of a request that is inside, once it comes."""
         async with self._slots:
             self.working += 1
+            self._on_change()
             try:
                 yield
             finally:
                 self.working -= 1
+                self._on_change()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -15,6 +15,9 @@ from maskcheck.errors import ImageError, ImageTooLarge, MaskCheckError, ModelTim
 from maskcheck.log import LOGGER
 
 MEDIA_TYPE = "application/problem+json"
+
+CLIENT_GONE = 499
+"""Status of a request whose caller did not wait for the answer; nobody gets it, but it is counted."""
 
 
 class Problem(Exception):
@@ -34,23 +37,6 @@ class Problem(Exception):
         self.reason = reason
         self.headers = dict(headers or {})
 
-    def response(self) -> Response:
-        """The answer."""
-        return problem_response(self.status, self.detail, reason=self.reason, headers=self.headers)
-
-
-def problem_response(
-    status: int, detail: str, *, reason: str = "", headers: Mapping[str, str] | None = None
-) -> Response:
-    """An answer that says what is wrong."""
-    content = {
-        "type": f"urn:maskcheck:problem:{reason}" if reason else "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-    }
-    return Response(json.dumps(content), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
-
 
 def as_problem(error: MaskCheckError) -> Problem:
     """What a caller is told of an error of the SDK."""
@@ -63,26 +49,47 @@ def as_problem(error: MaskCheckError) -> Problem:
     return Problem(500, f"{type(error).__name__}: {error}", reason="failed")
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Have the application answer with problems where something is refused or fails."""
+def add_handlers(app: FastAPI, on_refusal: Callable[[str], object]) -> None:
+    """Have the application answer with problems where something is refused or fails.
+
+    Args:
+        app: The application.
+        on_refusal: Gets the reason of each.
+    """
+
+    def answer(problem: Problem) -> Response:
+        on_refusal(problem.reason)
+        title = "Client Closed Request" if problem.status == CLIENT_GONE else HTTPStatus(problem.status).phrase
+        content = {
+            "type": f"urn:maskcheck:problem:{problem.reason}",
+            "title": title,
+            "status": problem.status,
+            "detail": problem.detail,
+        }
+        return Response(json.dumps(content), problem.status, problem.headers, MEDIA_TYPE)
 
     @app.exception_handler(Problem)
     async def refuse(_request: Request, problem: Problem) -> Response:
-        return problem.response()
+        return answer(problem)
 
     @app.exception_handler(MaskCheckError)
     async def fail(_request: Request, error: MaskCheckError) -> Response:
         problem = as_problem(error)
         if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             LOGGER.error("%s", error, exc_info=error)
-        return problem.response()
+        return answer(problem)
+
+    @app.exception_handler(Exception)
+    async def fail_unexpectedly(_request: Request, error: Exception) -> Response:  # the server logs it
+        detail = f"{type(error).__name__}; the log of the service says more"
+        return answer(Problem(500, detail, reason="failed"))
 
     @app.exception_handler(RequestValidationError)
     async def refuse_parameters(_request: Request, error: RequestValidationError) -> Response:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors())
-        return problem_response(422, faults, reason="bad_parameters")
+        return answer(Problem(422, faults, reason="bad_parameters"))
 
     @app.exception_handler(HTTPException)
     async def refuse_address(request: Request, error: HTTPException) -> Response:
         detail = f"{request.method} {request.url.path}: {error.detail}; /openapi.json lists what there is"
-        return problem_response(error.status_code, detail, headers=error.headers)
+        return answer(Problem(error.status_code, detail, reason="bad_address", headers=error.headers))

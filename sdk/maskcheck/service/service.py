@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated
 
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import Request
 
+from maskcheck.errors import MaskCheckError
 from maskcheck.frames import Frame
+from maskcheck.log import LOGGER
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
-from maskcheck.service.calls import Call, open_call
+from maskcheck.service.calls import Call
 from maskcheck.service.limits import RETRY_AFTER, Admission
+from maskcheck.service.metrics import Metrics
+from maskcheck.service.origins import allows_origin
 from maskcheck.service.problems import Problem
 from maskcheck.service.settings import ServiceSettings
 from maskcheck.service.tokens import Tokens
+from maskcheck.service.watching import Traffic
 
 bearer = HTTPBearer(auto_error=False, description="One of the tokens of the service, if it has any.")
 
@@ -25,35 +32,61 @@ bearer = HTTPBearer(auto_error=False, description="One of the tokens of the serv
 class Service:
     """What all routes share: each module of :mod:`.routes` has ``router(service)``.
 
-    Attributes:
+    Args:
         settings: Limits and the like.
         pipeline: Finds and labels faces.
+
+    Attributes:
+        settings: As given.
+        pipeline: As given.
         admission: How many requests there may be at once.
         tokens: Who may use it.
+        metrics: What is counted.
+        traffic: What is under way.
         ready: Whether the models are loaded.
-        closing: Set when the service ends: no request is taken any more.
+        failure: Why they cannot be loaded; None if nothing is known against it.
+        on_failure: Called then.
+        on_begin: Called when the server begins.
+        closing: Set when the service ends: no request is taken any more, and streams end.
     """
 
     def __init__(self, settings: ServiceSettings, pipeline: MaskPipeline) -> None:
         self.settings = settings
         self.pipeline = pipeline
-        self.admission = Admission(settings.max_concurrent, settings.max_queue)
+        self.metrics = Metrics()
+        self.traffic = Traffic()
+        self.admission = Admission(
+            settings.max_concurrent,
+            settings.max_queue,
+            on_change=lambda: self.metrics.queue.set(self.admission.waiting),
+        )
         self.tokens = Tokens(settings.tokens)
         self.ready = False
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], object] = lambda: None
+        self.on_begin: Callable[[], object] = lambda: None
         self.closing = asyncio.Event()
 
-    async def require_token(self, given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+    async def require_token(
+        self, request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    ) -> None:
         """A dependency of routes that only callers with a token may use.
 
         Raises:
-            Problem: 401.
+            Problem: 401, there is no token, or another one; 403, a page from elsewhere asks.
         """
-        if not self.tokens.allow(given.credentials if given else None):
+        if not self.tokens.allow_header(request.headers.get("authorization")):
             raise Problem(
                 401,
                 "expected the header `Authorization: Bearer TOKEN` with a token of this service",
                 reason="no_token",
                 headers={"WWW-Authenticate": "Bearer"},
+            )
+        if not allows_origin(request.headers, self.settings.cors):
+            raise Problem(
+                403,
+                f"pages of {request.headers['origin']} may not use this service; its option --cors allows an origin",
+                reason="foreign_page",
             )
 
     async def require_open(self) -> None:
@@ -62,16 +95,20 @@ class Service:
         Raises:
             Problem: 503, the models are not loaded yet, or the service ends.
         """
-        if self.closing.is_set() or not self.ready:
-            why = "the service ends" if self.closing.is_set() else "the models are being loaded"
+        if self.closing.is_set():
             raise Problem(
                 503,
-                f"{why}; try again later",
-                reason="closing" if self.closing.is_set() else "not_ready",
-                headers={"Retry-After": RETRY_AFTER},
+                "the service ends; try again later",
+                reason="closing",
+                headers={**RETRY_AFTER, "Connection": "close"},
             )
+        if self.failure is not None:
+            raise Problem(503, f"the models cannot be loaded: {self.failure}", reason="not_ready", headers=RETRY_AFTER)
+        if not self.ready:
+            raise Problem(503, "the models are being loaded; try again later", reason="not_ready", headers=RETRY_AFTER)
 
-    def call(self, request: Request) -> AbstractAsyncContextManager[Call]:
+    @asynccontextmanager
+    async def call(self, request: Request) -> AsyncIterator[Call]:
         """A place for a request; its body and its work are within the limits.
 
         ::
@@ -83,21 +120,50 @@ class Service:
         Raises:
             Problem: 429, there is no place.
         """
-        return open_call(self, request)
+        with self.admission.place():
+            yield Call(request, self.settings, self.admission)
 
     async def detect(self, frame: Frame) -> FrameResult:
-        """The result of a picture, whose faces share batches with those of others.
+        """The result of a picture, whose faces share batches with those of others; counted.
 
         Raises:
             MaskCheckError: As :meth:`MaskPipeline.submit`.
         """
-        return await asyncio.wrap_future(self.pipeline.submit(frame))
+        try:
+            result = await asyncio.wrap_future(self.pipeline.submit(frame))
+        except MaskCheckError:
+            self.metrics.count(None)
+            raise
+        self.metrics.count(result)
+        return result
 
-    async def warm_up(self) -> None:
-        """Load the models.
+    def begin(self) -> None:
+        """Load the models in the background; :attr:`ready` or :attr:`failure` says when that is done."""
+        self.on_begin()
+        loop = asyncio.get_running_loop()
 
-        Raises:
-            MaskCheckError: As :meth:`MaskPipeline.warm_up`.
-        """
-        await asyncio.to_thread(self.pipeline.warm_up)
-        self.ready = True
+        def load() -> None:
+            failure = None
+            try:
+                self.pipeline.warm_up()
+                _ = self.pipeline.receipt
+            except Exception as error:
+                failure = error
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(self._loaded, failure)
+
+        threading.Thread(target=load, name="maskcheck-loading", daemon=True).start()
+
+    def _loaded(self, failure: Exception | None) -> None:
+        if failure is None:
+            self.ready = True
+            return
+        self.failure = failure
+        LOGGER.error("the models cannot be loaded: %s", failure)
+        self.on_failure()
+
+    async def drain(self) -> None:
+        """Take no more requests, and wait for those under way; no longer than ``settings.grace``."""
+        self.closing.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.traffic.idle.wait(), self.settings.grace)
