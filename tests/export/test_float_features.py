@@ -61,5 +61,7 @@ def test_the_heads_see_rectified_features_that_are_not_rounded() -> None:
     assert joined.op_type == "Concat"
     assert kinds.count("Relu") == 2
     assert kinds.count("DequantizeLinear") == 1  # of the pictures; weights are cast and multiplied, once for all runs
+    used = {tensor for node in quantised.graph.node for tensor in node.input}
+    assert {constant.name for constant in quantised.graph.initializer} <= used
     kept = run(quantised, pictures)
     assert np.abs(kept - exact).max() < np.abs(rounded - exact).max()

@@ -55,6 +55,9 @@ def keep_features_float(proto: onnx.ModelProto, operators: Sequence[str]) -> Non
             node.input[index] = exact.get(tensor, tensor)
     for node in unused:
         graph.node.remove(node)
+    used = {tensor for node in graph.node for tensor in node.input}
+    for constant in [constant for constant in graph.initializer if constant.name not in used]:
+        graph.initializer.remove(constant)  # ONNX Runtime warns of each
 
 
 def _spell_out(graph: onnx.GraphProto, back: onnx.NodeProto) -> None:
