@@ -88,6 +88,10 @@ class MaskPipeline:
         max_wait: Most seconds that a frame whose faces are found waits for others to share its batch. It waits only
             while other frames are on their way.
 
+    Attributes:
+        on_batch: Called by a thread of :meth:`submit` after each batch, with its pictures and its faces; to be set
+            before the first picture.
+
     Raises:
         DetectorNotFound, ClassifierNotFound: No detector or classifier of that name.
         PluginError: A plugin failed.
@@ -162,6 +166,7 @@ class MaskPipeline:
         )
         self._engine = Engine(preparer, origin, classifier_origin, tile=tile)
         self.batch_size = (batch_size or 32) if self.classifier is None else self.classifier.batch_size
+        self.on_batch: Callable[[int, int], object] | None = None
         self._closed = False
         self._runner: Runner | None = None
         self._starting = threading.Lock()
@@ -526,7 +531,8 @@ class MaskPipeline:
         return forgotten
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key not in ("_runner", "_starting")}
+        state = {key: value for key, value in self.__dict__.items() if key not in ("_runner", "_starting")}
+        return state | {"on_batch": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -578,6 +584,7 @@ class MaskPipeline:
         limit: int,
         on_change: Callable[[], object] = lambda: None,
         *,
+        on_batch: Callable[[int, int], object] | None = None,
         enough: int | None = None,
         engine: FrameEngine | None = None,
     ) -> Runner:
@@ -589,13 +596,16 @@ class MaskPipeline:
             max_wait=self.max_wait,
             timeout=self.timeout,
             on_change=on_change,
+            on_batch=on_batch,
         )
 
     def _shared_runner(self) -> Runner:
         with self._starting:
             self._expect_open()
             if self._runner is None:
-                self._runner = self._make_runner(default_workers(), self.batch_size, enough=_ENOUGH)
+                self._runner = self._make_runner(
+                    default_workers(), self.batch_size, on_batch=self.on_batch, enough=_ENOUGH
+                )
                 weakref.finalize(self, self._runner.close, 0)
             return self._runner
 

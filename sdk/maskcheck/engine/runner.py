@@ -6,7 +6,6 @@ would wait for it for ever.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -108,6 +107,7 @@ class Runner:
         timeout: Seconds that a frame may take to be prepared. A thread that takes longer is left alone, and another one
             takes its place.
         on_change: Called by the threads after each frame that is prepared and each batch that is finished.
+        on_batch: Called by the thread that finishes a batch, with its frames and its faces.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class Runner:
         enough: int | None = None,
         timeout: float | None = None,
         on_change: Callable[[], object] = lambda: None,
+        on_batch: Callable[[int, int], object] | None = None,
     ) -> None:
         self._engine = engine
         self._worker_count = workers
@@ -129,6 +130,7 @@ class Runner:
         self._max_wait = max_wait
         self._timeout = timeout
         self._on_change = on_change
+        self._on_batch = on_batch
         # With a time limit, each frame has its own: none waits in a call for others.
         self._group = 1 if timeout is not None else min(engine.preparer.batch_size, batch_size)
         self._handed_in: SimpleQueue[Ticket | None] = SimpleQueue()
@@ -337,9 +339,13 @@ class Runner:
         else:
             for ticket, result in zip(tickets, results, strict=True):
                 ticket.finish(result)
-        if LOGGER.isEnabledFor(logging.DEBUG):
-            faces = sum(map(len, frames))
-            LOGGER.debug("batch of %d frames, %d faces: %.1f ms", len(frames), faces, (monotonic() - started) * 1000)
+        faces = sum(map(len, frames))
+        LOGGER.debug("batch of %d frames, %d faces: %.1f ms", len(frames), faces, (monotonic() - started) * 1000)
+        if self._on_batch is not None:
+            try:
+                self._on_batch(len(frames), faces)
+            except Exception:  # this thread must go on
+                LOGGER.exception("on_batch failed")
         self._on_change()
 
     def _abandon_overdue(self, timeout: float) -> None:

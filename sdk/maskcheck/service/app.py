@@ -39,7 +39,9 @@ def create_app(settings: ServiceSettings | None = None, pipeline: MaskPipeline |
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        service.begin()
+        loading = service.begin()
+        if service.loads_first:
+            await loading
         yield
         service.closing.set()
         if pipeline is None and service.traffic.idle.is_set():  # else it would wait for what hangs

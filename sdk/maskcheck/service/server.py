@@ -93,6 +93,7 @@ def make_app(settings: ServiceSettings, pipeline: MaskPipeline | None = None) ->
     app = create_app(settings, pipeline)
     service: Service = app.state.service
     service.on_begin = partial(_drain_before_the_end, service)
+    service.loads_first = pipeline is None  # else callers would come to this process, and another one could answer them
     service.on_failure = partial(signal.raise_signal, signal.SIGTERM)
     return app
 

@@ -47,6 +47,7 @@ class Service:
         failure: Why they cannot be loaded; None if nothing is known against it.
         on_failure: Called then.
         on_begin: Called when the server begins.
+        loads_first: Whether the server takes no connection before the models are loaded.
         closing: Set when the service ends: no request is taken any more, and streams end.
     """
 
@@ -60,11 +61,13 @@ class Service:
             settings.max_queue,
             on_change=lambda: self.metrics.queue.set(self.admission.waiting),
         )
+        pipeline.on_batch = self.metrics.count_batch
         self.tokens = Tokens(settings.tokens)
         self.ready = False
         self.failure: Exception | None = None
         self.on_failure: Callable[[], object] = lambda: None
         self.on_begin: Callable[[], object] = lambda: None
+        self.loads_first = False
         self.closing = asyncio.Event()
 
     async def require_token(
@@ -137,10 +140,15 @@ class Service:
         self.metrics.count(result)
         return result
 
-    def begin(self) -> None:
-        """Load the models in the background; :attr:`ready` or :attr:`failure` says when that is done."""
+    def begin(self) -> asyncio.Future[None]:
+        """Load the models in the background; :attr:`ready` or :attr:`failure` says how that went.
+
+        Returns:
+            A future that is done then.
+        """
         self.on_begin()
         loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
 
         def load() -> None:
             failure = None
@@ -150,17 +158,17 @@ class Service:
             except Exception as error:
                 failure = error
             with suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(self._loaded, failure)
+                loop.call_soon_threadsafe(loaded, failure)
+
+        def loaded(failure: Exception | None) -> None:
+            self.ready, self.failure = failure is None, failure
+            done.set_result(None)
+            if failure is not None:
+                LOGGER.error("the models cannot be loaded: %s", failure)
+                self.on_failure()
 
         threading.Thread(target=load, name="maskcheck-loading", daemon=True).start()
-
-    def _loaded(self, failure: Exception | None) -> None:
-        if failure is None:
-            self.ready = True
-            return
-        self.failure = failure
-        LOGGER.error("the models cannot be loaded: %s", failure)
-        self.on_failure()
+        return done
 
     async def drain(self) -> None:
         """Take no more requests, and wait for those under way; no longer than ``settings.grace``."""
