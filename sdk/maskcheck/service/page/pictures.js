@@ -53,8 +53,12 @@ class Picture {
     this.#image.src = this.address;
     this.#image.addEventListener("load", () => this.#draw());
     // Formats that browsers cannot show (TIFF, HEIC) come back as an annotated JPEG of the service.
-    this.#image.addEventListener("error", () => { this.unseen = true; this.#image.remove(); this.#fetch(); }, { once: true });
+    this.#image.addEventListener("error", () => {
+      this.unseen = this.#view.hidden = true;
+      this.#fetch();
+    }, { once: true });
     this.#view.replaceChildren(this.#image, this.#canvas);
+    this.#view.hidden = false;
   }
 
   async #fetch() {

@@ -6,6 +6,7 @@ import { readiness, streamAddress, tokenProtocols } from "./service.js";
 const IN_FLIGHT = 2;
 const SILENCE = 15_000; // milliseconds without an answer to a frame, then the connection counts as lost
 const QUALITY = 0.8; // of the JPEG
+const REFUSED = "The service refuses live pictures. A proxy before it must pass WebSockets, and keep the name of the host.";
 const WAITS = [0.5, 1, 2, 4, 8]; // seconds
 
 /**
@@ -14,7 +15,7 @@ const WAITS = [0.5, 1, 2, 4, 8]; // seconds
  */
 export class FrameStream {
   #video; #edge; #onResult; #onState;
-  #socket = null; #waiting = []; #encoding = false; #stopped = false; #timer = 0; #watch = 0; #failures = 0; #answered = false;
+  #socket = null; #waiting = []; #encoding = false; #stopped = false; #timer = 0; #watch = 0; #failures = 0; #answered = false; #asleep = false;
   // Taken in turn: up to two frames are on their way, one is shown, and one is being drawn.
   #canvases = Array.from({ length: IN_FLIGHT + 2 }, () => document.createElement("canvas"));
 
@@ -42,7 +43,7 @@ export class FrameStream {
     this.#socket = socket;
     socket.onopen = () => this.#onState("live", "");
     socket.onmessage = (message) => { if (socket === this.#socket) this.#take(JSON.parse(message.data)); };
-    socket.onclose = (event) => { if (socket === this.#socket) this.#closed(event.code); };
+    socket.onclose = (event) => { if (socket === this.#socket) this.#closed(event); };
     this.#look(socket); // for a service that accepts a connection and says nothing
   }
 
@@ -59,7 +60,7 @@ export class FrameStream {
     clearTimeout(this.#watch);
     this.#watch = setTimeout(() => {
       if (socket.readyState === WebSocket.OPEN && !this.#waiting.length) this.#look(socket); // nothing was asked
-      else this.#closed(1006);
+      else this.#closed({ code: 1006, reason: "" });
     }, SILENCE);
   }
 
@@ -71,22 +72,30 @@ export class FrameStream {
     this.#onResult(result, sent.frame, performance.now() - sent.at);
   }
 
-  async #closed(code) {
+  async #closed({ code, reason }) {
     const answered = this.#answered;
     this.#drop();
     if (this.#stopped) return;
     const end = (state, words) => { this.#stopped = true; this.#onState(state, words); };
-    if (code === 1008) return end("token", "The service did not accept the token.");
+    if (code === 1000) { // no frame for a while, as the page was out of sight
+      this.#asleep = true;
+      return;
+    }
+    if (code === 1008 && (!reason || reason.includes("token"))) return end("token", "The service did not accept the token.");
+    if (code === 1008) return end("refused", `${REFUSED} It says: ${reason}.`);
     if (code === 1009) return end("large", "The frames are too large for the service. Choose a smaller size, then start again.");
     this.#failures += 1;
     const wait = code === 1013 ? 5 : WAITS[Math.min(this.#failures, WAITS.length) - 1];
     this.#timer = setTimeout(() => this.#connect(), wait * 1000);
-    if (code === 1013) return this.#onState("busy", "The service is busy: all its places for cameras are taken. The page tries again every 5 seconds.");
+    if (code === 1013) {
+      const why = reason.split(";")[0] || "it is busy";
+      return this.#onState("busy", `The service cannot take the camera now: ${why}. The page tries again every ${wait} seconds.`);
+    }
     this.#onState("lost", "Connection lost. The page connects again by itself.");
     // The service answers, but never to this: what stands between, or its own rules, forbid it.
     if (!answered && this.#failures >= 4 && (await readiness())?.ready && !this.#stopped && !this.#answered) {
       clearTimeout(this.#timer);
-      end("refused", "The service refuses live pictures. A proxy before it must pass WebSockets, and the page must be opened at the address that the service knows.");
+      end("refused", REFUSED);
     }
   }
 
@@ -98,6 +107,10 @@ export class FrameStream {
   }
 
   #send() {
+    if (this.#asleep) {
+      this.#asleep = false;
+      return this.#connect();
+    }
     const [socket, video] = [this.#socket, this.#video];
     const free = socket?.readyState === WebSocket.OPEN && !this.#encoding && this.#waiting.length < IN_FLIGHT;
     if (!free || !video.videoWidth) return;
