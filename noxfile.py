@@ -96,6 +96,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """`maskcheck batch` on a Ray cluster of two nodes on this machine; a large install, minutes."""
+    session.install(*group("tests"), ".[cpu,ray]")
+    session.run("pytest", "tests/test_batch_ray.py", "tests/test_batch_sources.py", *session.posargs, env=ENVIRONMENT)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """A minute of mutated pictures and model files; longer: `nox -s fuzz -- --seconds 600 --seed 7`."""
     session.install(*group("tests"), ".[cpu]")

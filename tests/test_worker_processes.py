@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from marked_detector import HANGS, KILLS, KILLS_ONCE, WAITS, MarkedDetector, eventually
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -23,39 +23,6 @@ from maskcheck import Detections, FrameResult, ImageError, MaskCheckError, MaskP
 from maskcheck.engine.processes import WorkerProcesses, stream, stream_in_processes
 from maskcheck.engine.processes.task import Ticket
 from maskcheck.frames import Frame
-
-KILLS, KILLS_ONCE, HANGS, WAITS = 1, 2, 3, 4
-"""Marks in a picture: what the detector does when it sees its top left pixel."""
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        threading.Event().wait(0.02)
-    return False
-
-
-class MarkedDetector:
-    """Finds the whole picture; ends or hangs its process on pictures that are marked."""
-
-    default_min_score = 0.0
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def detect(self, image: NDArray[np.uint8]) -> Detections:
-        mark = int(image[0, 0, 0])
-        if mark == KILLS or (mark == KILLS_ONCE and not (self._folder / "died").exists()):
-            (self._folder / "died").touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if mark == HANGS:
-            threading.Event().wait()
-        if mark == WAITS:
-            eventually((self._folder / "go").exists)
-        height, width = image.shape[:2]
-        return Detections(np.array([[0, 0, width, height]], np.float32), np.array([0.9], np.float32))
 
 
 class NoModel:
@@ -352,11 +319,12 @@ def test_a_detector_that_cannot_be_pickled_is_refused_at_once(toy_model: Path) -
 PARENT = """
 import sys
 from pathlib import Path
-sys.path.insert(0, {tests!r})
+sys.path[:0] = [{tests!r}, {tests!r} + "/detectors"]
 from maskcheck import MaskPipeline
 from maskcheck.engine.processes import stream, stream_in_processes
 from maskcheck.engine.processes.task import Ticket
-from test_worker_processes import HANGS, MarkedDetector, children, picture
+from marked_detector import HANGS, MarkedDetector
+from test_worker_processes import children, picture
 if __name__ == "__main__":
     pipeline = MaskPipeline(MarkedDetector(Path({folder!r})), model={model!r}, min_score=0.0)
     marks = iter([0, 0, HANGS, HANGS])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,8 @@ class Preparation:
         if refused is not None:
             raise refused
         started = perf_counter()
-        picture = load_image(self.frame.image, limits=limits)  # type: ignore[arg-type]  # it refuses what is no picture
+        image: Any = self.frame.image  # whatever it is: what is no picture is refused
+        picture = load_image(image, limits=limits, source=self.frame.source)
         pixels = picture.pixels
         self.size = (pixels.shape[1], pixels.shape[0])
         self.notes = picture.notes

@@ -150,26 +150,44 @@ class RayEngine:
             num_cpus=self._cpus,
             num_gpus=self._gpus,
         )
-        for text in self._rows(reports, _PATIENCE + 2 * MOST * job.timeout):
-            report = PartReport.from_dict(json.loads(text))
+        for text in _rows(reports, _PATIENCE + 2 * MOST * job.timeout):
+            content = json.loads(text)
+            if "failure" in content:
+                raise MaskCheckError(content["failure"])
+            report = PartReport.from_dict(content)
             on_pictures(report.counts["pictures"])
             yield report
 
-    def _rows(self, reports: Any, patience: float) -> Iterator[str]:
-        """Rows as they come; waiting for them can be interrupted, and ends."""
-        found: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+    def _room(self) -> int:
+        """How many actors fit on the nodes that there are."""
+        room = 0
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                wanted = {"CPU": self._cpus, "GPU": self._gpus}
+                fits = [int(node["Resources"].get(name, 0) / share) for name, share in wanted.items() if share > 0]
+                room += min(fits, default=1)
+        return room
 
-        def consume() -> None:
-            try:
-                for batch in reports.iter_batches(batch_size=None, prefetch_batches=0, batch_format="numpy"):
-                    for text in batch["report"]:
-                        found.put(str(text))
-            except BaseException as error:
-                found.put(error)
-            else:
-                found.put(None)
 
-        threading.Thread(target=consume, name="maskcheck batch reports", daemon=True).start()
+def _rows(reports: Any, patience: float) -> Iterator[str]:
+    """The reports as they come; a wait for one can be interrupted, and ends."""
+    found: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+    stopped = threading.Event()
+
+    def consume() -> None:
+        try:
+            for batch in reports.iter_batches(batch_size=None, prefetch_batches=0, batch_format="numpy"):
+                for text in batch["report"]:
+                    found.put(str(text))
+                if stopped.is_set():
+                    return
+        except BaseException as error:
+            found.put(error)
+        else:
+            found.put(None)
+
+    threading.Thread(target=consume, name="maskcheck batch reports", daemon=True).start()
+    try:
         while True:
             try:
                 got = found.get(timeout=patience)
@@ -183,16 +201,8 @@ class RayEngine:
             if isinstance(got, BaseException):
                 raise _own_error(got) from got
             yield got
-
-    def _room(self) -> int:
-        """How many actors fit on the nodes that there are."""
-        room = 0
-        for node in self._ray.nodes():
-            if node["Alive"]:
-                wanted = {"CPU": self._cpus, "GPU": self._gpus}
-                fits = [int(node["Resources"].get(name, 0) / share) for name, share in wanted.items() if share > 0]
-                room += min(fits, default=1)
-        return room
+    finally:
+        stopped.set()
 
 
 class _Tries:
@@ -219,19 +229,25 @@ class _PartActor:
         self._worker = PartWorker(job, workers=1, sharing=max(1, round(affinity() / cpus)), name=node)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[str]]:
-        reports = []
-        for part in map(int, batch["part"]):
-            tries = self._ray.get(self._tries.begin.remote(part))
-            if tries > _MOST_TRIES:
-                raise MaskCheckError(
-                    f"part {part} was begun {_MOST_TRIES} times, and its actor ended each time, as it does when memory"
-                    " runs out or a node is taken away; give the actors more room (--cpus), or fewer of them a node;"
-                    " --resume goes on with what is missing"
-                )
-            report = self._worker.work(part).to_dict()
-            report["retries"] += tries - 1
-            reports.append(json.dumps(report))
-        return {"report": reports}
+        return {"report": [json.dumps(self._work(part)) for part in map(int, batch["part"])]}
+
+    def _work(self, part: int) -> dict[str, Any]:
+        """The report of a part; ``failure`` says what ends the job, which Ray Data would wrap in errors of its own."""
+        tries = self._ray.get(self._tries.begin.remote(part))
+        if tries > _MOST_TRIES:
+            return {
+                "failure": f"part {part} was begun {_MOST_TRIES} times, and its actor ended each time, as it does when"
+                " memory runs out or a node is taken away; give the actors more room (--cpus), or fewer of them a"
+                " node; --resume goes on with what is missing"
+            }
+        try:
+            report = self._worker.work(part)
+        except OSError as error:
+            why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            return {"failure": f"cannot read or write {why}"}
+        except MaskCheckError as error:
+            return {"failure": str(error)}
+        return {**report.to_dict(), "retries": report.retries + tries - 1}
 
 
 def _describe_remotely(version: str, pipeline: MaskPipeline) -> Description:
