@@ -22,7 +22,7 @@ _MATCH = 0.5
 """Least overlap with a face at which a box, once moved, is right: as average precision counts."""
 
 _LEAST_SCORES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-_MAY_COST = 0.01
+_MAY_COST = 0.0075
 """Average precision that a higher least score may cost: less than chance, on some hundreds of faces."""
 
 _ENDLESS = 2**24
