@@ -20,6 +20,7 @@ from maskcheck import MaskCheckError, MaskPipeline
 from maskcheck.commands import main
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
 ray = pytest.importorskip("ray", reason="needs maskcheck[ray]")
 pytest.importorskip("ray.data", reason="needs maskcheck[ray]")
 

@@ -6,6 +6,7 @@ import click
 
 from maskcheck.commands.group import CommandGroup
 from maskcheck_bench.commands.accuracy import accuracy
+from maskcheck_bench.commands.batch import batch
 from maskcheck_bench.commands.compare import compare
 from maskcheck_bench.commands.folders import folders
 from maskcheck_bench.commands.gpu import gpu
@@ -22,5 +23,5 @@ def main() -> None:
     """Measure speed and accuracy of maskcheck on this machine."""
 
 
-for _command in (run, accuracy, compare, gpu, live, folders, tracking, video, video_truth):
+for _command in (run, accuracy, batch, compare, gpu, live, folders, tracking, video, video_truth):
     main.add_command(_command)
