@@ -303,3 +303,32 @@ def test_a_classifier_that_gives_another_number_of_rows_is_named(toy_model: Path
 
     with pytest.raises(PluginError, match=r"classifier Short: expected probabilities of shape \(1, 2\)"):
         pipeline(picture(0))
+
+
+def test_a_pipeline_tells_of_each_batch(make_toy_model: Callable[..., Path]) -> None:
+    batches: list[tuple[int, int]] = []
+    with MaskPipeline(Numbered(abs), model=make_toy_model()) as pipeline:
+
+        def tell(pictures: int, faces: int) -> None:
+            batches.append((pictures, faces))
+            raise RuntimeError("the pipeline goes on")
+
+        pipeline.on_batch = tell
+        for future in [pipeline.submit(picture(number)) for number in range(1, 6)]:
+            future.result(PATIENCE)
+        with pytest.raises(ImageError):
+            pipeline.submit(b"no picture").result(PATIENCE)
+        assert pickle.loads(pickle.dumps(pipeline)).on_batch is None
+
+    assert sum(pictures for pictures, _ in batches) == 5
+    assert sum(faces for _, faces in batches) == 5
+
+
+def test_one_picture_after_the_other_may_hang(make_toy_model: Callable[..., Path]) -> None:
+    may_end = threading.Event()
+    detector = Numbered(lambda number: number == 9 and may_end.wait(PATIENCE))
+    with MaskPipeline(detector, model=make_toy_model(), timeout=0.1) as pipeline:
+        for _ in range(3):  # each when nothing else is under way: more than there are threads
+            with pytest.raises(PictureTimeout):
+                pipeline.submit(picture(9)).result(PATIENCE)
+        may_end.set()

@@ -107,7 +107,7 @@ class Runner:
         timeout: Seconds that a frame may take to be prepared. A thread that takes longer is left alone, and another one
             takes its place.
         on_change: Called by the threads after each frame that is prepared and each batch that is finished.
-        on_batch: Called by the thread that finishes a batch, with its frames and its faces.
+        on_batch: Called by the thread that finishes a batch, with its frames that have no error, and their faces.
     """
 
     def __init__(
@@ -160,8 +160,11 @@ class Runner:
     def submit(self, ticket: Ticket) -> None:
         """Hand in a frame; returns at once."""
         with self._lock:
+            first = self._on_their_way == 0
             self._on_their_way += 1
         self._handed_in.put(ticket)
+        if first and self._timeout is not None:
+            self._prepared.put(_WAKE)  # from now on the finisher looks at the time
         if len(self._workers) < self._worker_count or self._finisher is None:
             self._start()
 
@@ -183,7 +186,7 @@ class Runner:
     def drain(self) -> None:
         """Finish all that was handed in, and end the threads; waits as long as that takes."""
         self.no_more()
-        for _ in self._workers:
+        for _ in range(self._worker_count):  # also for one that is just taking the place of another
             self._handed_in.put(None)
         while alive := [worker for worker in list(self._workers) if worker.thread.is_alive()]:
             alive[0].thread.join(_WATCH)  # another one may take its place meanwhile
@@ -198,7 +201,7 @@ class Runner:
         with suppress(Empty):
             while True:
                 self._handed_in.get_nowait()
-        for _ in self._workers:
+        for _ in range(self._worker_count):  # also for one that is just taking the place of another
             self._handed_in.put(None)
         self._prepared.put(_END)
         threads = [worker.thread for worker in self._workers]
@@ -337,16 +340,20 @@ class Runner:
             for ticket in tickets:
                 ticket.finish(None, error)
         else:
+            self._tell_of_batch(frames, monotonic() - started)
             for ticket, result in zip(tickets, results, strict=True):
                 ticket.finish(result)
+        self._on_change()
+
+    def _tell_of_batch(self, frames: Sequence[PreparedFrame], seconds: float) -> None:
+        pictures = sum(frame.error is None for frame in frames)
         faces = sum(map(len, frames))
-        LOGGER.debug("batch of %d frames, %d faces: %.1f ms", len(frames), faces, (monotonic() - started) * 1000)
-        if self._on_batch is not None:
+        LOGGER.debug("batch of %d frames, %d faces: %.1f ms", pictures, faces, seconds * 1000)
+        if self._on_batch is not None and pictures:
             try:
-                self._on_batch(len(frames), faces)
+                self._on_batch(pictures, faces)
             except Exception:  # this thread must go on
                 LOGGER.exception("on_batch failed")
-        self._on_change()
 
     def _abandon_overdue(self, timeout: float) -> None:
         """Give up frames that take too long, and put other threads in the place of theirs."""

@@ -14,7 +14,8 @@ from maskcheck.service.settings import ServiceSettings
 
 Result = TypeVar("Result")
 
-_LINGER = 5.0  # seconds in which the rest of a body that is too large may come, before the connection is closed
+LINGER = 5.0
+"""Seconds in which the rest of a body that is too large may come, before the connection is closed."""
 
 
 class Call:
@@ -119,7 +120,7 @@ class Call:
         headers = {"Connection": "close"}
         if "expect" not in self._request.headers:  # that client waits, and has sent nothing
             try:
-                async with asyncio.timeout(_LINGER):
+                async with asyncio.timeout(LINGER):
                     while (await self._receive())[1]:
                         pass
                     headers = {}

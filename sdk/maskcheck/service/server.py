@@ -75,7 +75,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _serve_here(settings: ServiceSettings, pipeline: MaskPipeline, listening: socket.socket) -> None:
     app = make_app(settings, pipeline)
     service: Service = app.state.service
-    uvicorn.Server(_config(app, settings)).run(sockets=[listening])
+    uvicorn.Server(server_config(app, settings)).run(sockets=[listening])
     if service.failure is not None:
         raise service.failure
 
@@ -83,7 +83,7 @@ def _serve_here(settings: ServiceSettings, pipeline: MaskPipeline, listening: so
 def _serve_in_processes(settings: ServiceSettings, listening: socket.socket, workers: int) -> None:
     with TemporaryDirectory(prefix="maskcheck-metrics-", ignore_cleanup_errors=True) as folder:
         share_counts(Path(folder))
-        config = _config(partial(make_app, settings), settings, factory=True, workers=workers)
+        config = server_config(partial(make_app, settings), settings, factory=True, workers=workers)
         Multiprocess(config, sockets=[listening]).run()
 
 
@@ -98,7 +98,8 @@ def make_app(settings: ServiceSettings, pipeline: MaskPipeline | None = None) ->
     return app
 
 
-def _config(app: FastAPI | Callable[[], FastAPI], settings: ServiceSettings, **options: Any) -> uvicorn.Config:
+def server_config(app: FastAPI | Callable[[], FastAPI], settings: ServiceSettings, **options: Any) -> uvicorn.Config:
+    """What uvicorn is told, for an application or what makes one."""
     return uvicorn.Config(
         app,
         http=TimedH11Protocol,
