@@ -25,9 +25,9 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 pytest.importorskip("fastapi", reason="the service needs `pip install maskcheck[serve]`")
 pytest.importorskip("uvicorn", reason="the service needs `pip install maskcheck[serve]`")
 
+from running_service import running  # noqa: E402 # needs the packages above
 from scripted_service import ScriptedService, face, serving  # noqa: E402 # needs the packages above
 
-from maskcheck.service.app import create_app  # noqa: E402
 from maskcheck.service.settings import ServiceSettings  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PAGE = Path(__file__).parents[1] / "sdk" / "maskcheck" / "service" / "page"
 EVIL = "<img src=x onerror=alert(1)>.png"
-TOKEN = "a token, ä"
+TOKEN = "aB3/+=~."
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +161,8 @@ def pipeline() -> Iterator[MaskPipeline]:
 
 @pytest.fixture(scope="module")
 def real_address(pipeline: MaskPipeline) -> Iterator[str]:
-    with serving(create_app(ServiceSettings(), pipeline)) as address:
-        yield address
+    with running(pipeline) as service:
+        yield f"{service.url}/"
 
 
 @pytest.fixture
@@ -197,6 +197,26 @@ def test_faces_of_a_camera_are_marked_and_numbered_and_counted(real: Any) -> Non
     real.get_by_role("button", name="Stop camera").click()
     expect(real.locator("#stage")).to_be_hidden()
     assert real.locator("#video").evaluate("video => video.srcObject") is None
+
+
+def test_a_service_with_tokens_takes_the_one_that_was_given(browser: Any) -> None:
+    settings = ServiceSettings(tokens=("other", TOKEN), grace=1)
+    with MaskPipeline("haar", device="cpu") as pipeline, running(pipeline, settings) as service:
+        visit = Visit(browser, f"{service.url}/")
+        page = visit.open()
+        expect(page.get_by_label("Token")).to_be_visible()
+        choose(page, "astronaut.jpg")
+        for token, words in (("über", "only letters without accents"), ("wrong", "did not accept the token")):
+            page.get_by_label("Token").fill(token)
+            page.get_by_role("button", name="Use token").click()
+            expect(page.get_by_role("alert")).to_contain_text(words)
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_label("Token").press("Enter")
+        expect(page.locator(".picture .summary")).to_have_text("1 face: 1 no mask")
+        page.get_by_role("button", name="Start camera").click()
+        expect(page.locator("#people li")).to_have_count(2)
+        visit.context.close()
+    assert visit.foreign() == visit.faults() == []
 
 
 def test_headers_let_the_page_load_its_own_files_only_and_nobody_frame_it(real_address: str) -> None:

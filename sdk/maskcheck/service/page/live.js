@@ -14,8 +14,7 @@ const SILENT = 20_000; // unless nothing was said for so long
 let camera = null; // MediaStream while the camera runs
 let stream = null; // FrameStream while frames are sent
 let latest = null; // { result, frame } of the last answer
-let arrivals = []; // times of the last answers
-let delay = 0; // milliseconds from frame to answer, smoothed
+let arrivals = []; // of the last answers: { at, delay }, in milliseconds
 let factsAt = 0;
 let speech = {}; // what was seen and what was said last, set when the camera starts
 let starting = 0; // counts starts, so that one that was overtaken gives up
@@ -59,7 +58,7 @@ function connect() {
 function stop() {
   stream?.stop();
   if (camera) closeCamera(camera);
-  [camera, stream, latest, arrivals, delay] = [null, null, null, [], 0];
+  [camera, stream, latest, arrivals] = [null, null, null, []];
   speech = { sentence: "", since: 0, spoken: "", at: performance.now() - SPEAK_EVERY };
   video.srcObject = null;
   byId("toggle").textContent = "Start camera";
@@ -108,8 +107,7 @@ function state(name, words) {
 
 function take(result, frame, milliseconds) {
   const now = performance.now();
-  arrivals = [...arrivals.filter((at) => at > now - RATE_OVER), now];
-  delay = delay ? 0.8 * delay + 0.2 * milliseconds : milliseconds;
+  arrivals = [...arrivals.filter(({ at }) => at > now - RATE_OVER), { at: now, delay: milliseconds }];
   const broken = result.error ? `A frame could not be read: ${result.error.message}` : "";
   setText(byId("live-state"), broken);
   byId("live-state").className = broken ? "bad" : "";
@@ -135,8 +133,9 @@ function draw() {
 function facts() {
   const now = factsAt = performance.now();
   const faces = latest?.result.faces ?? [];
-  const recent = arrivals.filter((at) => at > now - RATE_OVER);
-  const rate = recent.length > 1 ? (1000 * (recent.length - 1)) / (recent.at(-1) - recent[0]) : 0;
+  const recent = arrivals.filter(({ at }) => at > now - RATE_OVER);
+  const rate = recent.length > 1 ? (1000 * (recent.length - 1)) / (recent.at(-1).at - recent[0].at) : 0;
+  const delay = recent.reduce((sum, each) => sum + each.delay, 0) / recent.length;
   const counts = new Map([["with_mask", 0], ["without_mask", 0], ...countLabels(faces)]);
   setFacts(byId("live-counts"), [...counts].map(([label, count]) => [captionOf(label), number.format(count), classOf(label)]));
   setText(byId("speed"), rate ? `${rate.toFixed(1)} frames a second, ${Math.round(delay)} ms delay` : "");

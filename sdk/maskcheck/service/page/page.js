@@ -21,8 +21,10 @@ const tokenWanted = () => askForToken(given ? "The service did not accept the to
 
 byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
+  const token = byId("token").value.trim();
+  if (!/^[\x21-\x7e]+$/.test(token)) return askForToken("A token has no spaces, and only letters without accents, digits and signs. Check it, and give it again.");
   calm("token");
-  setToken(byId("token").value.trim());
+  setToken(token);
   given = true;
   byId("token").value = "";
   byId("token-form").hidden = true;
