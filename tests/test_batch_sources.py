@@ -20,6 +20,7 @@ from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 
 pyarrow = pytest.importorskip("pyarrow", reason="maskcheck batch needs pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
+pytest.importorskip("pyarrow.fs")
 
 from maskcheck.commands.batch.places import Places, shown  # noqa: E402
 
@@ -170,3 +171,37 @@ def test_a_file_of_an_address_is_read_up_to_the_limit(memory: Any) -> None:
         places.read("memory://bucket/large.bin", DecodingLimits(max_file_bytes=1000))
     with pytest.raises(SourceError, match="no file with the ending"):
         list(places.find("memory://bucket/none", [".png"]))
+
+
+@pytest.mark.filterwarnings("ignore")  # of the server's own code
+def test_an_object_store_is_read_and_written(
+    batch: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server_module = pytest.importorskip("moto.server", reason="a server that speaks S3: needs moto[server]")
+    for name, value in {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}.items():
+        monkeypatch.setenv(name, value)
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        port = server.get_host_and_port()[1]
+        options = f"region=us-east-1&scheme=http&endpoint_override=127.0.0.1:{port}"
+        store, _ = pyarrow.fs.FileSystem.from_uri(f"s3://bucket?{options}&allow_bucket_creation=true")
+        store.create_dir("bucket")
+        for name in ("in/0.png", "in/deep/1 %41#.png"):
+            with store.open_output_stream(f"bucket/{name}") as file:
+                file.write(encoded(200))
+
+        source = f"s3://bucket/in?{options}"
+        done = batch(source, "--output", "s3://bucket/out", "--part-size", "1")
+        store.delete_file("bucket/out/part-00000001.parquet")
+        again = batch(source, "--output", "s3://bucket/out", "--resume")
+
+        assert (done.exit_code, again.exit_code) == (0, 0), done.output + again.output
+        found = parquet.read_table("bucket/out", filesystem=store).to_pylist()
+        assert [row["source"] for row in found] == ["s3://bucket/in/0.png", "s3://bucket/in/deep/1 %41#.png"]
+        assert "1 resumed from earlier runs" in again.output
+        with store.open_input_file("bucket/out/_job/report.json") as file:
+            assert str(port).encode() not in file.read()
+    finally:
+        server.stop()
+    assert not list(tmp_path.glob("out*"))

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from maskcheck.errors import MaskCheckError
 from maskcheck_bench.batch.killing_detector import install
 from maskcheck_bench.batch.made_pictures import make_pictures
 
@@ -63,6 +64,8 @@ def measure_cluster(
             started = perf_counter()
             local_status = _start(folder, here, "--workers", "2", *options).wait(_LONGEST)
             local_seconds = perf_counter() - started
+            if not _parts(here):
+                raise MaskCheckError(f"the run on this machine ended with status {local_status} and has no rows")
             with _cluster() as address:
                 options = ["--engine", "ray", "--address", address, "--workers", "2", *options]
                 started = perf_counter()
@@ -110,7 +113,7 @@ def _parts(output: Path) -> dict[str, Path]:
 
 def _start(folder: Path, output: Path, *options: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "maskcheck", "batch", str(folder), "--output", str(output), *options]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def _kill(
