@@ -98,8 +98,9 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def ray(session: nox.Session) -> None:
     """`maskcheck batch` on a Ray cluster of two nodes, and on a server that speaks S3; a large install, minutes."""
-    session.install(*group("tests"), "moto[server]>=5", ".[cpu,ray]")
-    session.run("pytest", "tests/test_batch_ray.py", "tests/test_batch_sources.py", *session.posargs, env=ENVIRONMENT)
+    session.install(*group("tests"), "moto[server]>=5", ".[cpu,bench,ray]")
+    tests = [f"tests/test_{name}.py" for name in ("batch_ray", "batch_sources", "bench_batch")]
+    session.run("pytest", *tests, *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session
