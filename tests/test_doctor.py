@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from maskcheck import DetectorSpec, ModelNotFound, hookimpl
-from maskcheck.classifier.model import hash_model
+from maskcheck.classifier.model import DEFAULT_MODEL, EMBEDDED_MODELS, EmbeddedModel, hash_model
 from maskcheck.commands import main
 from maskcheck.hosting import registry as registry_module
 from maskcheck.hosting.registry import InstalledPlugins
@@ -43,8 +43,7 @@ def install(site: Path, name: str, version: str | None, *files: str) -> None:
 @pytest.fixture(autouse=True)
 def small_installation(monkeypatch: pytest.MonkeyPatch, toy_model: Path) -> None:
     """No plugins, as what is installed beside the SDK must not matter, and a model that loads fast."""
-    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_SHA256", hash_model(toy_model))
-    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_MODEL", toy_model)
+    monkeypatch.setitem(EMBEDDED_MODELS, DEFAULT_MODEL, EmbeddedModel(toy_model, hash_model(toy_model)))
     registry = InstalledPlugins(list).detectors
     monkeypatch.setattr(registry_module, "default_registry", lambda: registry)
 
@@ -291,7 +290,7 @@ def test_a_check_that_fails_does_not_end_the_others(monkeypatch: pytest.MonkeyPa
     findings = examine()
 
     assert findings["detectors"]["status"] == "problem"
-    assert findings["embedded model"]["status"] == "ok"
+    assert findings["model default"]["status"] == "ok"
 
 
 def test_control_characters_of_plugins_do_not_reach_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

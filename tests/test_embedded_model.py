@@ -1,4 +1,4 @@
-"""The model that ships with the SDK, on the pictures in ``examples/``."""
+"""The models that ship with the SDK, on the pictures in ``examples/``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from maskcheck import FrameResult, MaskClassifier, MaskPipeline
+from maskcheck.classifier.model import EMBEDDED_MODELS
 from maskcheck.pictures.decoding import ImageLike
 
 # Boxes by hand, so that these tests are of the classifier and not of the detector.
@@ -25,9 +26,9 @@ FACES = {
 }
 
 
-@pytest.fixture(scope="module")
-def pipeline() -> MaskPipeline:
-    return MaskPipeline(device="cpu")
+@pytest.fixture(scope="module", params=EMBEDDED_MODELS)
+def pipeline(request: pytest.FixtureRequest) -> MaskPipeline:
+    return MaskPipeline(device="cpu", model=request.param)
 
 
 def described(result: FrameResult) -> list[tuple[tuple[float, ...], str]]:
@@ -75,8 +76,9 @@ def test_eight_threads_get_the_results_of_a_single_thread(pipeline: MaskPipeline
     assert together == [described(pipeline(picture)) for picture in pictures]
 
 
-def test_the_metadata_has_origin_and_accuracy() -> None:
-    classifier = MaskClassifier(device="cpu")
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_the_metadata_has_origin_and_accuracy(name: str) -> None:
+    classifier = MaskClassifier(name, device="cpu")
 
     info = classifier.info
     assert classifier.labels == ("with_mask", "without_mask", "mask_worn_incorrectly")
@@ -84,4 +86,4 @@ def test_the_metadata_has_origin_and_accuracy() -> None:
     assert re.search(r"trained from commit [0-9a-f]{40} ", info.created_by)
     assert all(name in info.trained_on for name in ("crowd: ", "faces: ", "seed: "))
     assert 0.9 < info.metrics["datasets"]["crowd"]["all"]["accuracy"] < 1
-    assert Path(classifier.path).stat().st_size < 30e6
+    assert Path(classifier.path).stat().st_size < {"default": 30e6, "small": 4e6}[name]

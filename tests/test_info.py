@@ -51,9 +51,13 @@ def test_the_embedded_model_fits_a_page_and_has_no_json() -> None:
     assert len(text.splitlines()) < 60
     assert not set('{}"') & set(text)
     assert "22.5 MB" in text
-    assert "e9facbf6fb0e201cce48b1d9623fa0b388898fc1628006c1737acaaf75b68ec3" in text
+    assert "390403c01cfd81471de01a52908d11596e4790a1d9721a3dc3fee349daecfe79" in text
     assert "with_mask, without_mask, mask_worn_incorrectly" in text
     assert "128 x 128 pixels" in text
+
+
+def test_the_small_model_is_shown_by_its_name() -> None:
+    assert json.loads(run("small", "--json"))["file"] == "mask-mobilenetv2-96-int8.onnx"
 
 
 def test_the_embedded_models_accuracy_is_a_table_with_a_row_a_data_set() -> None:

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from maskcheck import MaskClassifier, ModelError, ModelInfo, ModelIntegrityError, ModelMetadataError, ModelNotFound
-from maskcheck.classifier.model import find_model, hash_model
+from maskcheck.classifier.model import DEFAULT_MODEL, EMBEDDED_MODELS, EmbeddedModel, find_model, hash_model
 
 INFO = ModelInfo(
     labels=("masked", "nicht maskiert", "戴错", 'with "quotes", and commas'),
@@ -135,6 +135,15 @@ def test_a_model_file_is_found_by_its_path(toy_model: Path, as_text: bool) -> No
     assert find_model(str(toy_model) if as_text else toy_model) == toy_model
 
 
+def test_an_embedded_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small").write_bytes(b"")
+
+    assert find_model("small") == EMBEDDED_MODELS["small"].path
+    assert find_model(Path("small")) == Path("small")
+    assert find_model("./small") == Path("small")
+
+
 def test_a_missing_file_is_refused_when_the_classifier_is_made(tmp_path: Path) -> None:
     path = tmp_path / "missing.onnx"
 
@@ -180,10 +189,7 @@ def test_a_hash_is_computed_once_while_the_file_stays(
 
 @pytest.fixture
 def embedded(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_MODEL", toy_model)
-    monkeypatch.setattr(
-        "maskcheck.classifier.model.EMBEDDED_SHA256", hashlib.sha256(toy_model.read_bytes()).hexdigest()
-    )
+    monkeypatch.setitem(EMBEDDED_MODELS, DEFAULT_MODEL, EmbeddedModel(toy_model, hash_model(toy_model)))
     return toy_model
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from maskcheck import MaskClassifier
 from maskcheck.classifier.drawn_crops import draw_crops
+from maskcheck.classifier.model import DEFAULT_MODEL, EMBEDDED_MODELS, EmbeddedModel, hash_model
 from maskcheck.classifier.settings_search import (
     BATCH_SIZES,
     Measurement,
@@ -46,8 +47,7 @@ def quantized(make_toy_model: Callable[..., Path]) -> Path:
 @pytest.fixture
 def embedded(quantized: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The int8 model in the place of the embedded one."""
-    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_SHA256", MaskClassifier(quantized).sha256)
-    monkeypatch.setattr("maskcheck.classifier.model.EMBEDDED_MODEL", quantized)
+    monkeypatch.setitem(EMBEDDED_MODELS, DEFAULT_MODEL, EmbeddedModel(quantized, hash_model(quantized)))
     return quantized
 
 

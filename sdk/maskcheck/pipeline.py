@@ -65,7 +65,8 @@ class MaskPipeline:
             the name of a registered classifier, an object like :class:`Classifier`, or None for a detector that labels
             the faces itself.
         classifier_options: Options of a classifier that a plugin offers.
-        model: An ONNX file made by ``maskcheck-export`` for the classifier ``mask``; by default, the embedded one.
+        model: An ONNX file made by ``maskcheck-export`` for the classifier ``mask``; ``small`` for the small embedded
+            model, several times as fast and a little less accurate; by default, the large embedded one.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``; for detector and classifier.
         providers: ONNX Runtime execution providers in order of preference, instead of `device`.
         threads: Threads of each session; by default, the CPUs that the process may use.

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maskcheck.classifier.model import EMBEDDED_MODEL
+import pytest
+
+from maskcheck.classifier.model import EMBEDDED_MODELS
 from maskcheck_export.conversion.card import write_card
 
-NOTES = Path(__file__).parents[2] / "export" / "embedded" / "card-notes.md"
+NOTES = Path(__file__).parents[2] / "export" / "embedded"
 
 
-def test_the_card_is_made_of_the_file_and_the_notes(tmp_path: Path) -> None:
-    made = write_card(EMBEDDED_MODEL, tmp_path / "card.md", more=NOTES.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", EMBEDDED_MODELS)
+def test_the_card_is_made_of_the_file_and_the_notes(name: str, tmp_path: Path) -> None:
+    model = EMBEDDED_MODELS[name].path
+    notes = NOTES / f"{name}-card-notes.md"
 
-    committed = EMBEDDED_MODEL.with_suffix(".md")
+    made = write_card(model, tmp_path / "card.md", more=notes.read_text(encoding="utf-8"))
+
+    committed = model.with_suffix(".md")
     assert made.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8")

@@ -23,6 +23,7 @@ WHEEL = (
     "maskcheck/service/page/page.js",
     "maskcheck/detectors/haar/judge.npz",
     "maskcheck/classifier/models/mask-inceptionv3-128-int8.onnx",
+    "maskcheck/classifier/models/mask-mobilenetv2-96-int8.onnx",
     "maskcheck_export/__init__.py",
     "maskcheck_export/py.typed",
     "maskcheck_export/annotations/overlays/crowd.json",
@@ -39,6 +40,7 @@ SDIST = (
     "README.md",
     "LICENSE",
     "sdk/maskcheck/classifier/models/mask-inceptionv3-128-int8.onnx",
+    "sdk/maskcheck/classifier/models/mask-mobilenetv2-96-int8.onnx",
     "examples/group.jpg",
     "tests/conftest.py",
 )

@@ -15,6 +15,7 @@ from maskcheck_export.commands.quantize_detector import quantize_detector
 from maskcheck_export.commands.review import review
 from maskcheck_export.commands.split import split
 from maskcheck_export.commands.train import train
+from maskcheck_export.commands.triton import triton
 from maskcheck_export.commands.tune import tune
 from maskcheck_export.commands.verify import verify
 
@@ -38,5 +39,6 @@ for _command in (
     card,
     fit_judge,
     quantize_detector,
+    triton,
 ):
     main.add_command(_command)

@@ -204,7 +204,7 @@ class Distillation(_Table):
     al. 2022, arXiv:2106.05237). ``training.label_smoothing`` is not used: the answers are soft.
 
     Attributes:
-        teacher: An ONNX file that ``maskcheck-export convert`` wrote, or ``embedded`` for the model of the SDK; empty
+        teacher: An ONNX file that ``maskcheck-export convert`` wrote, or ``default`` for the model of the SDK; empty
             for no teacher. It has the same labels and margin; its input may have another size.
         temperature: Of the softmax of both in the loss; above 1, what the teacher says of the less likely labels
             counts more.

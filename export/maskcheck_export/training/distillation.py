@@ -18,8 +18,6 @@ from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.training.batches import Targets
 from maskcheck_export.training.network import HEAD
 
-EMBEDDED = "embedded"
-
 
 @dataclass(frozen=True)
 class Teacher:
@@ -44,7 +42,7 @@ class Teacher:
         name = settings.distillation.teacher
         if not name:
             return None
-        classifier = MaskClassifier(None if name == EMBEDDED else name, precision="stored")
+        classifier = MaskClassifier(name, precision="stored")
         info = classifier.info
         if (info.labels, info.crop_margin) != (settings.labels, settings.input.margin):
             raise DataError(

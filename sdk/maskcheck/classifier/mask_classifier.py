@@ -37,8 +37,9 @@ class MaskClassifier:
     single long operation of a model cannot be interrupted.
 
     Args:
-        model: An ONNX file made by ``maskcheck-export``; by default, the embedded one. It must be a single file: a
-            model with weights in other files is refused.
+        model: An ONNX file made by ``maskcheck-export``; ``small`` for the small embedded model, several times as fast
+            and a little less accurate; by default, the large embedded one. A model with weights in other files is
+            refused. A file that has the name of an embedded model is given as ``./small`` or as a Path.
         device: ``auto`` (CUDA if it is active, else CPU), ``cpu``, ``cuda`` or ``cuda:N``.
         providers: ONNX Runtime execution providers in order of preference, instead of `device`.
         threads: Threads of the session, at most 512; by default, the CPUs that the process may use.

@@ -27,8 +27,31 @@ OUTPUT_NAME = "probabilities"
 FACE_OUTPUT, BOX_OUTPUT = "face", "box"
 """The outputs of schema 2."""
 
-EMBEDDED_MODEL = Path(__file__).parent / "models" / "mask-inceptionv3-128-int8.onnx"
-EMBEDDED_SHA256 = "e9facbf6fb0e201cce48b1d9623fa0b388898fc1628006c1737acaaf75b68ec3"
+
+@dataclass(frozen=True)
+class EmbeddedModel:
+    """A model file that comes with the package.
+
+    Attributes:
+        path: The file.
+        sha256: Of the file as it was released, in hexadecimal.
+    """
+
+    path: Path
+    sha256: str
+
+
+_FOLDER = Path(__file__).parent / "models"
+DEFAULT_MODEL = "default"
+EMBEDDED_MODELS = {
+    DEFAULT_MODEL: EmbeddedModel(
+        _FOLDER / "mask-inceptionv3-128-int8.onnx", "390403c01cfd81471de01a52908d11596e4790a1d9721a3dc3fee349daecfe79"
+    ),
+    "small": EmbeddedModel(
+        _FOLDER / "mask-mobilenetv2-96-int8.onnx", "45e9cefc04b72a37b231501d5428b253c237d0f6b8158075c3fe608e3b5012c7"
+    ),
+}
+"""By the name that a caller gives as `model`."""
 
 _PREFIX = "maskcheck."
 _SCHEMAS = ("1", "2")
@@ -210,28 +233,31 @@ def find_model(model: str | os.PathLike[str] | None) -> Path:
     """The path of a model file.
 
     Args:
-        model: The file; None for the embedded one.
+        model: The file, or the name of an embedded model (a file of that name is ``./NAME``); None for the default one.
 
     Raises:
         ModelNotFound: There is no such file.
     """
-    path = EMBEDDED_MODEL if model is None else Path(model)
+    named = DEFAULT_MODEL if model is None else model
+    embedded = EMBEDDED_MODELS.get(named) if isinstance(named, str) else None
+    path = embedded.path if embedded else Path(named)
     try:
         exists = path.is_file()
     except (OSError, ValueError):  # a folder without permission, a lost network drive; a NUL in the path
         exists = False
     if not exists:
-        raise ModelNotFound(
-            f"no model file {shortened(str(path))}"
-            + ("; the installation is damaged, install maskcheck again" if model is None else ""),
-            path=str(path),
+        advice = (
+            "the installation is damaged, install maskcheck again"
+            if embedded
+            else f"expected an ONNX file, or one of the embedded models: {', '.join(EMBEDDED_MODELS)}"
         )
+        raise ModelNotFound(f"no model file {shortened(str(path))}; {advice}", path=str(path))
     return path
 
 
 def is_embedded(path: Path) -> bool:
-    """Whether a model file is the one that comes with the package."""
-    return path == EMBEDDED_MODEL
+    """Whether a model file is one that comes with the package."""
+    return any(path == embedded.path for embedded in EMBEDDED_MODELS.values())
 
 
 _hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
@@ -242,7 +268,7 @@ def hash_model(path: Path) -> str:
     """SHA-256 of a model file, in hexadecimal; computed again only if its size, times or inode change.
 
     Raises:
-        ModelIntegrityError: It is the embedded file, but differs from the released one.
+        ModelIntegrityError: It is an embedded file, but differs from the released one.
         ModelError: It cannot be read.
     """
     try:
@@ -258,10 +284,11 @@ def hash_model(path: Path) -> str:
                 _hashes[path] = version, sha256
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}", path=str(path)) from error
-    if is_embedded(path) and sha256 != EMBEDDED_SHA256:
-        raise ModelIntegrityError(
-            f"the embedded model {path.name} has SHA-256 {sha256}, expected {EMBEDDED_SHA256}:"
-            " the file was changed or cut off; install maskcheck again, or pass your own file as `model`",
-            path=str(path),
-        )
+    for embedded in EMBEDDED_MODELS.values():
+        if path == embedded.path and sha256 != embedded.sha256:
+            raise ModelIntegrityError(
+                f"the embedded model {path.name} has SHA-256 {sha256}, expected {embedded.sha256}:"
+                " the file was changed or cut off; install maskcheck again, or pass your own file as `model`",
+                path=str(path),
+            )
     return sha256

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from maskcheck._version import __version__
-from maskcheck.classifier.model import find_model, hash_model
+from maskcheck.classifier.model import EMBEDDED_MODELS, find_model, hash_model
 from maskcheck.classifier.tuned_choices import NO_FOLDER, choices_file, find_choice
 from maskcheck.commands.exits import SOMETHING_FAILED, SUCCESS
 from maskcheck.commands.group import lacks_opencv
@@ -58,7 +58,7 @@ class Finding:
 @click.command(short_help="Check this installation, or tune it.")
 @click.argument("pictures", nargs=-1)
 @click.option("--tune", is_flag=True, help="Find the fastest settings for the classifier here, and save them.")
-@click.option("--model", type=click.Path(), help="With --tune: the model file.  [default: the embedded one]")
+@click.option("--model", type=click.Path(), help="With --tune: the model file, or small.  [default: the embedded one]")
 @click.option(
     "--candidate",
     "files",
@@ -213,12 +213,13 @@ def _check_cpu() -> Iterator[Finding]:
     yield Finding("CPU features", "ok", ", ".join(known) or "none of " + ", ".join(_CPU_FEATURES))
 
 
-def _check_model() -> Iterator[Finding]:
-    try:
-        path = find_model(None)
-        yield Finding("embedded model", "ok", f"{path.name}, SHA-256 {hash_model(path)[:12]}... as released")
-    except MaskCheckError as error:
-        yield _problem("embedded model", error)
+def _check_models() -> Iterator[Finding]:
+    for name in EMBEDDED_MODELS:
+        try:
+            path = find_model(name)
+            yield Finding(f"model {name}", "ok", f"{path.name}, SHA-256 {hash_model(path)[:12]}... as released")
+        except MaskCheckError as error:
+            yield _problem(f"model {name}", error)
 
 
 def _check_execution() -> Iterator[Finding]:
@@ -278,7 +279,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "ONNX Runtime": _check_runtime,
     "OpenCV": _check_opencv,
     "CPU": _check_cpu,
-    "embedded model": _check_model,
+    "embedded models": _check_models,
     "tuned choice": _check_execution,
     "detectors": _check_detectors,
 }

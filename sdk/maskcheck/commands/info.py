@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskcheck.commands.options import json_flag
+from maskcheck.commands.options import FilePath, json_flag
 from maskcheck.texts import shortened
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ _MOST_COLUMNS = 8
 
 
 @click.command(short_help="Show what is known about a model file.")
-@click.argument("model", required=False, type=click.Path(path_type=Path))
+@click.argument("model", required=False, type=FilePath())
 @json_flag
-def info(model: Path | None, as_json: bool) -> None:
+def info(model: str | None, as_json: bool) -> None:
     """Show the metadata of the classifier MODEL: labels, input, licence, training data and results.
 
-    Without MODEL, the embedded classifier is shown.
+    MODEL is a file, or small, the small embedded classifier. Without MODEL, the default embedded classifier is shown.
     """
     from maskcheck.classifier.mask_classifier import MaskClassifier
 

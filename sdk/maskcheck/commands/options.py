@@ -79,7 +79,11 @@ def session_options(command: Command) -> Command:
         click.option(
             "--device", callback=_check_device, default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."
         ),
-        click.option("--model", type=FilePath(), help="Classifier, an ONNX file.  [default: the embedded one]"),
+        click.option(
+            "--model",
+            type=FilePath(),
+            help="Classifier: an ONNX file; or small, the embedded model for speed.  [default: the embedded one]",
+        ),
     ):
         command = option(command)
     return command
