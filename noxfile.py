@@ -82,7 +82,7 @@ def package(session: nox.Session) -> None:
 @nox.session
 def export(session: nox.Session) -> None:
     """Behaviour of the export tool: data, training, evaluation, conversion, search; TensorFlow, minutes."""
-    session.install(*group("tests"), ".[cpu,export]")
+    session.install(*group("tests"), ".[cpu,export,triton]")
     environment = {**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2"}
     session.run("pytest", "tests/export", *session.posargs, env=environment)
 
