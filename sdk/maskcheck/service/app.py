@@ -12,7 +12,7 @@ from maskcheck._version import __version__
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.service.documentation import add_schemas
 from maskcheck.service.problems import add_handlers
-from maskcheck.service.routes import detect, health, metrics, page, stream
+from maskcheck.service.routes import detect, health, kserve, metrics, page, stream
 from maskcheck.service.service import Service
 from maskcheck.service.settings import ServiceSettings
 from maskcheck.service.watching import Watching
@@ -65,7 +65,7 @@ def create_app(settings: ServiceSettings | None = None, pipeline: MaskPipeline |
     app.include_router(metrics.router(service), dependencies=with_token)
     app.include_router(detect.router(service), dependencies=for_work)
     app.include_router(stream.router(service))
-    # The protocol of KServe goes here: app.include_router(kserve.router(service), dependencies=for_work)
+    app.include_router(kserve.router(service), dependencies=with_token)
     app.include_router(page.router(service))
     if settings.cors:
         app.add_middleware(
