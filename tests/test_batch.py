@@ -276,6 +276,18 @@ def test_options_of_ray_are_refused_without_it(pictures: Path, batch: Callable[.
     assert "--gpus: only for --engine ray" in done.output
 
 
+def test_without_ray_it_says_what_to_install(
+    pictures: Path, batch: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+
+    done = batch(pictures, "--output", tmp_path / "out", "--engine", "ray")
+
+    assert done.exit_code == 2
+    assert 'pip install "maskcheck[cpu,ray]"' in done.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_detector_that_cannot_load_ends_the_run(toy_model: Path, pictures: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     arguments = ["batch", str(pictures), "--output", str(output), "--model", str(tmp_path / "none.onnx")]

@@ -9,11 +9,11 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any
 
 import psutil
@@ -69,14 +69,12 @@ def measure_cluster(
             with _cluster() as address:
                 options = ["--engine", "ray", "--address", address, "--workers", "2", *options]
                 started = perf_counter()
-                killed = [] if kills is None else _kill(folder, there, options, kills, _parts(here))
-                resumed_from = len(_parts(there))
-                ray_status = _start(folder, there, *options, "--resume").wait(_LONGEST)
+                driver, killed = _run_killed(folder, there, options, kills, len(_parts(here)))
+                ray_status = driver.wait(_LONGEST)
                 ray_seconds = perf_counter() - started
         return {
             "pictures": count,
             "killed": killed,
-            "parts_when_resumed": resumed_from,
             "exit_status": {"local": local_status, "ray": ray_status},
             "seconds": {"local": local_seconds, "ray": ray_seconds},
             **_differences(here, there),
@@ -116,28 +114,32 @@ def _start(folder: Path, output: Path, *options: str) -> subprocess.Popen[bytes]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
-def _kill(
-    folder: Path, output: Path, options: Sequence[str], kills: Kills, expected: dict[str, Path]
-) -> list[dict[str, Any]]:
-    """Start the command and kill what is to be killed; the command itself is not running when it returns."""
-    killed = []
+def _run_killed(
+    folder: Path, output: Path, options: Sequence[str], kills: Kills | None, parts: int
+) -> tuple[subprocess.Popen[bytes], list[dict[str, Any]]]:
+    """Start the command, and kill what is to be killed.
+
+    Returns:
+        The command at work, and what was killed when so many parts had a file.
+    """
     driver = _start(folder, output, *options)
-    events = sorted([*((share, "actor") for share in kills.actors), (kills.driver, "driver")])
-    for share, what in events:
-        wanted = share * len(expected)
-        if driver.poll() is not None:
-            driver = _start(folder, output, *options, "--resume")
-        _wait(lambda wanted=wanted: len(_parts(output)) >= wanted)  # type: ignore[misc]
+    killed: list[dict[str, Any]] = []
+    if kills is None:
+        return driver, killed
+    for share, what in sorted([*((share, "actor") for share in kills.actors), (kills.driver, "driver")]):
+        while len(_parts(output)) < share * parts or not (actors := _actors()):
+            if driver.poll() is not None:
+                raise MaskCheckError(f"the job ended, with status {driver.returncode}, before all was killed")
+            threading.Event().wait(0.1)
         if what == "driver":
             driver.kill()
             driver.wait()
         else:
-            _wait(lambda: bool(_actors()))
-            _actors()[0].kill()
+            actors[0].kill()
         killed.append({"what": what, "parts": len(_parts(output))})
-    if driver.poll() is None:
-        driver.wait(_LONGEST)
-    return killed
+        if what == "driver":
+            driver = _start(folder, output, *options, "--resume")
+    return driver, killed
 
 
 def _actors() -> list[psutil.Process]:
@@ -147,14 +149,6 @@ def _actors() -> list[psutil.Process]:
         for process in psutil.process_iter(["cmdline"])
         if any("_PartActor" in word for word in process.info["cmdline"] or ())
     ]
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    end = monotonic() + _LONGEST
-    while not condition():
-        if monotonic() > end:
-            raise TimeoutError(f"waited for {_LONGEST:.0f} seconds")
-        threading.Event().wait(0.1)
 
 
 @contextmanager
