@@ -493,6 +493,20 @@ def test_a_lost_connection_is_made_again(page: Any, script: ScriptedService) -> 
     assert len(script.given) == 3
 
 
+def test_a_stream_that_ended_for_want_of_frames_goes_on_with_the_next(page: Any, script: ScriptedService) -> None:
+    script.closings = [1000]
+    page.locator("#live-state").evaluate(
+        """node => {
+          window.said = [];
+          new MutationObserver(() => said.push(node.textContent)).observe(node, { childList: true });
+        }"""
+    )
+    start(page)
+
+    assert len(script.given) == 2
+    assert not [text for text in page.evaluate("said") if "lost" in text]
+
+
 @pytest.mark.parametrize(
     ("code", "words"), [(1013, "The service cannot take the camera now"), (1009, "Choose a smaller size")]
 )
