@@ -4,7 +4,7 @@
     python triton_client.py photo.jpg --url localhost:8000
 
 `maskcheck-export triton DIR` writes the models for Triton; `maskcheck serve` has them under /v2. The model `maskcheck`
-gets whole pictures. With `--box 175 65 275 180`, the face at that place is cut out here, and the model
+gets whole pictures. With `--box 161 165 347 373`, the face at that place is cut out here, and the model
 `maskcheck_classifier` gets the crop alone.
 """
 
@@ -74,10 +74,14 @@ def main() -> int:
     headers = {"Authorization": f"Bearer {options.token}"} if options.token else {}
     with triton.InferenceServerClient(options.url) as client:
         started = perf_counter()
-        if options.box:
-            classify_and_print(client, options.pictures[0], options.box, headers)
-        else:
-            find_and_print(client, options.pictures, headers)
+        try:
+            if options.box:
+                classify_and_print(client, options.pictures[0], options.box, headers)
+            else:
+                find_and_print(client, options.pictures, headers)
+        except (OSError, triton.InferenceServerException) as error:
+            print(f"{options.url}: {error}", file=sys.stderr)
+            return 2
         print(f"{(perf_counter() - started) * 1000 / len(options.pictures):.0f} ms a picture", file=sys.stderr)
     return 0
 

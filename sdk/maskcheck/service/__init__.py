@@ -12,6 +12,8 @@ module beside this one   holds
 :mod:`.limits`           ``Admission``: how many requests there may be at once
 :mod:`.problems`         ``Problem``: what a refused request is told
 :mod:`.tokens`           who may use it
+:mod:`.open_inference`   the protocol of KServe: tensors in requests and answers
+:mod:`.inference_models` the models that it offers by that protocol
 :mod:`.routes`           the addresses, a module for each group
 =======================  =============================================================================
 """

@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable, Coroutine
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
+from pydantic import WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,41 +24,94 @@ from maskcheck.service.problems import Problem, as_problem
 from maskcheck.service.service import Service
 
 _VERSION = "1"
-_MODEL = "/models/{name}"
-_OF_VERSION = f"{_MODEL}/versions/{{version}}"
+
+# Documented only: an unknown name gets an answer in the words of the protocol.
+Name = Annotated[str, WithJsonSchema({"type": "string", "enum": ["maskcheck", "maskcheck_classifier"]})]
+Version = Annotated[str, WithJsonSchema({"type": "string", "enum": [_VERSION]})]
+
 _ERROR = {"content": {"application/json": {"example": {"error": "what was expected, what came and what to do"}}}}
+_TENSOR = {
+    "type": "object",
+    "required": ["name", "datatype", "shape"],
+    "properties": {
+        "name": {"type": "string", "enum": ["picture", "faces"]},
+        "datatype": {"type": "string", "enum": ["BYTES", "UINT8"]},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+        "parameters": {
+            "type": "object",
+            "properties": {"binary_data_size": {"type": "integer", "description": "Bytes behind the JSON."}},
+        },
+        "data": {"type": "array", "items": {}, "description": "The elements, if they are not behind the JSON."},
+    },
+}
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["inputs"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _TENSOR},
+                    "outputs": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["name"],
+                            "properties": {
+                                "name": {"type": "string"},
+                                "parameters": {
+                                    "type": "object",
+                                    "properties": {"binary_data": {"type": "boolean"}},
+                                },
+                            },
+                        },
+                    },
+                    "parameters": {"type": "object", "properties": {"binary_data_output": {"type": "boolean"}}},
+                },
+            },
+        },
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+_ANSWER = {
+    "description": "The outputs, as JSON, or as binary data behind it.",
+    "content": {
+        "application/json": {"schema": {"type": "object", "required": ["model_name", "model_version", "outputs"]}},
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
 
 
 def router(service: Service) -> APIRouter:
     """The routes. Their errors are ``{"error": ...}``, as the protocol wants it."""
     models = inference_models(service)
-    routes = APIRouter(prefix="/v2", tags=["kserve"], route_class=_route_class(service))
+    errors = _route_class(service)
     for_work = [Depends(service.require_open)]
-    refusals = _refusals(401, 403, 404, 503)
+    routes = APIRouter(prefix="/v2", tags=["kserve"], route_class=errors, responses=_refusals(401, 403))
+    of_model = APIRouter(route_class=errors, responses=_refusals(404, 503), dependencies=for_work)
 
-    def find(name: str, version: str = _VERSION) -> InferenceModel:
+    def find(name: str) -> InferenceModel:
         if name not in models:
             raise Problem(404, f"expected the model {' or '.join(models)}, got {name}", reason="no_model")
-        if version != _VERSION:
-            raise Problem(404, f"{name}: expected version {_VERSION}, got {version}", reason="no_model")
         return models[name]
 
-    @routes.get("", summary="What the server is", responses=refusals)
+    @routes.get("", summary="What the server is")
     async def server() -> dict[str, Any]:
         return {"name": "maskcheck", "version": __version__, "extensions": ["binary_tensor_data"]}
 
-    @routes.get("/health/live", summary="Whether the server lives", responses=refusals)
+    @routes.get("/health/live", summary="Whether the server lives")
     async def live() -> dict[str, bool]:
         return {"live": True}
 
-    @routes.get("/health/ready", summary="Whether all models take requests", responses=refusals, dependencies=for_work)
+    @routes.get("/health/ready", summary="Whether it takes requests", responses=_refusals(503), dependencies=for_work)
     async def ready() -> dict[str, bool]:
         return {"ready": True}
 
-    @routes.get(_OF_VERSION, summary="What a model takes and gives", responses=refusals, dependencies=for_work)
-    @routes.get(_MODEL, summary="What a model takes and gives", responses=refusals, dependencies=for_work)
-    async def metadata(name: str, version: str = _VERSION) -> dict[str, Any]:
-        model = find(name, version)
+    @of_model.get("", summary="What a model takes and gives")
+    async def metadata(name: Name) -> dict[str, Any]:
+        model = find(name)
         return {
             "name": name,
             "versions": [_VERSION],
@@ -66,14 +120,22 @@ def router(service: Service) -> APIRouter:
             "outputs": [info.to_dict() for info in model.outputs],
         }
 
-    @routes.get(f"{_OF_VERSION}/ready", summary="Whether a model is ready", responses=refusals, dependencies=for_work)
-    @routes.get(f"{_MODEL}/ready", summary="Whether a model is ready", responses=refusals, dependencies=for_work)
-    async def model_ready(name: str, version: str = _VERSION) -> dict[str, Any]:
-        find(name, version)
+    @of_model.get("/ready", summary="Whether a model takes requests")
+    async def model_ready(name: Name) -> dict[str, Any]:
+        find(name)
         return {"name": name, "ready": True}
 
-    async def infer(request: Request, name: str, version: str = _VERSION) -> Response:
-        model = find(name, version)
+    @of_model.post(
+        "/infer",
+        summary="Run a model",
+        description="`maskcheck` takes encoded pictures, `maskcheck_classifier` face crops; tensors are JSON or binary"
+        f" data behind it: the header {JSON_LENGTH} then says where they begin.",
+        response_class=Response,
+        responses={200: _ANSWER, **_refusals(400, 408, 413, 415, 429, 500, 504)},
+        openapi_extra={"requestBody": _BODY},
+    )
+    async def infer(request: Request, name: Name) -> Response:
+        model = find(name)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Problem(415, "expected a body without Content-Encoding; send it uncompressed", reason="bad_tensor")
         async with service.call(request) as call:
@@ -91,19 +153,15 @@ def router(service: Service) -> APIRouter:
             content, headers = await call.run(answer)
             return Response(content, headers=headers)
 
-    for path in (_MODEL, _OF_VERSION):
-        routes.add_api_route(
-            f"{path}/infer",
-            infer,
-            methods=["POST"],
-            summary="Run a model",
-            description="`maskcheck` takes encoded pictures, `maskcheck_classifier` face crops; tensors are JSON or"
-            f" binary data behind it, whose length the header {JSON_LENGTH} then says.",
-            response_class=Response,
-            responses=_refusals(400, 401, 403, 404, 408, 413, 415, 429, 500, 503, 504),
-            dependencies=for_work,
-        )
+    routes.include_router(of_model, prefix="/models/{name}")
+    of_version = [Depends(_check_version)]
+    routes.include_router(of_model, prefix="/models/{name}/versions/{version}", dependencies=of_version)
     return routes
+
+
+def _check_version(version: Version) -> None:
+    if version != _VERSION:
+        raise Problem(404, f"expected version {_VERSION}, got {version}", reason="no_model")
 
 
 def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
