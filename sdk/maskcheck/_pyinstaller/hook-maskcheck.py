@@ -13,9 +13,8 @@ from maskcheck.detectors.haar.cascades import FILES
 def _belongs(name: str) -> bool:
     # Commands and the service come with programs that import them, and what plugins import (a class of commands, too)
     # with plugins; the tests' kit and these hooks are no part of a program.
-    return not name.startswith(
-        ("maskcheck.commands", "maskcheck.service", "maskcheck.plugins", "maskcheck.testing", "maskcheck._pyinstaller")
-    )
+    apart = ("__main__", "_pyinstaller", "commands", "plugins", "service", "testing")
+    return not name.removeprefix("maskcheck.").startswith(apart)
 
 
 hiddenimports = ["onnxruntime", *collect_submodules("maskcheck", filter=_belongs)]
@@ -38,6 +37,6 @@ for _package in sorted({entry_point.module.partition(".")[0] for entry_point in 
     datas += collect_data_files(_package)
 
 # The SDK uses these where a program has them: a program that does imports them itself.
-excludedimports = ["IPython", "faster_coco_eval", "matplotlib", "onnx", "pytest", "supervision", "tensorflow"]
-if find_spec("av") is None:  # no videos, so nobody is followed
+excludedimports = ["IPython", "faster_coco_eval", "matplotlib", "onnx", "pytest", "ray", "supervision", "tensorflow"]
+if find_spec("av") is None and find_spec("fastapi") is None:  # no videos and no service, so nobody is followed
     excludedimports.append("scipy")
