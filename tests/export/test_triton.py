@@ -82,6 +82,15 @@ def test_the_readme_says_what_the_models_take(tmp_path: Path, toy_model: Path) -
     assert f"-v {folder}:/models" in text
 
 
+def test_the_readme_warns_of_int8_on_gpus(tmp_path: Path, make_toy_model: Callable[..., Path]) -> None:
+    model = make_toy_model(precision="int8")
+    on_gpu = written(tmp_path / "gpu", model, "--device", "gpu")
+    on_cpu = written(tmp_path / "cpu", model)
+
+    assert "an int8 file is slow" in (on_gpu / "README-maskcheck.md").read_text(encoding="utf-8")
+    assert "an int8 file is slow" not in (on_cpu / "README-maskcheck.md").read_text(encoding="utf-8")
+
+
 def test_what_is_there_is_kept_unless_it_is_to_be_replaced(
     tmp_path: Path, toy_model: Path, make_toy_model: Callable[..., Path]
 ) -> None:

@@ -12,6 +12,12 @@ GUIDE_FILE = "README-maskcheck.md"
 IMAGE = "nvcr.io/nvidia/tritonserver:24.12-py3"
 """Has Python 3.12; that of 24.10 and before has 3.10, which is too old."""
 
+_SLOW_THERE = (
+    "On GPUs, an int8 file is slow: Triton cannot compute it in float32, as the SDK does. Write the repository with a"
+    " float32 file: `--model`.",
+    "",
+)
+
 
 def guide(folder: Path, info: ModelInfo, sha256: str, pipeline: PipelineSettings, scheduling: Scheduling) -> str:
     """The README.
@@ -77,6 +83,7 @@ def guide(folder: Path, info: ModelInfo, sha256: str, pipeline: PipelineSettings
             "",
             f"Precision {info.precision}; SHA-256 of the file `{sha256}`; licence {info.license}.",
             "",
+            *(_SLOW_THERE if scheduling.gpu and info.precision == "int8" else ()),
             "## Change and check",
             "",
             "`config.pbtxt` of each model says how it runs; after changes, `maskcheck-export triton DIR --check`.",
