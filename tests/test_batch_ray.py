@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from marked_detector import HANGS, KILLS, MarkedDetector, eventually
+from marked_detector import HANGS, KILLS, KILLS_PARENT, MarkedDetector, eventually
 from PIL import Image
 
 from maskcheck import MaskCheckError, MaskPipeline
@@ -100,6 +100,26 @@ def test_two_nodes_write_the_files_of_this_machine_though_an_actor_is_killed(
     assert report["errors"] == {"ImageError": 2, "PictureTimeout": 1, "WorkerDied": 1}
     assert len(report["this_run"]["workers"]) == 2
     assert report["retries"] >= 4  # two for the killer, two for what hangs; one more if the actor was within a part
+    assert cluster is not None
+
+
+def test_a_picture_that_kills_two_actors_has_a_row_with_the_error(
+    cluster: Any, toy_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        image = np.full((24, 24, 3), 40 * number, np.uint8)
+        image[0, 0] = KILLS_PARENT if number == 2 else 0
+        Image.fromarray(image).save(tmp_path / "in" / f"{number}.png")
+    pipeline = MaskPipeline(MarkedDetector(tmp_path), model=toy_model, min_score=0.0, threads=1)
+
+    status = run_batch(BatchSettings((str(tmp_path / "in"),), str(tmp_path / "out")), pipeline, RayEngine())
+
+    assert status == 1
+    report = json.loads((tmp_path / "out" / "_job" / "report.json").read_text())
+    assert (report["pictures"], report["faces"], report["errors"]) == (6, 5, {"WorkerDied": 1})
+    assert report["quarantined"] == [str(tmp_path / "in" / "2.png")]
+    assert report["retries"] == 3  # begun four times: what kills is known by the second death at it
     assert cluster is not None
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from maskcheck import Detections
 
-KILLS, KILLS_ONCE, HANGS, WAITS = 1, 2, 3, 4
+KILLS, KILLS_ONCE, HANGS, WAITS, KILLS_PARENT = 1, 2, 3, 4, 5
 """Marks in a picture: what the detector does when it sees its top left pixel."""
 
 
@@ -40,6 +40,9 @@ class MarkedDetector:
         if mark == KILLS or (mark == KILLS_ONCE and not (self._folder / "died").exists()):
             (self._folder / "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if mark == KILLS_PARENT:
+            os.kill(os.getppid(), signal.SIGKILL)
+            threading.Event().wait()
         if mark == HANGS:
             threading.Event().wait()
         if mark == WAITS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -17,7 +17,7 @@ from maskcheck.commands.batch.plan import Plan, part_name
 from maskcheck.commands.batch.reading import Content, read_items
 from maskcheck.commands.detect.result_files.parquet_writer import import_pyarrow, write_parquet
 from maskcheck.engine.processes import WorkerProcesses
-from maskcheck.errors import PictureTimeout
+from maskcheck.errors import PictureTimeout, WorkerDied
 from maskcheck.frames import Frame
 from maskcheck.pipeline import MaskPipeline
 from maskcheck.results import FrameResult
@@ -68,12 +68,22 @@ class PartWorker:
         self._plan: Plan | None = None
         self._processes = WorkerProcesses(job.pipeline, workers=workers, timeout=job.timeout, sharing=sharing)
 
-    def work(self, part: int, on_picture: Callable[[], object] = lambda: None) -> PartReport:
+    def work(
+        self,
+        part: int,
+        on_picture: Callable[[], object] = lambda: None,
+        *,
+        before: Callable[[int], object] | None = None,
+        refused: Collection[int] = (),
+    ) -> PartReport:
         """Work on a part, and write its file.
 
         Args:
             part: Its number.
             on_picture: Called when a picture is done.
+            before: Called with the position of each picture before the work on it; pictures are then worked on one
+                after the other.
+            refused: Positions of pictures that are not worked on, as they have ended processes like this one.
 
         Raises:
             OSError: The file cannot be written.
@@ -83,14 +93,14 @@ class PartWorker:
         if self._plan is None:
             self._plan = Plan(self._folder)
         items = self._plan.items(part)
-        contents = _Contents()
+        contents = _Contents(refused)
         results = []
-        for result in self._processes.stream(contents.frames(self._read(items))):
+        for result in self._label(enumerate(contents.frames(self._read(items))), before):
             results.append(result)
             on_picture()
         late = [index for index, result in enumerate(results) if isinstance(result.error, PictureTimeout)]
-        again = self._processes.stream(_Contents().frames(self._read([items[index] for index in late])))
-        for index, result in zip(late, again, strict=True):
+        frames = _Contents().frames(self._read([items[index] for index in late]))
+        for index, result in zip(late, self._label(zip(late, frames, strict=True), before), strict=True):
             results[index] = result
         lines = [{**result.to_dict(), "id": key} for result, key in zip(results, contents.ids, strict=True)]
         counts = Counts.of_lines(lines).to_dict()
@@ -120,6 +130,16 @@ class PartWorker:
     ) -> None:
         self.close()
 
+    def _label(
+        self, frames: Iterable[tuple[int, Frame]], before: Callable[[int], object] | None
+    ) -> Iterator[FrameResult]:
+        if before is None:
+            yield from self._processes.stream(frame for _, frame in frames)
+            return
+        for index, frame in frames:
+            before(index)
+            yield from self._processes.stream([frame])
+
     def _read(self, items: Sequence[Item]) -> Iterator[Content]:
         job = self._job
         return read_items(items, job.column, job.places, job.pipeline.limits, ahead=2 * self._workers + 2)
@@ -144,16 +164,24 @@ def read_counts(folder: Folder, part: int) -> Counts | None:
 class _Contents:
     """Frames of what was read, and what is noted of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused: Collection[int] = ()) -> None:
+        self._refused = frozenset(refused)
         self.ids: list[str | None] = []
         self.bytes_read = 0
 
     def frames(self, contents: Iterator[Content]) -> Iterator[Frame]:
-        for content in contents:
+        for position, content in enumerate(contents):
             self.ids.append(content.digest())
             self.bytes_read += len(content.data or b"")
-            item = content.item
-            yield Frame(content.data, source=item.source, index=item.row or 0, error=content.error)
+            item, error = content.item, content.error
+            if position in self._refused:
+                error = WorkerDied(
+                    f"{item.source}: a worker ended while it worked on it, and so did another one; the picture is left"
+                    " out",
+                    source=item.source,
+                    exit_code=None,
+                )
+            yield Frame(content.data, source=item.source, index=item.row or 0, error=error)
 
 
 def _receipt(results: Sequence[FrameResult]) -> dict[str, Any] | None:

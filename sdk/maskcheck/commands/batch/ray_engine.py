@@ -3,7 +3,8 @@
 What goes through Ray is small: numbers of parts in, reports out. Actors read pictures and write files themselves, so
 the object store holds no pictures, there is one operator, and no read task waits for a CPU that the actors have: what
 makes Ray Data hang on small clusters. An actor or a node that dies takes the parts with it that it was working on; Ray
-gives these to another actor, which writes the same files.
+gives these to another actor, which writes the same files. It works on their pictures one after the other, and a picture
+at which two actors die is left out, with an error in its row.
 
 Why not the checkpoints of Ray Data itself (``CheckpointConfig``): they know a picture by a column of rows that were
 written, so a block whose process dies is lost whole and its pictures are not named, its filter needs a CPU of its own,
@@ -18,7 +19,9 @@ import logging
 import os
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,7 +36,8 @@ from maskcheck.pipeline import MaskPipeline
 from maskcheck.runtime.cpu import affinity
 
 _MOST_BLOCKS = 10_000  # of parts that Ray Data keeps account of
-_MOST_TRIES = 8  # of a part whose actor dies each time
+_MOST_TRIES = 20  # of a part whose actor dies each time
+_MOST_DEATHS = 2  # of actors at work on a picture, before it is left out
 _PATIENCE = 600.0  # seconds for a process to start and a part to be read and written
 
 
@@ -206,14 +210,28 @@ def _rows(reports: Any, patience: float) -> Iterator[str]:
 
 
 class _Tries:
-    """Counts how often a part was begun: Ray gives a part whose actor died to another one without end."""
+    """Remembers how often parts were begun, and at which pictures actors have died.
+
+    Ray gives a part whose actor died to another one without end. Most pictures that kill do so in the process that the
+    actor has for them; but where memory runs out, Ray ends the actor itself.
+    """
 
     def __init__(self) -> None:
-        self._tries: dict[int, int] = {}
+        self._tries: Counter[int] = Counter()
+        self._looking: dict[int, int] = {}
+        self._deaths: dict[int, Counter[int]] = {}
 
-    def begin(self, part: int) -> int:
-        self._tries[part] = self._tries.get(part, 0) + 1
-        return self._tries[part]
+    def begin(self, part: int) -> tuple[int, list[int]]:
+        """Begin a part: how often it was, and positions of the pictures in it that are to be left out."""
+        self._tries[part] += 1
+        deaths = self._deaths.setdefault(part, Counter())
+        if part in self._looking:
+            deaths[self._looking.pop(part)] += 1
+        return self._tries[part], [position for position, number in deaths.items() if number >= _MOST_DEATHS]
+
+    def look(self, part: int, position: int) -> None:
+        """Say which picture comes now."""
+        self._looking[part] = position
 
 
 class _PartActor:
@@ -233,7 +251,7 @@ class _PartActor:
 
     def _work(self, part: int) -> dict[str, Any]:
         """The report of a part; ``failure`` says what ends the job, which Ray Data would wrap in errors of its own."""
-        tries = self._ray.get(self._tries.begin.remote(part))
+        tries, refused = self._ray.get(self._tries.begin.remote(part))
         if tries > _MOST_TRIES:
             return {
                 "failure": f"part {part} was begun {_MOST_TRIES} times, and its actor ended each time, as it does when"
@@ -241,13 +259,16 @@ class _PartActor:
                 " node; --resume goes on with what is missing"
             }
         try:
-            report = self._worker.work(part)
+            report = self._worker.work(part, before=partial(self._look, part) if tries > 1 else None, refused=refused)
         except OSError as error:
             why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             return {"failure": f"cannot read or write {why}"}
         except MaskCheckError as error:
             return {"failure": str(error)}
         return {**report.to_dict(), "retries": report.retries + tries - 1}
+
+    def _look(self, part: int, position: int) -> None:
+        self._ray.get(self._tries.look.remote(part, position))
 
 
 def _describe_remotely(version: str, pipeline: MaskPipeline) -> Description:
