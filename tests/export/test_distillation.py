@@ -127,7 +127,7 @@ def test_the_small_recipe_learns_what_the_default_recipe_does_on_the_same_split(
     assert small.augmentation == default.augmentation
     assert small.input.margin == default.input.margin
     assert small.network.architecture == "mobilenet_v2"
-    assert small.distillation.teacher == "embedded"
+    assert small.distillation.teacher == "default"
 
 
 def run(*arguments: str | Path) -> Result:
