@@ -1,11 +1,7 @@
-"""Talks to `maskcheck serve`: labels pictures, fetches annotated copies, or streams frames and follows people.
+"""A client of the service, with nothing but httpx and websockets: a file, an annotated copy, a stream.
 
-    pip install httpx websockets
-    python service_client.py photo.jpg another.jpg
-    python service_client.py photo.jpg --annotated copy.jpg
-    python service_client.py frame-*.jpg --stream
-
-A token is read from the variable MASKCHECK_TOKEN.
+maskcheck serve &
+python examples/service_client.py examples/group.jpg --annotated group-faces.jpg
 """
 
 from __future__ import annotations
@@ -13,72 +9,69 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import httpx
 from websockets.sync.client import connect
 
-Result: TypeAlias = dict[str, Any]
-"""A result of the schema maskcheck/1."""
 
+class MaskCheckClient:
+    """Sends pictures to the service.
 
-class ServiceClient:
-    """A service at an address such as ``http://127.0.0.1:8765``."""
+    Args:
+        url: Its address.
+        token: One of its tokens, if it asks for one.
+    """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+    def __init__(self, url: str = "http://127.0.0.1:8765", token: str | None = None) -> None:
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=url, headers=self._headers, timeout=60)
+        self._stream_url = url.replace("http", "ws", 1) + "/v1/stream"
 
-    def detect(self, picture: bytes) -> Result:
-        """The faces of an encoded picture."""
-        found: Result = json.loads(self._post(picture, accept="application/json"))
-        return found
+    def detect(self, picture: bytes) -> dict[str, Any]:
+        """The ``maskcheck/1`` object of an encoded picture."""
+        result: dict[str, Any] = json.loads(self._post(picture, "application/json"))
+        return result
 
-    def annotated(self, picture: bytes) -> bytes:
-        """The picture with boxes and labels, as JPEG."""
-        return self._post(picture, accept="image/jpeg")
+    def annotate(self, picture: bytes) -> bytes:
+        """The picture as JPEG, with its faces drawn on it."""
+        return self._post(picture, "image/jpeg")
 
-    def stream(self, frames: Iterable[bytes]) -> Iterator[Result]:
-        """The faces of encoded frames, in order; each person keeps a ``track_id``."""
-        address = self._url.replace("http", "ws", 1) + "/v1/stream?track=true"
-        with connect(address, additional_headers=self._headers) as socket:
+    def stream(self, frames: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        """A ``maskcheck/1`` object for each encoded frame; a face has the same ``track_id`` in all of them."""
+        with connect(self._stream_url, additional_headers=self._headers, compression=None) as connection:
             for frame in frames:
-                socket.send(frame)
-                yield json.loads(socket.recv())
+                connection.send(frame)
+                yield json.loads(connection.recv())
 
-    def _post(self, picture: bytes, *, accept: str) -> bytes:
-        headers = {**self._headers, "Accept": accept, "Content-Type": "application/octet-stream"}
-        answer = httpx.post(f"{self._url}/v1/detect", content=picture, headers=headers, timeout=60)
-        if answer.is_error:  # application/problem+json says what was wrong
-            raise RuntimeError(f"{answer.status_code}: {answer.json()['detail']}")
-        return answer.content
-
-
-def describe(result: Result) -> str:
-    """A line about a result."""
-    if result["error"]:
-        return str(result["error"]["message"])
-    faces = [f"#{face.get('track_id', '')} {face['label']} {face['confidence']:.2f}" for face in result["faces"]]
-    return "; ".join(faces).replace("# ", "") or "no face"
+    def _post(self, picture: bytes, accept: str) -> bytes:
+        headers = {"Content-Type": "application/octet-stream", "Accept": accept}
+        response = self._http.post("/v1/detect", content=picture, headers=headers)
+        if response.is_error:  # the service says in words what is wrong; after 429 and 503, try again later
+            raise RuntimeError(f"{response.status_code}: {response.json()['detail']}")
+        return response.content
 
 
 def main() -> None:
-    """Label the pictures of the command line."""
-    parser = argparse.ArgumentParser(description="Labels pictures by maskcheck serve.")
+    """Print a line for each picture; write an annotated copy of the first one."""
+    parser = argparse.ArgumentParser(description="Send pictures to `maskcheck serve`.")
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--url", default="http://127.0.0.1:8765")
-    parser.add_argument("--annotated", type=Path, help="file for the annotated copy of the first picture")
-    parser.add_argument("--stream", action="store_true", help="send the pictures as the frames of one video")
+    parser.add_argument("--annotated", type=Path, help="write the first picture there, with its faces")
+    parser.add_argument("--stream", action="store_true", help="send them as the frames of one stream")
     options = parser.parse_args()
-    client = ServiceClient(options.url, os.environ.get("MASKCHECK_TOKEN"))
+    client = MaskCheckClient(options.url, os.environ.get("MASKCHECK_TOKEN"))
     contents = [path.read_bytes() for path in options.pictures]
-    results = client.stream(contents) if options.stream else map(client.detect, contents)
-    for path, result in zip(options.pictures, results, strict=True):
-        print(f"{path}: {describe(result)}")
-    if options.annotated:
-        options.annotated.write_bytes(client.annotated(contents[0]))
+    try:
+        for result in client.stream(contents) if options.stream else map(client.detect, contents):
+            print(json.dumps(result))
+        if options.annotated is not None:
+            options.annotated.write_bytes(client.annotate(contents[0]))
+    except (RuntimeError, OSError, httpx.HTTPError) as error:
+        sys.exit(f"service_client: {error}")
 
 
 if __name__ == "__main__":

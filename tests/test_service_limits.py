@@ -302,7 +302,8 @@ def test_an_ending_service_takes_no_more_requests(pool: ThreadPoolExecutor) -> N
     with gated(gate) as (server, _):
         accepted = pool.submit(server.post, picture(1))
         assert gate.reached.acquire(timeout=PATIENCE)
-        server.service.closing.set()
+        server.loop.call_soon_threadsafe(server.service.closing.set)
+        wait_until(server.service.closing.is_set, "the service ends")
 
         refused = server.post(picture(2))
         ready = server.client.get("/readyz")

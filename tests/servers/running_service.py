@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,12 +66,14 @@ class Running:
         port: Its port.
         service: What its routes share.
         client: Sends requests to it.
+        loop: Its event loop.
     """
 
     url: str
     port: int
     service: Service
     client: httpx.Client
+    loop: asyncio.AbstractEventLoop
 
     def post(self, body: bytes, kind: str = "image/png", **options: Any) -> httpx.Response:
         """Send a picture."""
@@ -104,7 +107,7 @@ def running(
         port = server.servers[0].sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
-            yield Running(url, port, service, client)
+            yield Running(url, port, service, client, server.servers[0].get_loop())
     finally:
         server.should_exit = True
         thread.join(30)

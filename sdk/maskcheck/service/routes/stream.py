@@ -132,7 +132,6 @@ class _Stream:
         settings = self._service.settings
         number, began = 0, monotonic()
         while True:
-            await self._room.acquire()
             try:
                 async with asyncio.timeout(settings.stream_idle):
                     message = await self._socket.receive()
@@ -145,6 +144,7 @@ class _Stream:
                 return _NO_PICTURE
             if len(content) > settings.max_request_bytes:
                 return _TOO_BIG
+            await self._room.acquire()  # after reading, so that a client that waits for answers may go meanwhile
             frame = Frame(content, index=number, time=monotonic() - began)
             self._pending.put_nowait((frame, asyncio.create_task(self._service.detect(frame))))
             number += 1
