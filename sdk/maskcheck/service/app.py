@@ -58,7 +58,7 @@ def create_app(settings: ServiceSettings | None = None, pipeline: MaskPipeline |
     )
     app.state.service = service
     add_handlers(app, lambda reason: service.metrics.refused.labels(reason).inc())
-    add_schemas(app)
+    add_schemas(app, guarded=bool(settings.tokens))
     with_token = [Depends(service.require_token)]
     for_work = [*with_token, Depends(service.require_open)]
     app.include_router(health.router(service))

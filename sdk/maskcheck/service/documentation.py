@@ -89,13 +89,23 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return documented
 
 
-def add_schemas(app: FastAPI) -> None:
-    """Have the application's OpenAPI document hold the schemas that its routes refer to."""
+def add_schemas(app: FastAPI, *, guarded: bool) -> None:
+    """Have the application's OpenAPI document hold the schemas that its routes refer to.
+
+    Args:
+        app: The application.
+        guarded: Whether callers need a token; if not, the document asks for none.
+    """
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
         document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+        if not guarded:
+            document["components"].pop("securitySchemes", None)
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    operation.pop("security", None)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's way
