@@ -12,6 +12,7 @@ from maskcheck_bench.commands.folders import folders
 from maskcheck_bench.commands.gpu import gpu
 from maskcheck_bench.commands.live import live
 from maskcheck_bench.commands.run import run
+from maskcheck_bench.commands.service import service
 from maskcheck_bench.commands.tracking import tracking
 from maskcheck_bench.commands.video import video
 from maskcheck_bench.commands.video_truth import video_truth
@@ -23,5 +24,5 @@ def main() -> None:
     """Measure speed and accuracy of maskcheck on this machine."""
 
 
-for _command in (run, accuracy, batch, compare, gpu, live, folders, tracking, video, video_truth):
+for _command in (run, accuracy, batch, compare, gpu, live, folders, service, tracking, video, video_truth):
     main.add_command(_command)
