@@ -249,3 +249,13 @@ def test_no_thread_is_left() -> None:
     with running(MaskPipeline(NumberedDetector())) as server:
         assert server.post(picture(3)).status_code == 200
     wait_until(lambda: threading.active_count() <= before, "the threads have ended")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NODELAY"), reason="the system has no TCP_NODELAY")
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    from maskcheck.service.server import listen
+
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -32,6 +32,7 @@ def main(detector: str, detector_options: dict[str, str], model: str | None, **_
         return "ready"
 
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as uvicorn's own sockets have it
     print(f"serving on http://127.0.0.1:{listening.getsockname()[1]}", file=sys.stderr, flush=True)
     uvicorn.Server(uvicorn.Config(app, access_log=False, log_config=None)).run(sockets=[listening])
 
