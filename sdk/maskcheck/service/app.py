@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -44,6 +45,8 @@ def create_app(settings: ServiceSettings | None = None, pipeline: MaskPipeline |
             await loading
         yield
         service.closing.set()
+        # A thread that loads a model while the interpreter ends would abort the process.
+        await asyncio.wait({loading}, timeout=settings.grace)
         if pipeline is None and service.traffic.idle.is_set():  # else it would wait for what hangs
             service.pipeline.close()
 

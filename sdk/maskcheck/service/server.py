@@ -48,7 +48,7 @@ def serve(
         pipeline.warm_up()  # a fault ends the command; a process that fails would be started again and again
     listening = listen(host, port)
     announce(f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}")
-    # A signal before the server listens to signals itself is kept for it. It raises the last one again when it has ended.
+    # What comes before the server listens to signals is kept for it. When it has ended, it raises its signal again.
     early: list[int] = []
     earlier = {
         number: signal.signal(number, lambda number, _frame: early.append(number))
