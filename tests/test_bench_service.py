@@ -19,7 +19,20 @@ def test_a_short_run(portrait: Path, masked_portrait: Path, tmp_path: Path) -> N
     pictures.mkdir()
     for path in (portrait, masked_portrait):
         (pictures / path.name).write_bytes(path.read_bytes())
-    options = ["--clients", "4", "--count", "20", "--rounds", "1", "--requests", "50", "--bad", "0.3"]
+    options = [
+        "--detector",
+        "haar",
+        "--clients",
+        "4",
+        "--count",
+        "20",
+        "--rounds",
+        "1",
+        "--requests",
+        "50",
+        "--bad",
+        "0.3",
+    ]
 
     result = CliRunner().invoke(
         main, ["service", "--pictures", str(pictures), *options, "--output", str(report_file)], catch_exceptions=False
@@ -31,4 +44,8 @@ def test_a_short_run(portrait: Path, masked_portrait: Path, tmp_path: Path) -> N
     soak = report["soak"]
     assert sum(soak["answers"].values()) == 50
     assert soak["wrong"] == soak["server_errors"] == 0
+    assert soak["answers"]["picture 200"] > 10
+    assert set(soak["answers"]) > {"given up -", "slow 408"}
+    assert len(soak["memory_mb"]) == 10
     assert set(soak["left"].values()) == {0.0}
+    assert "0 wrong answers" in result.output

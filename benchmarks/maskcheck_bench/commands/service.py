@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
+from maskcheck.commands.console import console
 from maskcheck.commands.group import require_extra
 
 _PARTS = ("throughput", "soak")
@@ -20,7 +22,7 @@ _PARTS = ("throughput", "soak")
     required=True,
     help="Folder of pictures, best of one face each; those beside it that begin with `group` are left out.",
 )
-@click.option("--detector", default="haar", show_default=True, metavar="NAME[,PRESET]", help="Detector.")
+@click.option("--detector", default="centerface,fast", show_default=True, metavar="NAME[,PRESET]", help="Detector.")
 @click.option("--model", help="Classifier.  [default: the embedded one]")
 @click.option("--clients", type=click.IntRange(1), default=16, show_default=True, help="Clients at once.")
 @click.option("--count", type=click.IntRange(20), default=400, show_default=True, help="Pictures of a measurement.")
@@ -49,6 +51,8 @@ def service(
     """
     require_extra("bench", "psutil")
     require_extra("serve", "fastapi", "uvicorn")
+    from maskcheck import __version__
+    from maskcheck_bench.measuring.machine import describe_machine
     from maskcheck_bench.service.servers import Setup
     from maskcheck_bench.service.soak import measure_soak
     from maskcheck_bench.service.throughput import measure_throughput
@@ -59,12 +63,50 @@ def service(
     bodies = [path.read_bytes() for path in paths if not path.name.startswith("group")]
     if not bodies:
         raise click.UsageError(f"--pictures: there is no picture in {pictures}")
-    report = {}
+    report: dict[str, Any] = {
+        "schema": "maskcheck-service/1",
+        "machine": describe_machine(),
+        "versions": {"maskcheck": __version__},
+        "detector": detector,
+        "model": model,
+        "pictures": len(bodies),
+    }
     if "throughput" in (parts or _PARTS):
-        report["throughput"] = measure_throughput(setup, bodies, clients=clients, count=count, rounds=rounds)
+        report["throughput"] = measure_throughput(setup, bodies, clients=clients, count=count, rounds=rounds, seed=seed)
     if "soak" in (parts or _PARTS):
         report["soak"] = measure_soak(setup, bodies, clients=clients, count=requests, bad=bad, seed=seed)
-    text = json.dumps(report, indent=2)
     if output is not None:
-        output.write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+        output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _print(report)
+
+
+def _print(report: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    if "throughput" in report:
+        found = report["throughput"]["medians"]
+        table = Table("", "pictures/s", "p50, ms", "p99, ms", box=None, pad_edge=False)
+        table.add_row("stream of the pipeline", f"{found['stream_rate']:.1f}", "", "")
+        for name in ("service", "naive"):
+            figures = (f"{found[f'{name}_{figure}']:.1f}" for figure in ("rate", "p50", "p99"))
+            table.add_row(f"{name}, {report['throughput']['clients']} clients", *figures)
+        half = f"{found['service_rate'] / 2:.1f}"
+        table.add_row("service, at half its rate", half, f"{found['half_p50']:.1f}", f"{found['half_p99']:.1f}")
+        table.add_row("service, one client", "", f"{found['single']:.1f}", "")
+        console().print(table)
+        for name, ratio in report["throughput"]["ratios"].items():
+            console().print(f"{name}: {ratio:.2f}")
+    if "soak" in report:
+        soak = report["soak"]
+        console().print(
+            f"{soak['requests']} requests in {soak['seconds']:.0f} s: {soak['wrong']} wrong answers,"
+            f" {soak['server_errors']} of status 5xx"
+        )
+        for kind, number in soak["answers"].items():
+            console().print(f"  {kind}: {number}")
+        memory, single = soak["memory_mb"], soak["single_request_ms"]
+        console().print(
+            f"memory: {memory[0]:.1f} MB after a tenth, {memory[-1]:.1f} MB at the end ({soak['memory_growth']:+.1%})"
+        )
+        console().print(f"a request alone: {single['before']:.1f} ms before, {single['after']:.1f} ms after")
+        console().print(f"still under way: {sum(soak['left'].values()):.0f}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import accumulate
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -28,7 +30,9 @@ class Connection:
         self.writer: asyncio.StreamWriter | None = None
 
     async def send(self, content: bytes) -> asyncio.StreamReader:
-        """Send bytes, over a new connection if there is none."""
+        """Send bytes, over a new connection if there is none, or if the service has closed it."""
+        if self.reader is not None and self.reader.at_eof():
+            self.close()
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._port)
         self.writer.write(content)
@@ -38,8 +42,15 @@ class Connection:
 
     async def request(self, content: bytes) -> tuple[int, bytes]:
         """Send a request; the status and the body of its answer."""
-        reader = await self.send(content)
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        kept = self.writer is not None
+        try:
+            reader = await self.send(content)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.close()
+            if not kept:
+                raise
+            return await self.request(content)  # the server had closed a connection that was not used for a while
         length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
         body = await reader.readexactly(length)
         if b"connection: close" in head:
@@ -89,18 +100,33 @@ async def _steady_load(port: int, bodies: Sequence[bytes], clients: int, count: 
     return count / (perf_counter() - started), seconds
 
 
-def load_at_rate(port: int, bodies: Sequence[bytes], rate: float, count: int) -> list[float]:
-    """A picture every so often, whether or not the last one was answered: the seconds that each took."""
-    return asyncio.run(_load_at_rate(port, bodies, rate, count))
+def load_at_rate(port: int, bodies: Sequence[bytes], rate: float, count: int, seed: int) -> list[float]:
+    """Pictures at random times (a Poisson process), whether or not the last one was answered.
+
+    Args:
+        port: Of the service.
+        bodies: Encoded pictures, sent in turn.
+        rate: Pictures a second, on average.
+        count: Pictures.
+        seed: Of the times.
+
+    Returns:
+        Seconds that each took, from the time when it was due.
+
+    Raises:
+        RuntimeError: An answer is no result.
+    """
+    return asyncio.run(_load_at_rate(port, bodies, rate, count, seed))
 
 
-async def _load_at_rate(port: int, bodies: Sequence[bytes], rate: float, count: int) -> list[float]:
+async def _load_at_rate(port: int, bodies: Sequence[bytes], rate: float, count: int, seed: int) -> list[float]:
     free: list[Connection] = []
+    chance = random.Random(seed)
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    dues = list(accumulate((chance.expovariate(rate) for _ in range(count)), initial=loop.time()))[1:]
 
     async def one(number: int) -> float:
-        due = began + number / rate
+        due = dues[number]
         await asyncio.sleep(max(due - loop.time(), 0))
         connection = free.pop() if free else Connection(port)
         await _expect_result(connection, bodies[number % len(bodies)])
@@ -116,6 +142,11 @@ async def _expect_result(connection: Connection, body: bytes) -> None:
         raise RuntimeError(f"expected a result, got {status}: {answer[:200]!r}")
 
 
-def faces_of(answer: bytes) -> Any:
-    """What must be the same each time: the faces of a result."""
-    return json.loads(answer)["faces"]
+def labels_of(answer: bytes) -> list[Any]:
+    """Box and label of each face of an answer."""
+    return labels(json.loads(answer))
+
+
+def labels(result: dict[str, Any]) -> list[Any]:
+    """Box and label of each face of a result: they do not depend on what shared its batch, unlike last digits."""
+    return [[*face["box"], face["label"]] for face in result["faces"]]

@@ -15,7 +15,7 @@ from maskcheck_bench.service.servers import Setup, naive_service, service
 
 
 def measure_throughput(
-    setup: Setup, bodies: Sequence[bytes], *, clients: int, count: int, rounds: int
+    setup: Setup, bodies: Sequence[bytes], *, clients: int, count: int, rounds: int, seed: int
 ) -> dict[str, Any]:
     """Compare; each round measures all of them, one after the other.
 
@@ -25,11 +25,12 @@ def measure_throughput(
         clients: Clients at once.
         count: Pictures of each measurement.
         rounds: Rounds; the medians are reported.
+        seed: Of the times of pictures that come at a rate.
 
     Returns:
         Pictures a second, milliseconds, and ratios.
     """
-    turns = [_turn(setup, bodies, clients, count) for _ in range(rounds)]
+    turns = [_turn(setup, bodies, clients, count, seed + number) for number in range(rounds)]
     middle = {name: median(turn[name] for turn in turns) for name in turns[0]}
     return {
         "clients": clients,
@@ -45,7 +46,7 @@ def measure_throughput(
     }
 
 
-def _turn(setup: Setup, bodies: Sequence[bytes], clients: int, count: int) -> dict[str, float]:
+def _turn(setup: Setup, bodies: Sequence[bytes], clients: int, count: int, seed: int) -> dict[str, float]:
     turn = {"stream_rate": in_own_process(_stream_rate, setup, bodies, count)}
     for name, start in (("service", service), ("naive", naive_service)):
         with start(setup) as server:
@@ -56,7 +57,8 @@ def _turn(setup: Setup, bodies: Sequence[bytes], clients: int, count: int) -> di
             if name == "service":
                 _, alone = in_own_process(steady_load, server.port, bodies, 1, max(20, count // 5))
                 turn["single"] = _milliseconds(alone, 50)
-                turn["half_p99"] = _milliseconds(in_own_process(load_at_rate, server.port, bodies, rate / 2, count), 99)
+                seconds = in_own_process(load_at_rate, server.port, bodies, rate / 2, count, seed)
+                turn["half_p50"], turn["half_p99"] = _milliseconds(seconds, 50), _milliseconds(seconds, 99)
     return turn
 
 
