@@ -15,10 +15,21 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-def in_own_process(function: Callable[..., Result], *arguments: object) -> Result:
-    """What a function gives in a new process, so that clients and servers share no interpreter."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+class OwnProcess:
+    """A process that calls functions, so that clients, servers and streams share no interpreter."""
+
+    def __init__(self) -> None:
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+    def __enter__(self) -> OwnProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def call(self, function: Callable[..., Result], *arguments: object) -> Result:
+        """What a function gives there."""
+        return self._pool.submit(function, *arguments).result()
 
 
 class Connection:

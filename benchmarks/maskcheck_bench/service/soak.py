@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from maskcheck import MaskPipeline
-from maskcheck_bench.service.clients import Connection, in_own_process, labels, labels_of, post, steady_load
+from maskcheck_bench.service.clients import Connection, OwnProcess, labels, labels_of, post, steady_load
 from maskcheck_bench.service.servers import Server, Setup, service
 
 _MOST_BYTES = 2_000_000
@@ -40,14 +40,15 @@ def measure_soak(
         Answers by kind and status, wrong ones, memory of the service after each tenth, the time of a request before
         and after, and what is still under way.
     """
-    expected = in_own_process(_labels_by_pipeline, setup, bodies)
-    with service(setup, _OPTIONS) as server:
-        before = in_own_process(_alone, server.port, bodies)
-        started = perf_counter()
-        sent = in_own_process(_send, server, bodies, expected, clients, count, bad, seed)
-        seconds = perf_counter() - started
-        after = in_own_process(_alone, server.port, bodies)
-        left = _left(server)
+    with OwnProcess() as callers:
+        expected = callers.call(_labels_by_pipeline, setup, bodies)
+        with service(setup, _OPTIONS) as server:
+            before = callers.call(_alone, server.port, bodies)
+            started = perf_counter()
+            sent = callers.call(_send, server, bodies, expected, clients, count, bad, seed)
+            seconds = perf_counter() - started
+            after = callers.call(_alone, server.port, bodies)
+            left = _left(server)
     memory = sent["memory"]
     return {
         "requests": count,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -10,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from maskcheck import MaskPipeline
-from maskcheck_bench.service.clients import in_own_process, load_at_rate, steady_load
-from maskcheck_bench.service.servers import Setup, naive_service, service
+from maskcheck_bench.service.clients import OwnProcess, load_at_rate, steady_load
+from maskcheck_bench.service.servers import Server, Setup, naive_service, service
 
 
 def measure_throughput(
     setup: Setup, bodies: Sequence[bytes], *, clients: int, count: int, rounds: int, seed: int
 ) -> dict[str, Any]:
-    """Compare; each round measures all of them, one after the other.
+    """Compare; each round measures all of them, one after the other, after a round that does not count.
 
     Args:
         setup: Finds and labels the faces.
@@ -30,7 +31,11 @@ def measure_throughput(
     Returns:
         Pictures a second, milliseconds, and ratios.
     """
-    turns = [_turn(setup, bodies, clients, count, seed + number) for number in range(rounds)]
+    with OwnProcess() as streaming, OwnProcess() as callers, service(setup) as ours, naive_service(setup) as naive:
+        measured = _Measured(streaming, callers, ours, naive, bodies, clients, count)
+        streaming.call(_make_pipeline, setup)
+        measured.turn(seed)  # to warm up
+        turns = [measured.turn(seed + number) for number in range(rounds)]
     middle = {name: median(turn[name] for turn in turns) for name in turns[0]}
     return {
         "clients": clients,
@@ -46,35 +51,48 @@ def measure_throughput(
     }
 
 
-def _turn(setup: Setup, bodies: Sequence[bytes], clients: int, count: int, seed: int) -> dict[str, float]:
-    turn = {"stream_rate": in_own_process(_stream_rate, setup, bodies, count)}
-    for name, start in (("service", service), ("naive", naive_service)):
-        with start(setup) as server:
-            in_own_process(steady_load, server.port, bodies, clients, max(clients, count // 5))  # to warm up
-            rate, seconds = in_own_process(steady_load, server.port, bodies, clients, count)
+@dataclass(frozen=True)
+class _Measured:
+    """What is measured in turns: all run all the time, and each idles while it is not its turn."""
+
+    streaming: OwnProcess
+    callers: OwnProcess
+    ours: Server
+    naive: Server
+    bodies: Sequence[bytes]
+    clients: int
+    count: int
+
+    def turn(self, seed: int) -> dict[str, float]:
+        turn = {"stream_rate": self.streaming.call(_stream_rate, self.bodies, self.count)}
+        for name, server in (("service", self.ours), ("naive", self.naive)):
+            rate, seconds = self.callers.call(steady_load, server.port, self.bodies, self.clients, self.count)
             turn[f"{name}_rate"], turn[f"{name}_p50"] = rate, _milliseconds(seconds, 50)
             turn[f"{name}_p99"] = _milliseconds(seconds, 99)
-            if name == "service":
-                _, alone = in_own_process(steady_load, server.port, bodies, 1, max(20, count // 5))
-                turn["single"] = _milliseconds(alone, 50)
-                seconds = in_own_process(load_at_rate, server.port, bodies, rate / 2, count, seed)
-                turn["half_p50"], turn["half_p99"] = _milliseconds(seconds, 50), _milliseconds(seconds, 99)
-    return turn
+        _, seconds = self.callers.call(steady_load, self.ours.port, self.bodies, 1, max(20, self.count // 5))
+        turn["single"] = _milliseconds(seconds, 50)
+        half = turn["service_rate"] / 2
+        seconds = self.callers.call(load_at_rate, self.ours.port, self.bodies, half, self.count, seed)
+        turn["half_p50"], turn["half_p99"] = _milliseconds(seconds, 50), _milliseconds(seconds, 99)
+        return turn
 
 
-def _stream_rate(setup: Setup, bodies: Sequence[bytes], count: int) -> float:
+_pipeline: MaskPipeline | None = None  # of the process that streams
+
+
+def _make_pipeline(setup: Setup) -> None:
+    global _pipeline
+    _pipeline = MaskPipeline(setup.detector, detector_options=setup.options, model=setup.model)
+
+
+def _stream_rate(bodies: Sequence[bytes], count: int) -> float:
     """Pictures a second of :meth:`MaskPipeline.stream`."""
-    pipeline = MaskPipeline(setup.detector, detector_options=setup.options, model=setup.model)
-
-    def run(number: int) -> float:
-        started = perf_counter()
-        for result in pipeline.stream(bodies[place % len(bodies)] for place in range(number)):
-            if result.error is not None:
-                raise result.error
-        return number / (perf_counter() - started)
-
-    run(max(20, count // 5))
-    return run(count)
+    assert _pipeline is not None
+    started = perf_counter()
+    for result in _pipeline.stream(bodies[place % len(bodies)] for place in range(count)):
+        if result.error is not None:
+            raise result.error
+    return count / (perf_counter() - started)
 
 
 def _milliseconds(seconds: Sequence[float], percentile: float) -> float:
