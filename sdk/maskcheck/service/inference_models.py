@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 
 from maskcheck.classifier.mask_classifier import MaskClassifier
 from maskcheck.classifier.model import BOX_OUTPUT, FACE_OUTPUT, INPUT_NAME, OUTPUT_NAME
-from maskcheck.errors import MaskCheckError
 from maskcheck.frames import Frame
-from maskcheck.results import FrameResult
 from maskcheck.service.open_inference import TensorInfo
-from maskcheck.service.problems import as_problem
 from maskcheck.service.service import Service
 
 
@@ -70,19 +67,11 @@ class PipelineModel(InferenceModel):
 
     async def infer(self, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """The results of encoded pictures, bytes (N, 1), as JSON of the schema maskcheck/1."""
-        results = await asyncio.gather(*map(self._result, rows.ravel()))
+        frames = map(Frame, rows.ravel())
+        results = await asyncio.gather(*map(self._service.detect_or_error, frames))
         texts = np.empty((len(results), 1), np.object_)
         texts[:, 0] = [json.dumps(result.to_dict(), allow_nan=False).encode() for result in results]
         return {"result": texts}
-
-    async def _result(self, picture: bytes) -> FrameResult:
-        """The result of a picture; one that cannot be read is a result with its error."""
-        try:
-            return await self._service.detect(Frame(picture))
-        except MaskCheckError as error:
-            if as_problem(error).status >= 500:  # not the fault of that picture
-                raise
-            return FrameResult((), (0, 0), error=error)
 
 
 class ClassifierModel(InferenceModel):

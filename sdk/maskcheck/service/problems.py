@@ -49,6 +49,14 @@ def as_problem(error: MaskCheckError) -> Problem:
     return Problem(500, f"{type(error).__name__}: {error}", reason="failed")
 
 
+def as_logged_problem(error: MaskCheckError) -> Problem:
+    """The same; a failure of the service is written to its log."""
+    problem = as_problem(error)
+    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        LOGGER.error("%s", error, exc_info=error)
+    return problem
+
+
 def add_handlers(app: FastAPI, on_refusal: Callable[[str], object]) -> None:
     """Have the application answer with problems where something is refused or fails.
 
@@ -74,10 +82,7 @@ def add_handlers(app: FastAPI, on_refusal: Callable[[str], object]) -> None:
 
     @app.exception_handler(MaskCheckError)
     async def fail(_request: Request, error: MaskCheckError) -> Response:
-        problem = as_problem(error)
-        if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            LOGGER.error("%s", error, exc_info=error)
-        return answer(problem)
+        return answer(as_logged_problem(error))
 
     @app.exception_handler(Exception)
     async def fail_unexpectedly(_request: Request, error: Exception) -> Response:  # the server logs it

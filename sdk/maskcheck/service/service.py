@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends
@@ -21,7 +22,7 @@ from maskcheck.service.calls import Call
 from maskcheck.service.limits import RETRY_AFTER, Admission
 from maskcheck.service.metrics import Metrics
 from maskcheck.service.origins import allows_origin
-from maskcheck.service.problems import Problem
+from maskcheck.service.problems import Problem, as_problem
 from maskcheck.service.settings import ServiceSettings
 from maskcheck.service.tokens import Tokens
 from maskcheck.service.watching import Traffic
@@ -139,6 +140,19 @@ class Service:
             raise
         self.metrics.count(result)
         return result
+
+    async def detect_or_error(self, frame: Frame) -> FrameResult:
+        """The same for one picture of several: one that cannot be read is a result with its error.
+
+        Raises:
+            MaskCheckError: The fault is not that of the picture.
+        """
+        try:
+            return await self.detect(frame)
+        except MaskCheckError as error:
+            if as_problem(error).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            return FrameResult((), (0, 0), source=frame.source, error=error)
 
     def begin(self) -> asyncio.Future[None]:
         """Load the models in the background; :attr:`ready` or :attr:`failure` says how that went.

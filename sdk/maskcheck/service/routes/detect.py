@@ -12,13 +12,12 @@ import cv2
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from maskcheck.errors import MaskCheckError
 from maskcheck.frames import Frame
 from maskcheck.results import FrameResult
 from maskcheck.service.answers import choose_form
 from maskcheck.service.calls import Call
 from maskcheck.service.documentation import EXAMPLE_RESULT, RESULT, pictures, problems
-from maskcheck.service.problems import Problem, as_problem
+from maskcheck.service.problems import Problem
 from maskcheck.service.service import Service
 from maskcheck.service.uploads import FIELD, Upload, read_uploads
 
@@ -122,23 +121,19 @@ async def _uploads(call: Call, kind: str, content_type: str, most: int) -> list[
 
 
 async def _detected(service: Service, upload: Upload, min_score: float) -> FrameResult:
-    result = await service.detect(Frame(upload.content, upload.name))
+    return _without_weak(await service.detect(Frame(upload.content, upload.name)), min_score)
+
+
+def _without_weak(result: FrameResult, min_score: float) -> FrameResult:
     kept = tuple(face for face in result if face.detection_score is None or face.detection_score >= min_score)
     return replace(result, faces=kept)
 
 
 async def _all_detected(service: Service, uploads: Sequence[Upload], min_score: float) -> list[FrameResult]:
     """The results of several pictures, which share batches; one that cannot be read is a result with its error."""
-
-    async def detected_or_error(upload: Upload) -> FrameResult:
-        try:
-            return await _detected(service, upload, min_score)
-        except MaskCheckError as error:
-            if as_problem(error).status >= 500:  # not the fault of that picture
-                raise
-            return FrameResult((), (0, 0), source=upload.name, error=error)
-
-    return await asyncio.gather(*map(detected_or_error, uploads))
+    frames = (Frame(upload.content, upload.name) for upload in uploads)
+    results = await asyncio.gather(*map(service.detect_or_error, frames))
+    return [_without_weak(result, min_score) for result in results]
 
 
 async def _drawn(service: Service, upload: Upload, form: str, min_score: float, min_confidence: float) -> bytes:

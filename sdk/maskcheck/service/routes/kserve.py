@@ -17,10 +17,9 @@ from starlette.responses import Response
 
 from maskcheck._version import __version__
 from maskcheck.errors import MaskCheckError
-from maskcheck.log import LOGGER
 from maskcheck.service.inference_models import InferenceModel, inference_models
 from maskcheck.service.open_inference import JSON_LENGTH, read_request, write_answer
-from maskcheck.service.problems import Problem, as_problem
+from maskcheck.service.problems import Problem, as_logged_problem
 from maskcheck.service.service import Service
 
 _VERSION = "1"
@@ -181,9 +180,7 @@ def _route_class(service: Service) -> type[APIRoute]:
                 except Problem as error:
                     problem = error
                 except MaskCheckError as error:
-                    problem = as_problem(error)
-                    if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                        LOGGER.error("%s", error, exc_info=error)
+                    problem = as_logged_problem(error)
                 service.metrics.refused.labels(problem.reason).inc()
                 content = json.dumps({"error": problem.detail})
                 return Response(content, problem.status, problem.headers, "application/json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -77,10 +78,13 @@ class _File:
             text = text.replace(f"{{{name}}}", value)
         return _File(text.encode("utf-8"), self.media_type)
 
+    @cached_property
+    def _tag(self) -> str:
+        return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
+
     def answer(self, if_none_match: str) -> Response:
-        tag = f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
-        headers = {**_HEADERS, "ETag": tag}
+        headers = {**_HEADERS, "ETag": self._tag}
         # A proxy that compresses may have marked the tag as weak.
-        if tag in (each.strip().removeprefix("W/") for each in if_none_match.split(",")):
+        if self._tag in (each.strip().removeprefix("W/") for each in if_none_match.split(",")):
             return Response(status_code=304, headers=headers)
         return Response(self.content, media_type=self.media_type, headers=headers)
