@@ -201,3 +201,42 @@ def limit_options(command: Command) -> Command:
 
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def pipeline_options(command: Command) -> Command:
+    """The options of detector, classifier, session and limits, ``--batch-size`` and ``--max-faces``.
+
+    They are arguments of ``MaskPipeline``, but for `providers`, which is empty instead of None, and its ``timeout``.
+    """
+    for option in (
+        limit_options,
+        click.option(
+            "--max-faces",
+            type=click.IntRange(1),
+            default=1000,
+            show_default=True,
+            help="Most faces of a picture that are labelled, the best first; a note says how many were left out.",
+        ),
+        click.option("--batch-size", type=click.IntRange(1), help="Most faces in a batch.  [default: 32, or as tuned]"),
+        session_options,
+        classifier_options,
+        detector_options,
+    ):
+        command = option(command)
+    return command
+
+
+PIPELINE_SECTIONS = {
+    "Detector": ("detector", "detector_options", "min_score", "tile", "max_faces"),
+    "Classifier": (
+        "classifier",
+        "classifier_options",
+        "model",
+        "precision",
+        "model_timeout",
+        "max_megabytes_of_memory",
+    ),
+    "Device": ("device", "providers", "threads", "batch_size"),
+    "Limits of a picture": tuple(_LIMITS),
+}
+"""Titles of sections of the help, with the options of :func:`pipeline_options` in them."""

@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from maskcheck.commands.group import OWNS_PROCESS, require_extra
-from maskcheck.commands.options import (
-    FilePath,
-    classifier_options,
-    detector_options,
-    limit_options,
-    session_options,
-)
+from maskcheck.commands.options import PIPELINE_SECTIONS, FilePath, pipeline_options
 from maskcheck.commands.sections import SectionedCommand
 
 if TYPE_CHECKING:
@@ -34,7 +28,7 @@ _SECTIONS = {
         "body_timeout",
         "max_streams",
     ),
-    "Limits of pictures": ("max_megapixels", "max_side", "max_megabytes", "max_scans", "max_frames", "max_faces"),
+    **PIPELINE_SECTIONS,
 }
 
 _seconds = click.FloatRange(min=0, min_open=True)
@@ -110,18 +104,7 @@ _seconds = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--max-streams", type=click.IntRange(0), default=8, show_default=True, help="Connections of /v1/stream at once."
 )
-@detector_options
-@classifier_options
-@session_options
-@click.option("--batch-size", type=click.IntRange(1), help="Most faces in a batch.  [default: 32, or as tuned]")
-@click.option(
-    "--max-faces",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="Faces of a picture that are labelled, the best first.",
-)
-@limit_options
+@pipeline_options
 @click.pass_context
 def serve(
     ctx: click.Context,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from maskcheck.commands.options import classifier_options, detector_options, limit_options, session_options
+from maskcheck.commands.options import PIPELINE_SECTIONS, pipeline_options
 from maskcheck.commands.sections import SectionedCommand
 
 if TYPE_CHECKING:
@@ -17,17 +17,8 @@ if TYPE_CHECKING:
 _SECTIONS = {
     "Job": ("output", "column", "resume", "share", "part_size"),
     "Workers": ("engine", "workers", "cpus", "gpus", "address"),
-    "Detector": ("detector", "detector_options", "min_score", "tile", "max_faces", "timeout"),
-    "Classifier": (
-        "classifier",
-        "classifier_options",
-        "model",
-        "precision",
-        "model_timeout",
-        "max_megabytes_of_memory",
-    ),
-    "Device": ("device", "providers", "threads", "batch_size"),
-    "Limits of a picture": ("max_megapixels", "max_side", "max_megabytes", "max_scans", "max_frames"),
+    **PIPELINE_SECTIONS,
+    "Detector": (*PIPELINE_SECTIONS["Detector"], "timeout"),
 }
 
 
@@ -101,17 +92,7 @@ def _read_share(_ctx: click.Context, _param: click.Parameter, value: str | None)
     help="Ray: the cluster; auto is the one that this machine belongs to, local starts one here.  [default:"
     " RAY_ADDRESS, else local]",
 )
-@detector_options
-@classifier_options
-@session_options
-@click.option("--batch-size", type=click.IntRange(1), help="Most faces in a batch.  [default: 32, or as tuned]")
-@click.option(
-    "--max-faces",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="Most faces of a picture that are labelled, the best first; a note says how many were left out.",
-)
+@pipeline_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -120,7 +101,6 @@ def _read_share(_ctx: click.Context, _param: click.Parameter, value: str | None)
     metavar="SECONDS",
     help="A picture fails if it takes longer, twice.",
 )
-@limit_options
 @click.pass_context
 def batch(
     ctx: click.Context,

@@ -12,13 +12,7 @@ from click.core import ParameterSource
 
 from maskcheck.commands.detect.run_options import SECTIONS, run_options
 from maskcheck.commands.group import OWNS_PROCESS
-from maskcheck.commands.options import (
-    FilePath,
-    classifier_options,
-    detector_options,
-    limit_options,
-    session_options,
-)
+from maskcheck.commands.options import FilePath, pipeline_options
 from maskcheck.commands.sections import SectionedCommand
 
 if TYPE_CHECKING:
@@ -53,30 +47,19 @@ _WHOLE_PICTURE = "whole-picture"
     help="Form of the results in the output folder: results.jsonl and, at the end, results.csv, annotations.json or"
     " results.parquet beside it. Without --output, the results go to standard output, except for parquet.",
 )
-@detector_options
 @click.option(
     "--no-detector",
     is_flag=True,
     help=f"Each picture is a face that is already cut out; same as --detector {_WHOLE_PICTURE}.",
 )
 @run_options
-@classifier_options
-@session_options
-@click.option("--batch-size", type=click.IntRange(1), help="Most faces in a batch.  [default: 32, or as tuned]")
-@click.option(
-    "--max-faces",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="Most faces of a picture that are labelled, the best first; a note says how many were left out.",
-)
+@pipeline_options
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
     help="A picture fails if decoding it and finding its faces takes longer.  [default: no limit]",
 )
-@limit_options
 @click.pass_context
 def detect(
     ctx: click.Context,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from maskcheck.commands.options import FilePath
+from maskcheck.commands.options import PIPELINE_SECTIONS, FilePath
 from maskcheck.commands.sections import read_time
 
 if TYPE_CHECKING:
@@ -117,17 +117,8 @@ SECTIONS = {
     "Events": ("events", "mqtt", "home_assistant", "zones", "lines"),
     "Privacy": ("blur", "images"),
     "Large folders": ("resume", "retry_failed", "workers"),
-    "Detector": ("detector", "detector_options", "min_score", "tile", "no_detector", "max_faces", "timeout"),
-    "Classifier": (
-        "classifier",
-        "classifier_options",
-        "model",
-        "precision",
-        "model_timeout",
-        "max_megabytes_of_memory",
-    ),
-    "Device": ("device", "providers", "threads", "batch_size"),
-    "Limits of a picture": ("max_megapixels", "max_side", "max_megabytes", "max_scans", "max_frames"),
+    **PIPELINE_SECTIONS,
+    "Detector": (*PIPELINE_SECTIONS["Detector"], "no_detector", "timeout"),
 }
 """Titles of sections of the help, with the options in them."""
 
