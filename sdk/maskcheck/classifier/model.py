@@ -257,7 +257,11 @@ def find_model(model: str | os.PathLike[str] | None) -> Path:
 
 def is_embedded(path: Path) -> bool:
     """Whether a model file is one that comes with the package."""
-    return any(path == embedded.path for embedded in EMBEDDED_MODELS.values())
+    return _embedded_at(path) is not None
+
+
+def _embedded_at(path: Path) -> EmbeddedModel | None:
+    return next((embedded for embedded in EMBEDDED_MODELS.values() if embedded.path == path), None)
 
 
 _hashes: dict[Path, tuple[tuple[int, ...], str]] = {}
@@ -284,11 +288,11 @@ def hash_model(path: Path) -> str:
                 _hashes[path] = version, sha256
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}", path=str(path)) from error
-    for embedded in EMBEDDED_MODELS.values():
-        if path == embedded.path and sha256 != embedded.sha256:
-            raise ModelIntegrityError(
-                f"the embedded model {path.name} has SHA-256 {sha256}, expected {embedded.sha256}:"
-                " the file was changed or cut off; install maskcheck again, or pass your own file as `model`",
-                path=str(path),
-            )
+    embedded = _embedded_at(path)
+    if embedded is not None and sha256 != embedded.sha256:
+        raise ModelIntegrityError(
+            f"the embedded model {path.name} has SHA-256 {sha256}, expected {embedded.sha256}:"
+            " the file was changed or cut off; install maskcheck again, or pass your own file as `model`",
+            path=str(path),
+        )
     return sha256

@@ -52,14 +52,12 @@ def settings_differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> lis
         then: A receipt with its settings.
         now: Another one.
     """
-    return list(_differences(then, now))
-
-
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     before, after = dict(_flat(then)), dict(_flat(now))
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            yield f"{name} was {_shown(before.get(name))}, now {_shown(after.get(name))}"
+    return [
+        f"{name} was {_shown(before.get(name))}, now {_shown(after.get(name))}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
 
 
 def _flat(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
