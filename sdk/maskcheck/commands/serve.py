@@ -28,7 +28,7 @@ _SECTIONS = {
         "body_timeout",
         "max_streams",
     ),
-    **PIPELINE_SECTIONS,
+    "Limits of pictures": (*PIPELINE_SECTIONS["Limits of a picture"], "max_faces"),
 }
 
 _seconds = click.FloatRange(min=0, min_open=True)
