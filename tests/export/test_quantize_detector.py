@@ -33,9 +33,10 @@ from maskcheck.plugins import (
 from maskcheck_export.commands import main
 from maskcheck_export.detector_quantization.calibration import SIDE, cut_window
 from maskcheck_export.detector_quantization.equalization import equalize
-from maskcheck_export.detector_quantization.network import find_head, find_stem, read_graph
+from maskcheck_export.detector_quantization.network import find_head, read_graph
 from maskcheck_export.detector_quantization.parity import Limits, compare
 from maskcheck_export.errors import DataError
+from maskcheck_export.onnx_graphs.convolutions import find_stem
 from maskcheck_export.onnx_graphs.versions import graph_facts
 
 CHANNELS = 4

@@ -14,6 +14,7 @@ from maskcheck.pictures.crops import Crops
 from maskcheck_export.conversion.choices import CALIBRATIONS
 from maskcheck_export.data.samples import Sample
 from maskcheck_export.evaluation.prediction import read_crops
+from maskcheck_export.onnx_graphs.convolutions import CONVOLUTIONS, find_stem
 from maskcheck_export.onnx_graphs.float_features import keep_features_float
 from maskcheck_export.onnx_graphs.quantization import preprocess, quantize_graph
 from maskcheck_export.onnx_graphs.versions import check
@@ -87,18 +88,16 @@ def quantize(floating: onnx.ModelProto, how: Quantization, training: Sequence[Sa
 
 
 def _until_depthwise(prepared: onnx.ModelProto) -> list[str]:
-    """The names of the nodes up to the first depthwise convolution and its clip; none if there is no such convolution.
+    """The names of the nodes up to the first depthwise convolution and its clip; none without such a convolution.
 
     The few channels that it sees have very different ranges, which share one scale in int8: it alone makes half of the
     difference that int8 makes to a MobileNetV2, and takes no more time in float.
     """
-    weights = {tensor.name: tensor for tensor in prepared.graph.initializer}
-    nodes = prepared.graph.node
-    for place, node in enumerate(nodes):
+    filters = {tensor.name: tensor.dims[0] for tensor in prepared.graph.initializer if tensor.dims}
+    for number, node in enumerate((node for node in prepared.graph.node if node.op_type in CONVOLUTIONS), 1):
         groups = next((entry.i for entry in node.attribute if entry.name == "group"), 1)
-        if node.op_type == "Conv" and groups > 1 and groups == weights[node.input[1]].dims[0]:
-            clips = [after.name for after in nodes if after.op_type == "Clip" and node.output[0] in after.input]
-            return [before.name for before in nodes[: place + 1]] + clips
+        if groups > 1 and groups == filters[node.input[1]]:
+            return find_stem(prepared, number)
     return []
 
 

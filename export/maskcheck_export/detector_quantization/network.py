@@ -15,9 +15,9 @@ from maskcheck.pictures.decoding import BGRImage
 from maskcheck.runtime.model_reading import read_model
 from maskcheck.runtime.session import OnnxSession
 from maskcheck_export.errors import DataError
+from maskcheck_export.onnx_graphs.convolutions import CONVOLUTIONS
 from maskcheck_export.onnx_graphs.versions import IR_VERSION, OPSET
 
-_CONVOLUTIONS = ("Conv", "ConvTranspose")
 _PER_CHANNEL_OPSET = 13  # the first one in which weights may have a scale for each channel
 
 
@@ -71,21 +71,9 @@ def find_head(proto: onnx.ModelProto) -> list[str]:
         if node is None or node.name in head:
             continue
         head[node.name] = None
-        if node.op_type not in _CONVOLUTIONS:
+        if node.op_type not in CONVOLUTIONS:
             waiting.extend(node.input)
     return list(head)
-
-
-def find_stem(proto: onnx.ModelProto, convolutions: int) -> list[str]:
-    """Names of so many convolutions, the first ones, and of the nodes between them."""
-    stem: list[str] = []
-    for node in proto.graph.node:
-        if node.op_type in _CONVOLUTIONS:
-            if not convolutions:
-                break
-            convolutions -= 1
-        stem.append(node.name)
-    return stem
 
 
 def _opset(proto: onnx.ModelProto) -> int:

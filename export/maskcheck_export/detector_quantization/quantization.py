@@ -13,7 +13,8 @@ from maskcheck.runtime.distributions import installed_versions
 from maskcheck.runtime.session import OnnxSession
 from maskcheck_export.detector_quantization.calibration import MOST_WINDOWS, Windows
 from maskcheck_export.detector_quantization.equalization import equalize
-from maskcheck_export.detector_quantization.network import QuantizableDetector, find_head, find_stem, read_graph
+from maskcheck_export.detector_quantization.network import QuantizableDetector, find_head, read_graph
+from maskcheck_export.onnx_graphs.convolutions import find_stem
 from maskcheck_export.onnx_graphs.quantization import preprocess, quantize_graph
 from maskcheck_export.writing.provenance import code_commit
 
