@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
 from maskcheck import ImageTooLarge, SourceError
-from maskcheck.commands import main
 from maskcheck.pictures.limits import DEFAULT_LIMITS, DecodingLimits
 
 pyarrow = pytest.importorskip("pyarrow", reason="maskcheck batch needs pyarrow")
@@ -29,17 +28,6 @@ def encoded(shade: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.full((16, 16, 3), shade, np.uint8)).save(stream, "PNG")
     return stream.getvalue()
-
-
-@pytest.fixture
-def batch(toy_model: Path) -> Callable[..., Result]:
-    """Runs the command with a small model, each picture being a face."""
-
-    def run(*arguments: str | Path) -> Result:
-        options = ["--detector", "whole-picture", "--model", str(toy_model), "--workers", "1"]
-        return CliRunner().invoke(main, ["batch", *map(str, arguments), *options])
-
-    return run
 
 
 def rows(output: Path) -> list[dict[str, Any]]:
@@ -117,6 +105,21 @@ def memory() -> Any:
     system.store.clear()
     yield system
     system.store.clear()
+
+
+def test_a_password_in_an_error_of_another_package_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec_core = pytest.importorskip("fsspec.core", reason="addresses that pyarrow does not know need fsspec")
+
+    def refuse(address: str) -> None:
+        raise PermissionError(f"{address} says no")
+
+    monkeypatch.setattr(fsspec_core, "url_to_fs", refuse)
+    address = "vault://user:hunter2@host/folder"
+
+    with pytest.raises(SourceError, match="says no") as refused:
+        list(Places([address]).find(shown(address), (".jpg",)))
+
+    assert "hunter2" not in str(refused.value)
 
 
 def test_addresses_of_fsspec_are_read_and_written(memory: Any, batch: Callable[..., Result], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from maskcheck.errors import ImageError, MaskCheckError, PackageNotInstalled, So
 from maskcheck.pictures.decoding.files import read_open_file, read_path
 from maskcheck.pictures.limits import DecodingLimits
 from maskcheck.sources import expand_home
+from maskcheck.sources.addresses import without_secrets
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _MAGIC = re.compile(r"[*?\[]")
@@ -112,7 +113,7 @@ class Places:
         except FileNotFoundError:
             raise ImageError(f"no such file: {address}", source=address) from None
         except Exception as error:  # of whatever package reaches the store
-            raise ImageError(f"cannot read {address}: {error}", source=address) from error
+            raise ImageError(f"cannot read {address}: {without_secrets(str(error))}", source=address) from error
 
     def find(self, address: str, suffixes: Sequence[str]) -> Iterator[str]:
         """The files with some endings that an address names, by name: a file, a folder with all below it, a pattern.
@@ -141,7 +142,7 @@ class Places:
         except MaskCheckError:
             raise
         except Exception as error:
-            raise SourceError(f"cannot list {address}: {error}", source=address) from error
+            raise SourceError(f"cannot list {address}: {without_secrets(str(error))}", source=address) from error
         found = False
         for name in names:
             below = name[len(folder) :].lstrip("/")
@@ -261,7 +262,7 @@ def _open_root(root: str, address: str) -> tuple[Any, str]:
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):  # a scheme that it does not know
         pass
     except (pyarrow.ArrowException, OSError) as error:
-        raise SourceError(f"cannot open {address}: {error}", source=address) from error
+        raise SourceError(f"cannot open {address}: {without_secrets(str(error))}", source=address) from error
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
@@ -273,7 +274,7 @@ def _open_root(root: str, address: str) -> tuple[Any, str]:
     except ImportError as error:
         raise PackageNotInstalled(f"{address}: {error}", package="fsspec") from error
     except Exception as error:  # ValueError: it does not know the scheme either; others of the package that reaches it
-        raise SourceError(f"cannot open {address}: {error}", source=address) from error
+        raise SourceError(f"cannot open {address}: {without_secrets(str(error))}", source=address) from error
     return PyFileSystem(FSSpecHandler(system)), path
 
 
