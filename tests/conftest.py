@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from maskcheck import ModelInfo
 from maskcheck.classifier.second_look import Combination
 from maskcheck.classifier.tuned_choices import TunedChoice, save_choice
+from maskcheck.commands import main
 from maskcheck.runtime.providers import CPU
 
 
@@ -178,3 +180,14 @@ def halves() -> NDArray[np.uint8]:
     picture = np.zeros((60, 100, 3), np.uint8)
     picture[:, :50] = 255
     return picture
+
+
+@pytest.fixture
+def batch(toy_model: Path) -> Callable[..., Result]:
+    """Runs ``maskcheck batch`` with a small model, each picture being a face."""
+
+    def run(*arguments: str | Path) -> Result:
+        options = ["--detector", "whole-picture", "--model", str(toy_model), "--workers", "1"]
+        return CliRunner().invoke(main, ["batch", *map(str, arguments), *options])
+
+    return run

@@ -51,17 +51,6 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def batch(toy_model: Path) -> Callable[..., Result]:
-    """Runs the command with a small model, each picture being a face."""
-
-    def run(*arguments: str | Path) -> Result:
-        options = ["--detector", "whole-picture", "--model", str(toy_model), "--workers", "1"]
-        return CliRunner().invoke(main, ["batch", *map(str, arguments), *options])
-
-    return run
-
-
 def rows(output: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = parquet.read_table(output).to_pylist()
     return sorted(found, key=lambda row: (row["source"], row["frame"]))

@@ -9,6 +9,7 @@ import click
 
 from maskcheck.commands.console import console
 from maskcheck.commands.group import require_extra
+from maskcheck_bench.commands.arguments import find_pictures
 
 
 @click.command()
@@ -28,7 +29,7 @@ def batch(samples: Path, output: Path | None, count: int, calm: bool, seed: int,
     require_extra("ray", "ray", "pyarrow")
     from maskcheck_bench.batch.cluster_run import Kills, measure_cluster
 
-    pictures = sorted(path for path in samples.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    pictures = find_pictures(samples)
     if not pictures:
         raise click.UsageError(f"no pictures in {samples}")
     options = [] if model is None else ["--model", model]

@@ -9,6 +9,7 @@ import click
 
 from maskcheck.commands.console import console
 from maskcheck.commands.group import require_extra
+from maskcheck_bench.commands.arguments import find_pictures, read_detector
 
 _PARTS = ("killed", "bad-files", "workers")
 
@@ -68,13 +69,8 @@ def folders(
     if "bad-files" in wanted:
         report["bad-files"] = measure_bad_files(count, rounds, seed, ())
     if "workers" in wanted and pictures is not None:
-        found = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
-        named = {each: each.partition(",") for each in detectors}
-        report["workers"] = measure_workers(
-            found[:most],
-            {each: (name, {"preset": preset} if preset else {}) for each, (name, _, preset) in named.items()},
-            rounds,
-        )
+        named = {each: read_detector(each) for each in detectors}
+        report["workers"] = measure_workers(find_pictures(pictures)[:most], named, rounds)
     text = json.dumps(report, indent=2)
     if output:
         output.write_text(text + "\n", encoding="utf-8")

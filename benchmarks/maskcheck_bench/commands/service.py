@@ -10,6 +10,7 @@ import click
 
 from maskcheck.commands.console import console
 from maskcheck.commands.group import require_extra
+from maskcheck_bench.commands.arguments import find_pictures, read_detector
 
 _PARTS = ("throughput", "soak")
 
@@ -57,9 +58,8 @@ def service(
     from maskcheck_bench.service.soak import measure_soak
     from maskcheck_bench.service.throughput import measure_throughput
 
-    name, _, preset = detector.partition(",")
-    setup = Setup(name, {"preset": preset} if preset else {}, model)
-    paths = sorted(path for path in pictures.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    setup = Setup(*read_detector(detector), model)
+    paths = find_pictures(pictures, subfolders=False)
     bodies = [path.read_bytes() for path in paths if not path.name.startswith("group")]
     if not bodies:
         raise click.UsageError(f"--pictures: there is no picture in {pictures}")

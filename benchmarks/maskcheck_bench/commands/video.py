@@ -10,6 +10,7 @@ import click
 
 from maskcheck.commands.console import console
 from maskcheck.commands.group import require_extra
+from maskcheck_bench.commands.arguments import read_detector
 
 _PARTS = ("speed", "costs", "memory")
 
@@ -94,8 +95,7 @@ def _measure_video(
     from maskcheck_bench.video.ways import ways
 
     for named in detectors:
-        detector, _, preset = named.partition(",")
-        options = {"preset": preset} if preset else {}
+        detector, options = read_detector(named)
         if "speed" in wanted:
             with TemporaryDirectory(prefix="maskcheck-bench-") as name:
                 made = ways(

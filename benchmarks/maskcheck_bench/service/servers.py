@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import sleep
 
+from maskcheck import MaskPipeline
 from maskcheck.errors import MaskCheckError
 
 
@@ -28,6 +29,10 @@ class Setup:
     detector: str
     options: Mapping[str, str]
     model: str | None
+
+    def pipeline(self) -> MaskPipeline:
+        """A pipeline of it, in this process."""
+        return MaskPipeline(self.detector, detector_options=self.options, model=self.model)
 
     def arguments(self) -> list[str]:
         """As options of the command line."""

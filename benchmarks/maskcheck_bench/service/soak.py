@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 
-from maskcheck import MaskPipeline
 from maskcheck_bench.service.clients import Connection, OwnProcess, labels, labels_of, post, steady_load
 from maskcheck_bench.service.servers import Server, Setup, service
 
@@ -68,7 +67,7 @@ def measure_soak(
 
 
 def _labels_by_pipeline(setup: Setup, bodies: Sequence[bytes]) -> list[Any]:
-    with MaskPipeline(setup.detector, detector_options=setup.options, model=setup.model) as pipeline:
+    with setup.pipeline() as pipeline:
         return [labels(pipeline(body).to_dict()) for body in bodies]
 
 

@@ -82,7 +82,7 @@ _pipeline: MaskPipeline | None = None  # of the process that streams
 
 def _make_pipeline(setup: Setup) -> None:
     global _pipeline
-    _pipeline = MaskPipeline(setup.detector, detector_options=setup.options, model=setup.model)
+    _pipeline = setup.pipeline()
 
 
 def _stream_rate(bodies: Sequence[bytes], count: int) -> float:
