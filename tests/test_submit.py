@@ -94,6 +94,18 @@ def test_a_lone_picture_waits_for_nobody(toy_model: Path) -> None:
         assert len(pipeline.submit(picture(0)).result(PATIENCE)) == 1
 
 
+def test_a_picture_does_not_wait_for_one_that_is_still_searched(toy_model: Path) -> None:
+    gate = threading.Event()
+    detector = Numbered(lambda number: gate.wait(PATIENCE) if number == 1 else None)
+    with MaskPipeline(detector, model=toy_model, max_wait=10 * PATIENCE) as pipeline:
+        searched, found = pipeline.submit(picture(1)), pipeline.submit(picture(0))
+        try:
+            assert len(found.result(PATIENCE)) == 1
+            assert not searched.done()
+        finally:
+            gate.set()
+
+
 def test_a_failure_is_raised_by_its_own_future_alone(toy_model: Path, tmp_path: Path) -> None:
     def fail(number: int) -> None:
         if number == 3:

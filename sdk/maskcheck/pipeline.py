@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from maskcheck.events import Event, Line, WatchSettings, Zone
     from maskcheck.tracking.settings import TrackingSettings
 
-_ENOUGH = 8  # faces for which the classifier does not let a caller wait: larger batches gain little, and cost time
-
 
 class MaskPipeline:
     """Face detector and mask classifier together.
@@ -87,7 +85,7 @@ class MaskPipeline:
             :class:`PictureTimeout`. By default, any time. Python cannot stop a thread: what is stuck goes on in the
             background, in a thread of its own, and holds its memory.
         max_wait: Most seconds that a frame whose faces are found waits for others to share its batch. It waits only
-            while other frames are on their way.
+            while other frames are on their way; a submitted one only while others wait for a thread.
 
     Attributes:
         on_batch: Called by a thread of :meth:`submit` after each batch, with its pictures and its faces; to be set
@@ -586,14 +584,14 @@ class MaskPipeline:
         on_change: Callable[[], object] = lambda: None,
         *,
         on_batch: Callable[[int, int], object] | None = None,
-        enough: int | None = None,
+        prompt: bool = False,
         engine: FrameEngine | None = None,
     ) -> Runner:
         return Runner(
             engine or self._engine,
             workers=workers,
             batch_size=limit,
-            enough=enough,
+            prompt=prompt,
             max_wait=self.max_wait,
             timeout=self.timeout,
             on_change=on_change,
@@ -605,7 +603,7 @@ class MaskPipeline:
             self._expect_open()
             if self._runner is None:
                 self._runner = self._make_runner(
-                    default_workers(), self.batch_size, on_batch=self.on_batch, enough=_ENOUGH
+                    default_workers(), self.batch_size, on_batch=self.on_batch, prompt=True
                 )
                 weakref.finalize(self, self._runner.close, 0)
             return self._runner

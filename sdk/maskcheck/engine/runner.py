@@ -23,6 +23,7 @@ from maskcheck.results import FrameResult
 
 _PAUSE = 0.01  # seconds without a new frame after which a source counts as one that pauses
 _WATCH = 0.05  # seconds after which a time limit is looked at, at the latest
+_ENOUGH = 8  # faces for which the classifier does not let a caller wait: larger batches gain little, and cost time
 
 _WAKE = object()
 _END = object()
@@ -95,15 +96,17 @@ class Runner:
     """Works on frames that are handed in from any thread; the faces of frames that come together share batches.
 
     A batch goes to the classifier when it is full, when its first frame has waited for `max_wait`, or when nothing
-    else is on its way: every frame that was handed in is prepared, and the source gives no other one at once. While
-    faces enough for another batch wait, no frame is prepared: that bounds what waits, in memory and in time.
+    else is on its way: every frame that was handed in is prepared, and the source gives no other one at once. With
+    `prompt`, frames that threads work on count as no longer on their way: only a queue before the threads makes a batch
+    wait, and only for a few faces. While faces enough for another batch wait, no frame is prepared: that bounds what
+    waits, in memory and in time.
 
     Args:
         engine: Does the work.
         workers: Threads that prepare frames, 1 or more.
         batch_size: Most faces, and most frames, of a batch.
-        enough: Faces, or frames, for which the classifier need not wait for others; by default, a full batch.
         max_wait: Most seconds that a prepared frame waits for others.
+        prompt: Whether a caller waits for each frame by itself, so that its time counts more than full batches.
         timeout: Seconds that a frame may take to be prepared. A thread that takes longer is left alone, and another one
             takes its place.
         on_change: Called by the threads after each frame that is prepared and each batch that is finished.
@@ -117,7 +120,7 @@ class Runner:
         workers: int,
         batch_size: int,
         max_wait: float,
-        enough: int | None = None,
+        prompt: bool = False,
         timeout: float | None = None,
         on_change: Callable[[], object] = lambda: None,
         on_batch: Callable[[int, int], object] | None = None,
@@ -125,7 +128,8 @@ class Runner:
         self._engine = engine
         self._worker_count = workers
         self._batch_size = batch_size
-        self._enough = batch_size if enough is None else min(enough, batch_size)
+        self._prompt = prompt
+        self._enough = min(_ENOUGH, batch_size) if prompt else batch_size
         self._most_waiting = min(2 * self._enough, batch_size)
         self._max_wait = max_wait
         self._timeout = timeout
@@ -248,6 +252,8 @@ class Runner:
                     self._handed_in.put(None)
                     break
                 tickets.append(following)
+        if self._prompt and self._handed_in.empty():
+            self._prepared.put(_WAKE)  # what is prepared need not wait for these
         return tickets
 
     def prepare(self, tickets: Sequence[Ticket]) -> Sequence[PreparedFrame] | BaseException:
@@ -310,7 +316,7 @@ class Runner:
         waits = [_WATCH] if self._timeout is not None and self._on_their_way else []
         if held:
             waits.append(max(since + self._max_wait - monotonic(), 0))
-            if not self._on_their_way:
+            if not self._others_come():
                 waits.append(self._pause)
         return min(waits, default=None)
 
@@ -322,7 +328,11 @@ class Runner:
             return False
         awaited = self._source_awaited_since
         paused = awaited is not None and monotonic() >= awaited + self._pause
-        return size >= self._enough or (paused and not self._on_their_way)
+        return size >= self._enough or (paused and not self._others_come())
+
+    def _others_come(self) -> bool:
+        """Whether frames are on their way for which a batch waits."""
+        return not self._handed_in.empty() if self._prompt else self._on_their_way > 0
 
     def _finish(self, tickets: Sequence[Ticket]) -> None:
         started = monotonic()
