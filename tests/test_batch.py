@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator
 from marked_detector import HANGS, KILLS, KILLS_ONCE, MarkedDetector, eventually
 from PIL import Image
 
@@ -207,6 +208,38 @@ def test_a_damaged_part_is_made_anew(pictures: Path, batch: Callable[..., Result
 
     assert rows(output) == before
     assert report(output)["resumed"] == 5
+
+
+def test_what_failed_is_tried_again_on_request(pictures: Path, batch: Callable[..., Result], tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    batch(pictures, "--output", output, "--part-size", "5")
+    shutil.copy(pictures / "a" / "00.png", pictures / "bad.jpg")
+
+    assert batch(pictures, "--output", output, "--resume").exit_code == 1
+    done = batch(pictures, "--output", output, "--resume", "--retry-failed")
+
+    assert done.exit_code == 0, done.output
+    assert report(output)["errors"] == {}
+    assert 0 < report(output)["this_run"]["pictures"] <= 5
+    assert len(rows(output)) == 13
+
+
+@pytest.mark.parametrize("command", ["batch", "detect"])
+def test_what_failed_is_tried_again_only_where_a_job_goes_on(command: str, tmp_path: Path) -> None:
+    refused = CliRunner().invoke(main, [command, str(tmp_path), "--output", str(tmp_path / "out"), "--retry-failed"])
+
+    assert refused.exit_code == 2
+    assert "expected --resume as well" in refused.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_its_report_follows_the_schema(pictures: Path, batch: Callable[..., Result], tmp_path: Path) -> None:
+    batch(pictures, "--output", tmp_path / "out")
+
+    schema = json.loads(CliRunner().invoke(main, ["schema", "batch"], catch_exceptions=False).stdout)
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(report(tmp_path / "out"))
+    assert set(report(tmp_path / "out")) == set(schema["properties"]) == set(schema["required"])
 
 
 def test_one_run_at_a_time(pictures: Path, batch: Callable[..., Result], tmp_path: Path) -> None:

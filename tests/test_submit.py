@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -104,6 +105,17 @@ def test_a_picture_does_not_wait_for_one_that_is_still_searched(toy_model: Path)
             assert not searched.done()
         finally:
             gate.set()
+
+
+def test_the_decoded_picture_is_kept_on_request(toy_model: Path) -> None:
+    image = picture(3)
+    encoded = cv2.imencode(".png", image)[1].tobytes()
+    with MaskPipeline(Numbered(), model=toy_model) as pipeline:
+        assert pipeline.submit(encoded).result(PATIENCE).image is None
+        kept = pipeline.submit(encoded, keep_image=True).result(PATIENCE).image
+
+    assert kept is not None
+    np.testing.assert_array_equal(kept, image)
 
 
 def test_a_failure_is_raised_by_its_own_future_alone(toy_model: Path, tmp_path: Path) -> None:

@@ -365,7 +365,7 @@ class MaskPipeline:
         """
         return list(self.stream(images, keep_images=keep_images))
 
-    def submit(self, image: ImageLike | Frame) -> Future[FrameResult]:
+    def submit(self, image: ImageLike | Frame, *, keep_image: bool = False) -> Future[FrameResult]:
         """Hand in one picture from any thread; faces of pictures that are handed in together share batches.
 
         Two threads, which all callers share, decode and detect; another one classifies. They start with the first
@@ -374,6 +374,7 @@ class MaskPipeline:
 
         Args:
             image: A picture, as in a call.
+            keep_image: Give the result the decoded picture, as its ``image``.
 
         Returns:
             A future of the result. It raises what a call would raise. Once cancelled, a picture on which the work has
@@ -383,7 +384,7 @@ class MaskPipeline:
             RuntimeError: The pipeline is closed.
         """
         self._expect_open()
-        preparation = Preparation(Frame.of(image))
+        preparation = Preparation(Frame.of(image), keep_image)
         preparation.own(self.limits)
         ticket = _FutureTicket(preparation)
         self._shared_runner().submit(ticket)

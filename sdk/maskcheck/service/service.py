@@ -127,14 +127,18 @@ class Service:
         with self.admission.place():
             yield Call(request, self.settings, self.admission)
 
-    async def detect(self, frame: Frame) -> FrameResult:
+    async def detect(self, frame: Frame, *, keep_image: bool = False) -> FrameResult:
         """The result of a picture, whose faces share batches with those of others; counted.
+
+        Args:
+            frame: The picture.
+            keep_image: Give the result the decoded picture.
 
         Raises:
             MaskCheckError: As :meth:`MaskPipeline.submit`.
         """
         try:
-            result = await asyncio.wrap_future(self.pipeline.submit(frame))
+            result = await asyncio.wrap_future(self.pipeline.submit(frame, keep_image=keep_image))
         except MaskCheckError:
             self.metrics.count(None)
             raise

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from maskcheck.pictures.limits import DecodingLimits
 
 _SECTIONS = {
-    "Job": ("output", "column", "resume", "share", "part_size"),
+    "Job": ("output", "column", "resume", "retry_failed", "share", "part_size"),
     "Workers": ("engine", "workers", "cpus", "gpus", "address"),
     **PIPELINE_SECTIONS,
     "Detector": (*PIPELINE_SECTIONS["Detector"], "timeout"),
@@ -45,6 +45,7 @@ def _read_share(_ctx: click.Context, _param: click.Parameter, value: str | None)
     help="SOURCES are Parquet files: this column has the bytes of pictures, a struct of bytes and path, or paths.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the job in the output folder, and with pictures that are new.")
+@click.option("--retry-failed", is_flag=True, help="With --resume: make parts with failed pictures anew.")
 @click.option(
     "--share",
     callback=_read_share,
@@ -109,6 +110,7 @@ def batch(
     output: str,
     column: str | None,
     resume: bool,
+    retry_failed: bool,
     share: tuple[int, int] | None,
     part_size: int | None,
     engine: Literal["local", "ray"],
@@ -134,6 +136,8 @@ def batch(
     from maskcheck.pipeline import MaskPipeline
 
     Image.MAX_IMAGE_PIXELS = None  # --max-megapixels takes the place of Pillow's own limit
+    if retry_failed and not resume:
+        raise click.UsageError("--retry-failed: expected --resume as well")
     chosen = _engine(ctx, engine, output, workers, cpus, gpus, address)
     if engine == "ray" and options["threads"] is None:
         options["threads"] = max(1, int(cpus))
@@ -141,7 +145,7 @@ def batch(
         pipeline = MaskPipeline(providers=providers or None, limits=limits, **options)
     except ValueError as error:  # it names the value that is out of range
         raise click.UsageError(str(error)) from None
-    settings = BatchSettings(sources, output, column, resume, share, part_size, timeout)
+    settings = BatchSettings(sources, output, column, resume, retry_failed, share, part_size, timeout)
     ctx.exit(run_batch(settings, pipeline, chosen))
 
 

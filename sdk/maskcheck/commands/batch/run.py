@@ -47,6 +47,7 @@ class BatchSettings:
         output: Address of the output folder.
         column: Column of Parquet files with pictures; None if the sources are picture files.
         resume: Whether a job that is there is continued.
+        retry_failed: Whether parts with failed pictures are then made anew.
         share: ``(i, n)``: only the i-th of n shares of the pictures, from 1; None for all.
         part_size: Pictures of a part; None for a number that suits the job.
         timeout: Seconds that a picture may take.
@@ -56,6 +57,7 @@ class BatchSettings:
     output: str
     column: str | None = None
     resume: bool = False
+    retry_failed: bool = False
     share: tuple[int, int] | None = None
     part_size: int | None = None
     timeout: float = 60.0
@@ -96,6 +98,8 @@ def run_batch(settings: BatchSettings, pipeline: MaskPipeline, engine: Engine) -
         found = find_items(sources, settings.column, places, settings.output, left_out)
         _extend(plan, found, settings)
         finished = _finished(folder, plan)
+        if settings.retry_failed:
+            finished = {part: counts for part, counts in finished.items() if not counts.failed}
         resumed = Counts()
         for counts in finished.values():
             resumed.add(counts)

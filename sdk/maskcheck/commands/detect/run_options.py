@@ -138,6 +138,8 @@ def run_options(command: Command) -> Command:
             raise click.UsageError(f"--end: expected a later time than --start ({start or 0.0:g} s), got {end:g} s")
         if given["home_assistant"] and given["mqtt"] is None:
             raise click.UsageError("--home-assistant: expected --mqtt as well, with the address of the broker")
+        if given["retry_failed"] and not given["resume"]:
+            raise click.UsageError("--retry-failed: expected --resume as well")
         return command(*args, settings=RunSettings(**given), **values)
 
     for option in reversed((*_PICTURES, *_VIDEOS, *_EVENTS, *_PRIVACY, *_FOLDERS)):

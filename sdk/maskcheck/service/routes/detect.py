@@ -9,7 +9,9 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import cv2
+import numpy as np
 from fastapi import APIRouter, Query, Request
+from numpy.typing import NDArray
 from starlette.responses import Response
 
 from maskcheck.frames import Frame
@@ -120,8 +122,9 @@ async def _uploads(call: Call, kind: str, content_type: str, most: int) -> list[
     )
 
 
-async def _detected(service: Service, upload: Upload, min_score: float) -> FrameResult:
-    return _without_weak(await service.detect(Frame(upload.content, upload.name)), min_score)
+async def _detected(service: Service, upload: Upload, min_score: float, *, keep_image: bool = False) -> FrameResult:
+    result = await service.detect(Frame(upload.content, upload.name), keep_image=keep_image)
+    return _without_weak(result, min_score)
 
 
 def _without_weak(result: FrameResult, min_score: float) -> FrameResult:
@@ -137,14 +140,15 @@ async def _all_detected(service: Service, uploads: Sequence[Upload], min_score: 
 
 
 async def _drawn(service: Service, upload: Upload, form: str, min_score: float, min_confidence: float) -> bytes:
-    result = await _detected(service, upload, min_score)
+    result = await _detected(service, upload, min_score, keep_image=True)
+    assert result.image is not None  # a picture that cannot be read raises
 
-    def draw() -> bytes:
-        drawn = result.draw(upload.content, min_confidence=min_confidence)
+    def draw(image: NDArray[np.uint8]) -> bytes:
+        drawn = result.draw(image, min_confidence=min_confidence)
         ending, options = _ENCODED[form]
         return cv2.imencode(ending, drawn, options)[1].tobytes()
 
-    return await asyncio.to_thread(draw)
+    return await asyncio.to_thread(draw, result.image)
 
 
 def _as_json(content: dict[str, Any]) -> Response:
