@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from maskcheck import Face
 from maskcheck.evaluation.coco import AnnotatedPicture
 from maskcheck.evaluation.matching import FALSE, OVERLAP, Ranking, match_boxes, overlaps, shorter_sides
+from maskcheck.pictures.box import Box
 from maskcheck.pictures.drawing.faces import caption_of
 from maskcheck_bench.accuracy.pipeline_runs import PipelineRun, rank_faces
 
@@ -47,7 +48,7 @@ class Mistake:
 
     kind: str
     picture: Path
-    box: tuple[float, float, float, float]
+    box: Box
     reason: str
     weight: float
 

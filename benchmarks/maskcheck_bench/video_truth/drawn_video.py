@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskcheck.errors import SourceError
 from maskcheck.frames import Frame
+from maskcheck.pictures.box import Box
 
 if TYPE_CHECKING:
     from make_video import TrueEvent, TrueFace
@@ -65,7 +66,7 @@ class DrawnVideo:
 
         return true_events(self.scene, self.frames)
 
-    def person_at(self, frame: int, box: tuple[float, float, float, float]) -> int | None:
+    def person_at(self, frame: int, box: Box) -> int | None:
         """Whose face a box shows, by the truth; None if it is nobody's, or of somebody who is mostly hidden."""
         # Behind somebody, a face has nearly the box of the one in front.
         faces = [face for face in self.frames[frame][1] if face.visible >= _VISIBLE]
@@ -73,12 +74,12 @@ class DrawnVideo:
         best = max(overlaps, default=(0.0, 0))
         return best[1] if best[0] >= _OVERLAP else None
 
-    def _inside(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    def _inside(self, box: Box) -> Box:
         x1, y1, x2, y2 = box
         return max(x1, 0.0), max(y1, 0.0), min(x2, self.scene.width), min(y2, self.scene.height)
 
 
-def _overlap(first: tuple[float, float, float, float], second: tuple[float, float, float, float]) -> float:
+def _overlap(first: Box, second: Box) -> float:
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     if width <= 0 or height <= 0:

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from maskcheck.pictures.box import Box
 from maskcheck.texts import shortened
-from maskcheck_export.annotations.overlay import Box
 from maskcheck_export.annotations.pool import Question
 from maskcheck_export.errors import DataError
 from maskcheck_export.writing.whole_files import replacing

@@ -10,8 +10,9 @@ import numpy as np
 
 from maskcheck.detectors.fusion import overlap, shared_areas
 from maskcheck.evaluation.coco import AnnotatedPicture
+from maskcheck.pictures.box import Box
 from maskcheck_export.annotations.answers import KEEP, NO_FACE, REMOVE, UNDECIDED, Answer
-from maskcheck_export.annotations.overlay import Box, LabelledBox, Overlay, PictureChanges, find_box, sha256_of
+from maskcheck_export.annotations.overlay import LabelledBox, Overlay, PictureChanges, find_box, sha256_of
 from maskcheck_export.errors import DataError
 
 SAME_FACE = 0.4

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from maskcheck.detectors.fusion import overlap
 from maskcheck.errors import SourceError
 from maskcheck.evaluation.coco import PICTURES, AnnotatedPicture, AnnotatedPictures, read_coco
+from maskcheck.pictures.box import Box
 from maskcheck.texts import shortened
 from maskcheck_export.errors import DataError
 from maskcheck_export.writing.whole_files import replacing
-
-Box: TypeAlias = tuple[float, float, float, float]
-"""``x1, y1, x2, y2`` in pixels."""
 
 FORMAT = "maskcheck-overlay/1"
 

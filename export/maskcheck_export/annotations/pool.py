@@ -15,8 +15,9 @@ from maskcheck.detectors.fusion import concatenate, one_box_per_face, overlap, s
 from maskcheck.detectors.guard import run_detector
 from maskcheck.errors import ImageError
 from maskcheck.evaluation.coco import AnnotatedPicture
+from maskcheck.pictures.box import Box
 from maskcheck.pictures.decoding import BGRImage, load_image
-from maskcheck_export.annotations.overlay import Box, name_of
+from maskcheck_export.annotations.overlay import name_of
 
 COVERED = 0.35
 """Overlap (intersection over union) with an annotated box from which a detected box is no further face."""

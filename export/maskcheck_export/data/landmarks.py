@@ -15,8 +15,8 @@ from maskcheck.detectors.guard import run_detector
 from maskcheck.errors import MaskCheckError
 from maskcheck.hosting.creation import create_detector
 from maskcheck.hosting.registry import default_registry
+from maskcheck.pictures.box import Box
 from maskcheck.pictures.decoding import BGRImage
-from maskcheck_export.data.samples import Box
 
 POINTS = 5  # eyes, nose, corners of the mouth
 

@@ -20,10 +20,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.pictures.box import Box
 from maskcheck.pictures.decoding import BGRImage, load_image
 from maskcheck_export.data.landmarks import POINTS, LandmarkFinder
 from maskcheck_export.data.portraits import find_face
-from maskcheck_export.data.samples import NO_FACE, Box, Sample
+from maskcheck_export.data.samples import NO_FACE, Sample
 from maskcheck_export.errors import DataError
 from maskcheck_export.writing.whole_files import replacing
 

@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+
+from maskcheck.pictures.box import Box
 
 NO_FACE = "no_face"
 """Label of a proposal that is no face. It is no label of the model, which says so by its output ``face``."""
-
-Box: TypeAlias = tuple[float, float, float, float]
-"""``x1, y1, x2, y2`` in pixels of the upright picture."""
 
 
 @dataclass(frozen=True)

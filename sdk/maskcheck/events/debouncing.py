@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from maskcheck.pictures.box import Box
+
 Value = TypeVar("Value")
 
 _STILL_HIGH = 0.85
@@ -24,7 +26,7 @@ class Sight:
 
     time: float
     frame: int
-    box: tuple[float, float, float, float]
+    box: Box
 
 
 class Debounced(Generic[Value]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from maskcheck.pictures.box import Box
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.results import Face
 from maskcheck.results.fields import Fields
@@ -45,7 +46,7 @@ class Event:
     track_id: int
     label: str
     confidence: float
-    box: tuple[float, float, float, float]
+    box: Box
     crop: BGRImage | None = field(default=None, compare=False, repr=False)
     crop_faces: tuple[Face, ...] = field(default=(), compare=False, repr=False)
     clock: datetime | None = None

@@ -20,6 +20,7 @@ from maskcheck.events.event import (
 from maskcheck.events.line_crossing import LineCrossing
 from maskcheck.events.settings import WatchSettings
 from maskcheck.events.zones import Line, Point, Zone
+from maskcheck.pictures.box import Box
 from maskcheck.results import Face, FrameResult
 
 Kind = TypeVar("Kind", bound=Event)
@@ -184,7 +185,7 @@ class Visit:
         )
 
 
-def _is_at_edge(box: tuple[float, float, float, float], size: tuple[int, int]) -> bool:
+def _is_at_edge(box: Box, size: tuple[int, int]) -> bool:
     """Whether a face is less than half its side from an edge of the picture: a step more, and nobody sees it."""
     x1, y1, x2, y2 = box
     near = max(x2 - x1, y2 - y1) / 2

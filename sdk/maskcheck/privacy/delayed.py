@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
+from maskcheck.pictures.box import Box
 from maskcheck.privacy.blurring import blur_faces
 from maskcheck.privacy.plan import AROUND_CHANGE, HOLD, BlurPlan
-from maskcheck.privacy.selection import SURE, Blur, Box
+from maskcheck.privacy.selection import SURE, Blur
 from maskcheck.results import FrameResult
 
 DELAY = 0.5

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from maskcheck.privacy.selection import Box
+from maskcheck.pictures.box import Box
 
 _SPEED_OVER = 0.3  # seconds, over which the speed of a face is measured: of two frames, it would be noise
 _LONG_GAP = 0.2  # seconds; shorter ones are between two frames that the detector gets

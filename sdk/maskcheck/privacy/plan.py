@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.pictures.box import Box
 from maskcheck.privacy.face_path import FacePath, LoneBoxes
-from maskcheck.privacy.selection import SURE, Blur, Box, must_blur
+from maskcheck.privacy.selection import SURE, Blur, must_blur
 from maskcheck.results import FrameResult
 
 HOLD = 1.0

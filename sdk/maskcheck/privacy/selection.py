@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from maskcheck.pictures.box import Box
 from maskcheck.results import FrameResult
 
 Blur: TypeAlias = Literal["all", "without_mask", "with_mask"]
 """Which faces are blurred: every face, those without a mask, or those with one."""
 
-Box: TypeAlias = tuple[float, float, float, float]
-"""``x1, y1, x2, y2`` in pixels."""
 
 SURE = 0.8
 """Least confidence of the label that spares a face."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Self
 
+from maskcheck.pictures.box import Box
 from maskcheck.results.fields import Fields
 
 
@@ -34,7 +35,7 @@ class Face:
         ValueError: A number is not finite, or `face` is not in [0, 1].
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     label: str
     confidence: float
     probabilities: Mapping[str, float]

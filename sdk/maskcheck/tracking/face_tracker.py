@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskcheck.errors import PackageNotInstalled
-from maskcheck.tracking.motion import Box, Motion
+from maskcheck.pictures.box import Box
+from maskcheck.tracking.motion import Motion
 from maskcheck.tracking.settings import TrackingSettings
 
 _GROWTH_SPREAD = 0.1  # standard deviation of the logarithm of a size, from frame to frame

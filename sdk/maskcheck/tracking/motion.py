@@ -8,10 +8,8 @@ with Applications to Tracking and Navigation", 2001, section 6.2 (white noise ac
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
-Box: TypeAlias = tuple[float, float, float, float]
-"""``x1, y1, x2, y2`` in pixels."""
+from maskcheck.pictures.box import Box
 
 _JITTER = 0.06  # standard deviation of a detected centre, in sides
 _FIRST_SPEED = 1.5  # standard deviation of the speed of a new face, in sides a second

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from maskcheck.pictures.box import Box
 from maskcheck.results import Face, FrameResult
 from maskcheck.tracking.face_tracker import FaceTracker
-from maskcheck.tracking.motion import Box
 from maskcheck.tracking.settings import TrackingSettings
 from maskcheck.tracking.track_labels import TrackLabels
 

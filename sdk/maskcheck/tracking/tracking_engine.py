@@ -18,9 +18,9 @@ from maskcheck.engine.engine import Engine
 from maskcheck.engine.preparation import Preparation, Preparer
 from maskcheck.engine.prepared import PreparedFrame
 from maskcheck.engine.second_look import combine
+from maskcheck.pictures.box import Box
 from maskcheck.results import Face, FrameResult
 from maskcheck.tracking.look_memory import LookMemory, Recognised, with_recalled
-from maskcheck.tracking.motion import Box
 from maskcheck.tracking.result_tracker import ResultTracker
 from maskcheck.tracking.settings import TrackingSettings
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from maskcheck.pictures.box import Box
 from maskcheck.pictures.decoding import BGRImage
 from maskcheck.pictures.drawing.captions import Caption, Colour
 
@@ -28,7 +29,7 @@ class LabelledBox(Protocol):
     """What :func:`draw_faces` needs of a face."""
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Box:
         """``(x1, y1, x2, y2)`` in pixels, half-open, inside the picture."""
 
     @property
