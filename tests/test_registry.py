@@ -177,6 +177,11 @@ def test_an_unknown_name_is_refused_with_what_there_is_and_what_failed(site: Sit
     assert "broken-faces (ValueError: no licence)" in str(refused.value)
 
 
+def test_a_detector_of_the_project_that_is_not_installed_names_its_plugin(site: Site) -> None:
+    with pytest.raises(DetectorNotFound, match=r"pip install \./plugins/maskcheck-centerface"):
+        site.registry().find("centerface")
+
+
 # --- Plugins that fail
 
 NO_HOOK = "it registers nothing: maskcheck_register_detectors and maskcheck_register_classifiers are missing"

@@ -234,6 +234,24 @@ def test_a_damaged_checkpoint_is_an_error_and_nothing_is_lost(trained: Path, dat
     assert (folder / "history.csv").exists()
 
 
+def test_the_options_that_leave_a_label_without_faces_out_are_named(tmp_path: Path) -> None:
+    data = draw_folders(tmp_path / "data", 8, ("with_mask", "without_mask"))
+    refused = run(
+        "train", "recipes/default.toml", "--set", f"data=[{{path='{data.as_posix()}'}}]", "--run", tmp_path / "run"
+    )
+
+    assert refused.exit_code == 2, refused.output
+    options = refused.stderr.partition("train without: ")[2].split()
+    assert options == [
+        "--set",
+        "\"labels=['with_mask','without_mask']\"",
+        "--set",
+        "training.label_weights=balanced",
+        "--set",
+        "augmentation.masks.incorrect=0",
+    ]
+
+
 def test_what_cannot_run_exits_with_2_and_the_reason(data: Path, trained: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.weights.h5"
     wrong.write_text("no weights")

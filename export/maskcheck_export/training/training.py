@@ -124,8 +124,23 @@ def _check_labels(samples: Sequence[Sample], settings: Settings) -> None:
     missing = [label for label in settings.labels if all(sample.label != label for sample in samples)]
     if missing:
         raise DataError(
-            f"expected faces of each of the labels {', '.join(settings.labels)}, got none of {', '.join(missing)}"
+            f"expected faces of each of the labels {', '.join(settings.labels)}, got none of {', '.join(missing)};"
+            f" add such pictures{_without(missing, settings)}"
         )
+
+
+def _without(labels: Sequence[str], settings: Settings) -> str:
+    """How to train without some labels; empty if too few are left."""
+    left = [label for label in settings.labels if label not in labels]
+    if len(left) < 2:
+        return ""
+    changes = [f'"labels={left}"'.replace(", ", ",")]
+    if isinstance(settings.training.label_weights, dict):
+        changes.append("training.label_weights=balanced")
+    masks = settings.augmentation.masks
+    painted = {"worn": (masks.worn, masks.worn_label), "incorrect": (masks.incorrect, masks.incorrect_label)}
+    changes += [f"augmentation.masks.{name}=0" for name, (share, label) in painted.items() if share and label in labels]
+    return ", or train without: " + " ".join(f"--set {change}" for change in changes)
 
 
 def _check_folder(folder: Path, settings: Settings, *, resume: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from maskcheck.classifier.spec import ClassifierSpec
@@ -23,6 +24,7 @@ class StageKind(Generic[SpecT]):
         spec: What the hook gives.
         not_found: Error for a name that no stage of this kind has.
         advice: What that error says to do.
+        own_plugins: Distributions of this project that offer stages, by the name of the stage.
     """
 
     name: str
@@ -30,6 +32,7 @@ class StageKind(Generic[SpecT]):
     spec: type[SpecT]
     not_found: type[DetectorNotFound] | type[ClassifierNotFound]
     advice: str = ""
+    own_plugins: Mapping[str, str] = field(default_factory=dict)
 
 
 DETECTORS = StageKind(
@@ -38,6 +41,7 @@ DETECTORS = StageKind(
     DetectorSpec,
     DetectorNotFound,
     advice="; `maskcheck detectors` lists them",
+    own_plugins={name: f"maskcheck-{name}" for name in ("centerface", "yunet", "example")},
 )
 CLASSIFIERS = StageKind(
     "classifier",
