@@ -165,6 +165,17 @@ def test_the_recipe_of_the_seed_trains_and_converts(seed_run: Path) -> None:
     assert MaskClassifier(seed_run / "float32.onnx", device="cpu").labels == ("with_mask", "without_mask")
 
 
+def test_a_training_in_bfloat16_gives_a_model_in_float32(data: Path, tmp_path: Path) -> None:
+    changes = set_all("training.precision=mixed_bfloat16", "network.architecture=mobilenet_v2", "split.validation=0.25")
+    result = train("recipes/default.toml", data, tmp_path / "run", *changes)
+    assert result.exit_code == 0, result.output
+
+    result = run("convert", tmp_path / "run", "--license", "MIT", "--precision", "float32")
+    assert result.exit_code == 0, result.output
+    result = run("verify", tmp_path / "run", tmp_path / "run" / "float32.onnx")
+    assert result.exit_code == 0, result.output
+
+
 class Killed(BaseException):
     """A kill, in the middle of a training."""
 

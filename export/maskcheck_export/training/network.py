@@ -96,6 +96,20 @@ def _load_body(body: keras.Model, path: Path) -> None:
         raise DataError(f"{path} does not fit {body.name} without its top: {reason}") from error
 
 
+def in_float32(network: keras.Model) -> keras.Model:
+    """The network with float32 arithmetic, whatever it was trained with: its weights always are float32.
+
+    ONNX Runtime has kernels of few operators for bfloat16, and figures should be those of the model that is used.
+    """
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+
+    same = keras.models.clone_model(network, clone_function=clone, recursive=True)
+    same.set_weights(network.get_weights())
+    return same
+
+
 def divide_logits(network: keras.Model, temperature: float) -> None:
     """Put a softmax temperature into the weights of the head: softmax((W x + b) / T) without another operator."""
     head = network.get_layer(HEAD)

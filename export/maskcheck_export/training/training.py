@@ -24,7 +24,7 @@ from maskcheck_export.recipes.settings import Settings
 from maskcheck_export.runs import MODEL, PACK, RECIPE, RECORD, Run
 from maskcheck_export.training.devices import training_devices
 from maskcheck_export.training.distillation import Teacher
-from maskcheck_export.training.network import build_network, divide_logits
+from maskcheck_export.training.network import build_network, divide_logits, in_float32
 from maskcheck_export.training.places import fit_places
 from maskcheck_export.training.repeatability import make_repeatable
 from maskcheck_export.training.stages import Stages
@@ -89,9 +89,11 @@ def train(
             landmarks=landmark_finder(settings.augmentation.landmarks, report=report),
         )
         Stages(network, pack, parts, settings, folder, report, verbose, teacher).fit()
-        if settings.has_second_look:
-            validation = parts.validation + parts.validation_proposals
-            fit_places(network, pack, parts.training, validation, settings, report=report)
+    if settings.training.precision != "float32":
+        network = in_float32(network)
+    if settings.has_second_look:
+        validation = parts.validation + parts.validation_proposals
+        fit_places(network, pack, parts.training, validation, settings, report=report)
     temperature, validation_loss = 1.0, None
     if parts.validation:
         true = columns(parts.validation, settings.labels)
