@@ -595,6 +595,7 @@ def test_everything_works_with_the_keyboard(page: Any) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("#stage")).to_be_hidden()
     page.keyboard.press("Shift+Tab")
+    expect(page.locator("#files")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files([str(EXAMPLES / name) for name in ("group.jpg", "astronaut.jpg")])
