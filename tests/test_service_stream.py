@@ -126,9 +126,9 @@ def test_no_more_than_four_frames_are_under_way() -> None:
         taken: list[object] = []
         submit = server.service.pipeline.submit
 
-        def count(frame: Any) -> Any:
+        def count(frame: Any, **options: Any) -> Any:
             taken.append(frame)
-            return submit(frame)
+            return submit(frame, **options)
 
         server.service.pipeline.submit = count  # type: ignore[assignment,method-assign]
         for number in range(1, 11):
