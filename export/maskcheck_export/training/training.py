@@ -89,11 +89,11 @@ def train(
             landmarks=landmark_finder(settings.augmentation.landmarks, report=report),
         )
         Stages(network, pack, parts, settings, folder, report, verbose, teacher).fit()
-    if settings.training.precision != "float32":
-        network = in_float32(network)
-    if settings.has_second_look:
-        validation = parts.validation + parts.validation_proposals
-        fit_places(network, pack, parts.training, validation, settings, report=report)
+        if settings.training.precision != "float32":
+            network = in_float32(network)
+        if settings.has_second_look:
+            validation = parts.validation + parts.validation_proposals
+            fit_places(network, pack, parts.training, validation, settings, report=report)
     temperature, validation_loss = 1.0, None
     if parts.validation:
         true = columns(parts.validation, settings.labels)

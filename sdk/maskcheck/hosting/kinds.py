@@ -41,7 +41,7 @@ DETECTORS = StageKind(
     DetectorSpec,
     DetectorNotFound,
     advice="; `maskcheck detectors` lists them",
-    own_plugins={name: f"maskcheck-{name}" for name in ("centerface", "yunet", "example")},
+    own_plugins={name: f"maskcheck-{name}" for name in ("centerface", "yunet")},
 )
 CLASSIFIERS = StageKind(
     "classifier",

@@ -184,8 +184,9 @@ class StageRegistry(Generic[SpecT]):
                 )
         available = tuple(stage.name for stage in self.registered())
         reasons = {plugin.name: plugin.reason for plugin in failed}
-        own = kind.own_plugins.get(bare_name)
-        install = "" if own is None else f"; install {own} to have it (in a clone: pip install ./plugins/{own})"
+        own = kind.own_plugins.get(bare_name, "")
+        meant = own and canonical(distribution) in {"", own}
+        install = f"; install {own} to have it (in a clone: pip install ./plugins/{own})" if meant else ""
         return kind.not_found(
             f"no {kind.name} {name!r}{install}; there are: {', '.join(available)}"
             + "".join(f"; failed: {plugin} ({reason})" for plugin, reason in reasons.items())

@@ -10,7 +10,6 @@ from maskcheck.results import FrameResult
 Blur: TypeAlias = Literal["all", "without_mask", "with_mask"]
 """Which faces are blurred: every face, those without a mask, or those with one."""
 
-
 SURE = 0.8
 """Least confidence of the label that spares a face."""
 

@@ -9,9 +9,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import cv2
-import numpy as np
 from fastapi import APIRouter, Query, Request
-from numpy.typing import NDArray
 from starlette.responses import Response
 
 from maskcheck.frames import Frame
@@ -141,14 +139,13 @@ async def _all_detected(service: Service, uploads: Sequence[Upload], min_score: 
 
 async def _drawn(service: Service, upload: Upload, form: str, min_score: float, min_confidence: float) -> bytes:
     result = await _detected(service, upload, min_score, keep_image=True)
-    assert result.image is not None  # a picture that cannot be read raises
 
-    def draw(image: NDArray[np.uint8]) -> bytes:
-        drawn = result.draw(image, min_confidence=min_confidence)
+    def draw() -> bytes:
+        drawn = result.draw(min_confidence=min_confidence)
         ending, options = _ENCODED[form]
         return cv2.imencode(ending, drawn, options)[1].tobytes()
 
-    return await asyncio.to_thread(draw, result.image)
+    return await asyncio.to_thread(draw)
 
 
 def _as_json(content: dict[str, Any]) -> Response:
