@@ -231,6 +231,12 @@ class PaintedMasks(_Table):
     incorrect_label: str = "mask_worn_incorrectly"
     bare_label: str = "without_mask"
 
+    @property
+    def painted(self) -> dict[str, tuple[float, str]]:
+        """Share and label of each kind of mask that is painted, by the key of its share."""
+        kinds = {"worn": (self.worn, self.worn_label), "incorrect": (self.incorrect, self.incorrect_label)}
+        return {name: kind for name, kind in kinds.items() if kind[0]}
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.worn + self.incorrect > 1:
@@ -341,9 +347,8 @@ class Settings(_Table):
             raise ValueError(f"training.label_weights: expected {', '.join(self.labels)}, got {', '.join(weights)}")
         if any(source.proposals for source in self.data) and not self.second_look.detectors:
             raise ValueError("data.proposals needs second_look.detectors, whose proposals are drawn")
-        masks = self.augmentation.masks
-        for share, label in ((masks.worn, masks.worn_label), (masks.incorrect, masks.incorrect_label)):
-            if share and label not in self.labels:
+        for _, label in self.augmentation.masks.painted.values():
+            if label not in self.labels:
                 raise ValueError(f"augmentation.masks paints {label}, which is not in labels; set its share to 0")
         chooses = self.training.early_stopping or self.training.keep == "best" or self.training.temperature
         if chooses and not self.split.validation:

@@ -117,8 +117,8 @@ def label_weights(samples: Sequence[Sample], repeats: NDArray[np.float64], setti
         for label in settings.labels
     }
     bare = drawn.get(masks.bare_label, 0.0)
-    for label, share in ((masks.worn_label, masks.worn), (masks.incorrect_label, masks.incorrect)):
-        if label in drawn and share:
+    for share, label in masks.painted.values():
+        if label in drawn:
             drawn[label] += share * bare
             drawn[masks.bare_label] -= share * bare
     total = sum(drawn.values())

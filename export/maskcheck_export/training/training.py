@@ -139,9 +139,8 @@ def _without(labels: Sequence[str], settings: Settings) -> str:
     changes = [f'"labels={left}"'.replace(", ", ",")]
     if isinstance(settings.training.label_weights, dict):
         changes.append("training.label_weights=balanced")
-    masks = settings.augmentation.masks
-    painted = {"worn": (masks.worn, masks.worn_label), "incorrect": (masks.incorrect, masks.incorrect_label)}
-    changes += [f"augmentation.masks.{name}=0" for name, (share, label) in painted.items() if share and label in labels]
+    painted = settings.augmentation.masks.painted
+    changes += [f"augmentation.masks.{name}=0" for name, (_, label) in painted.items() if label in labels]
     return ", or train without: " + " ".join(f"--set {change}" for change in changes)
 
 
