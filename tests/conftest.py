@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from maskcheck import ModelInfo
 from maskcheck.classifier.second_look import Combination
 from maskcheck.classifier.tuned_choices import TunedChoice, save_choice
 from maskcheck.commands import main
+from maskcheck.runtime.cpu import int8_features
 from maskcheck.runtime.providers import CPU
 
 
@@ -45,6 +47,18 @@ def portrait(examples: Path) -> Path:
 def masked_portrait(examples: Path) -> Path:
     """A picture with one masked face, which the default detector finds."""
     return examples / "astronaut_white_mask.jpg"
+
+
+@pytest.fixture
+def cpu_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Gives the CPU these instructions for int8, by the names of Linux."""
+
+    def give(*flags: str) -> None:
+        cpuinfo = tmp_path / f"cpuinfo of {'-'.join(flags) or 'none'}"
+        cpuinfo.write_text(f"flags\t\t: fpu {' '.join(flags)}\n")
+        monkeypatch.setattr("maskcheck.runtime.precision.int8_features", partial(int8_features, cpuinfo))
+
+    return give
 
 
 @pytest.fixture

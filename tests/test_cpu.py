@@ -179,6 +179,16 @@ def test_instructions_for_int8_are_those_that_opencv_finds_elsewhere(
     assert cpu.int8_features(tmp_path / f"of {'-'.join(features)}") == expected
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("sse4_2 avx2", ("AVX2",)), ("avx2 avx512_vnni", ("AVX-512 VNNI", "AVX2")), ("sse4_2 avx", ())],
+)
+def test_with_weights_of_seven_bits_avx2_is_exact(flags: str, expected: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
+
+    assert cpu.int8_features(tmp_path / "cpuinfo", seven_bit_weights=True) == expected
+
+
 def test_without_opencv_a_cpu_has_no_known_instructions_for_int8(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +30,15 @@ FACES = {
 @pytest.fixture(scope="module", params=EMBEDDED_MODELS)
 def pipeline(request: pytest.FixtureRequest) -> MaskPipeline:
     return MaskPipeline(device="cpu", model=request.param)
+
+
+@pytest.mark.parametrize(("model", "expected"), [(None, "int8"), ("small", "float32")])
+def test_on_a_cpu_with_avx2_alone_a_model_runs_in_int8_if_that_is_exact(
+    cpu_has: Callable[..., None], model: str | None, expected: str
+) -> None:
+    cpu_has("avx2")
+
+    assert MaskClassifier(model, device="cpu").precision == expected
 
 
 def described(result: FrameResult) -> list[tuple[tuple[float, ...], str]]:

@@ -32,11 +32,11 @@ def test_a_requested_precision_runs(quantized: Path, precision: Precision, expec
     assert (classifier.precision, classifier.chosen_by) == (expected, chosen_by)
 
 
-@pytest.mark.parametrize(("features", "expected"), [(("AVX-VNNI",), "int8"), ((), "float32")])
+@pytest.mark.parametrize(("features", "expected"), [(("avx_vnni",), "int8"), ((), "float32")])
 def test_without_a_tuned_choice_the_cpu_decides(
-    quantized: Path, monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], expected: str
+    quantized: Path, cpu_has: Callable[..., None], features: tuple[str, ...], expected: str
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: features)
+    cpu_has(*features)
 
     classifier = MaskClassifier(quantized, device="cpu")
 
@@ -44,11 +44,11 @@ def test_without_a_tuned_choice_the_cpu_decides(
 
 
 @pytest.mark.parametrize("stored", ["float32", "float16"])
-@pytest.mark.parametrize("features", [("AVX-VNNI",), ()])
+@pytest.mark.parametrize("features", [("avx_vnni",), ()])
 def test_a_file_that_is_not_int8_runs_as_it_is(
-    make_toy_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, stored: str, features: tuple[str, ...]
+    make_toy_model: Callable[..., Path], cpu_has: Callable[..., None], stored: str, features: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: features)
+    cpu_has(*features)
 
     classifier = MaskClassifier(make_toy_model(precision=stored), device="cpu")
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from maskcheck import (
     MaskCheckError,
@@ -379,20 +381,14 @@ def test_by_default_a_session_has_the_threads_that_the_process_may_use(
 IN_FLOAT = {"session.disable_quant_qdq": "1"}
 
 
-@pytest.fixture
-def cpu_has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Gives the CPU these instructions for int8."""
-    return lambda *features: monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: features)
-
-
 @pytest.mark.parametrize(
     ("precision", "features", "in_float"),
     [
-        ("auto", ["AVX-512 VNNI"], False),
+        ("auto", ["avx2", "avx512_vnni"], False),
         ("auto", [], True),
         ("stored", [], False),
         ("int8", [], False),
-        ("float32", ["AVX-512 VNNI"], True),
+        ("float32", ["avx512_vnni"], True),
     ],
 )
 def test_int8_is_computed_in_float32_on_cpus_without_int8_or_on_request(
@@ -430,7 +426,7 @@ def test_if_cuda_does_not_load_the_precision_is_that_of_the_cpu(
     install: Callable[..., FakeRuntime], cpu_has: Callable[..., None], toy_model: Path
 ) -> None:
     runtime = install([CUDA, CPU], activates=[CPU])
-    cpu_has("AVX-VNNI")
+    cpu_has("avx_vnni")
     session = OnnxSession(toy_model, SessionConfig(device="auto"))
 
     with pytest.warns(RuntimeWarning, match="running on CPU") as caught:
@@ -440,6 +436,33 @@ def test_if_cuda_does_not_load_the_precision_is_that_of_the_cpu(
     assert not session.int8_as_float32
     assert entries_of(session.session) == AT_REST
     assert runtime.sessions[-1].requested == [CPU]
+
+
+@pytest.mark.parametrize(("weight", "in_float"), [(64, False), (-64, False), (65, True), (-128, True)])
+@pytest.mark.parametrize("trusted", [False, True])
+def test_with_avx2_int8_runs_as_it_is_if_its_weights_have_seven_bits(
+    cpu_has: Callable[..., None], tmp_path: Path, weight: int, in_float: bool, trusted: bool
+) -> None:
+    cpu_has("avx2")
+    path = tmp_path / "int8.onnx"
+    tensor = helper.make_tensor("weights", TensorProto.INT8, [2], np.array([weight, 3], np.int8).tobytes(), raw=True)
+    output = helper.make_tensor_value_info("out", TensorProto.INT8, [2])
+    graph = helper.make_graph([helper.make_node("Identity", ["weights"], ["out"])], "g", [], [output], [tensor])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+    session = cpu_session(path, trusted=trusted)
+
+    assert session.int8_as_float32 == in_float
+    assert session.run({})[0].tolist() == [weight, 3]
+
+
+def test_a_damaged_file_is_a_model_error_on_a_cpu_with_avx2(cpu_has: Callable[..., None], tmp_path: Path) -> None:
+    cpu_has("avx2")
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(b"\x80" * 20)
+
+    with pytest.raises(ModelError, match=r"damaged\.onnx"):
+        _ = cpu_session(path).session
 
 
 def test_an_unknown_precision_is_refused_and_the_error_lists_the_known_ones(toy_model: Path) -> None:

@@ -23,7 +23,7 @@ from maskcheck import (
     ModelTimeout,
 )
 from maskcheck.runtime.config import SessionConfig
-from maskcheck.runtime.onnx_file import has_external_data, metadata_not_in_utf8
+from maskcheck.runtime.onnx_file import has_external_data, has_seven_bit_weights, metadata_not_in_utf8
 from maskcheck.runtime.session import OnnxSession
 
 Build = Callable[..., Path]
@@ -406,6 +406,23 @@ def test_bytes_that_are_no_onnx_file_are_refused(content: bytes) -> None:
         has_external_data(content + b"location")
     with pytest.raises(ValueError, match=r"field|number"):
         metadata_not_in_utf8(content)
+    with pytest.raises(ValueError, match=r"field|number"):
+        has_seven_bit_weights(content)
+
+
+@pytest.mark.parametrize("place", [as_weights, in_an_attribute, in_a_branch, in_a_sparse_tensor])
+@pytest.mark.parametrize("raw", [False, True])
+def test_weights_of_more_than_seven_bits_are_found_wherever_they_are(place: Callable[[Any], Any], raw: bool) -> None:
+    def content(kind: int, *numbers: int) -> bytes:
+        values = np.array(numbers, helper.tensor_dtype_to_np_dtype(kind))
+        tensor = helper.make_tensor("t", kind, [len(values)], values.tobytes() if raw else values, raw=raw)
+        return bytes(helper.make_model(place(tensor)).SerializeToString())
+
+    assert has_seven_bit_weights(content(TensorProto.INT8, -64, 64))
+    assert not has_seven_bit_weights(content(TensorProto.INT8, 0, -65))
+    assert not has_seven_bit_weights(content(TensorProto.INT8, 65, 0))
+    assert has_seven_bit_weights(content(TensorProto.UINT8, 0, 255))
+    assert has_seven_bit_weights(content(TensorProto.INT32, 0, 1000))
 
 
 def test_a_file_beyond_what_onnx_can_hold_is_refused_unread(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

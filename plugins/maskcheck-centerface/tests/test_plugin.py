@@ -125,11 +125,17 @@ def test_it_says_what_it_runs_with(precision: Literal["float32", "int8"], file: 
     assert detector.batch_size == 1
 
 
-@pytest.mark.parametrize(("instructions", "precision"), [(("AVX-512 VNNI",), "int8"), ((), "float32")])
+@pytest.mark.parametrize(
+    ("exact", "exact_with_seven_bits", "precision"),
+    [(("AVX-512 VNNI",), ("AVX-512 VNNI", "AVX2"), "int8"), ((), ("AVX2",), "int8"), ((), (), "float32")],
+)
 def test_int8_runs_where_the_cpu_has_instructions_for_it(
-    monkeypatch: pytest.MonkeyPatch, instructions: tuple[str, ...], precision: str
+    monkeypatch: pytest.MonkeyPatch, exact: tuple[str, ...], exact_with_seven_bits: tuple[str, ...], precision: str
 ) -> None:
-    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: instructions)
+    def features(*, seven_bit_weights: bool = False) -> tuple[str, ...]:
+        return exact_with_seven_bits if seven_bit_weights else exact
+
+    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", features)
 
     assert CenterFaceDetector("fast").describe().precision == precision
     assert CenterFaceDetector("fast", precision="int8").describe().precision == "int8"
@@ -143,11 +149,18 @@ def test_cuda_gets_the_float32_file(monkeypatch: pytest.MonkeyPatch) -> None:
             return ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
     monkeypatch.setattr("maskcheck.runtime.precision.import_runtime", lambda: Runtime)
-    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda: ("AVX-512 VNNI",))
+    monkeypatch.setattr("maskcheck.runtime.precision.int8_features", lambda **_: ("AVX-512 VNNI",))
 
     assert CenterFaceDetector().make_session().path == model.find_model()
     on_cpu = CenterFaceDetector(session=SessionConfig("cpu"))
     assert on_cpu.make_session().path == model.INT8_FILE
+
+
+def test_the_weights_of_the_int8_file_have_seven_bits() -> None:
+    file = onnx.load(model.INT8_FILE)
+    weights = [onnx.numpy_helper.to_array(tensor) for tensor in file.graph.initializer]
+
+    assert max(int(abs(each.astype(int)).max()) for each in weights if each.dtype == np.int8) <= 64
 
 
 @pytest.mark.parametrize("preset", PRESETS)

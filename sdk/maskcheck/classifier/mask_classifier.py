@@ -46,7 +46,8 @@ class MaskClassifier:
         batch_size: Most faces in one run of the session, at most 1024; by default, 32. Memory grows with it.
         precision: ``stored`` runs the file as it is. ``int8`` does, too, but refuses a file of another precision.
             ``float32`` computes an int8 file in float32. ``auto`` does that where int8 is slow, inexact or missing: on
-            CUDA and CoreML, and on CPUs without int8 instructions.
+            CUDA and CoreML, on CPUs without int8 instructions, and, if weights have more than 7 bits, on CPUs whose
+            best ones are AVX2.
         timeout: Seconds that loading the model may take, and each run. By default, the embedded model has no limit.
             Other models have 60 seconds to load and 60 for the first run on up to 32 faces, and no limit for later
             runs. A provider that compiles for longer, as TensorRT may, needs a longer timeout.

@@ -223,7 +223,7 @@ def _check_models() -> Iterator[Finding]:
 
 
 def _check_execution() -> Iterator[Finding]:
-    features = ", ".join(int8_features())
+    features = ", ".join(int8_features() or int8_features(seven_bit_weights=True))
     precision = f"int8, for which this CPU has {features}" if features else "float32: this CPU has no int8 instructions"
     default = f"on the CPU, the model runs in {precision}"
     if choices_file() is None:

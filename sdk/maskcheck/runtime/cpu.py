@@ -20,6 +20,9 @@ _INT8 = {
 """Instructions that multiply int8 numbers and add the products without saturating: names of Linux and OpenCV, and
 names that people know."""
 
+_INT8_IN_16_BITS = {"avx2": "AVX2", "AVX2": "AVX2"}
+"""Instructions that multiply uint8 by int8 numbers and add two products in 16 bits (``vpmaddubsw``). The sum saturates,
+unless the int8 numbers are weights of 7 bits: 2 x 255 x 64 fits."""
 
 _sharing = 1  # processes that work side by side, this one among them
 
@@ -60,12 +63,14 @@ def cpu_features() -> list[str]:
 
 
 @cache
-def int8_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
+def int8_features(cpuinfo: Path = Path("/proc/cpuinfo"), *, seven_bit_weights: bool = False) -> tuple[str, ...]:
     """Instructions of this CPU that make int8 fast and exact, by the names that people know; empty if there are none.
 
     Args:
         cpuinfo: The file in which Linux describes the CPU.
+        seven_bit_weights: Whether all int8 weights are from -64 to 64. AVX2 is exact with such weights only.
     """
+    exact = _INT8_IN_16_BITS | _INT8 if seven_bit_weights else _INT8
     # Linux knows AVX-VNNI and AMX, which OpenCV does not.
     names = (_linux_field("flags|Features", cpuinfo) or "").split()
     if not names:
@@ -73,7 +78,7 @@ def int8_features(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:
             names = cpu_features()
         except (ImportError, AttributeError):  # OpenCV is missing or damaged; float32 is right everywhere
             return ()
-    return tuple(sorted({_INT8[name] for name in names if name in _INT8}))
+    return tuple(sorted({exact[name] for name in names if name in exact}))
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

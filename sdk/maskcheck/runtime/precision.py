@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias, get_args
 
 from maskcheck.runtime.config import SessionConfig
@@ -24,24 +25,34 @@ def check_precision(precision: str) -> None:
         raise ValueError(f"precision: expected {', '.join(get_args(Precision))}, got {precision!r}")
 
 
-def runs_in_float32(precision: Precision, provider: str) -> bool:
+def runs_in_float32(precision: Precision, provider: str, *, seven_bit_weights: Callable[[], bool]) -> bool:
     """Whether an int8 file is computed in float32.
 
     Args:
         precision: The requested precision.
         provider: Name of the provider that runs the file.
+        seven_bit_weights: Gives whether all int8 weights are from -64 to 64; called where that decides.
     """
     if precision == "auto":
-        return provider in _FASTER_IN_FLOAT32 or (provider == CPU and not int8_features())
+        return provider in _FASTER_IN_FLOAT32 or (provider == CPU and not _is_exact(seven_bit_weights))
     return precision == "float32"
 
 
-def wants_int8_file(precision: Precision, config: SessionConfig) -> bool:
+def _is_exact(seven_bit_weights: Callable[[], bool]) -> bool:
+    """Whether this CPU has instructions with which int8 is fast and exact."""
+    if int8_features():
+        return True
+    return bool(int8_features(seven_bit_weights=True)) and seven_bit_weights()
+
+
+def wants_int8_file(precision: Precision, config: SessionConfig, *, seven_bit_weights: bool = False) -> bool:
     """Whether to run the int8 file of a network that comes as an int8 file and as a float32 file.
 
     Args:
-        precision: The requested precision; ``auto`` takes the int8 file where it is the faster one.
+        precision: The requested precision; ``auto`` takes the int8 file where it is fast and exact.
         config: Device or providers that the network is to run on.
+        seven_bit_weights: Whether all int8 weights of the file are from -64 to 64, as ``maskcheck-export
+            quantize-detector`` makes them. On CPUs with AVX2 and no better instructions, only such a file is exact.
 
     Raises:
         RuntimeUnavailable: No usable ONNX Runtime, or it lacks the requested provider.
@@ -49,4 +60,5 @@ def wants_int8_file(precision: Precision, config: SessionConfig) -> bool:
     if precision != "auto":
         return precision == "int8"
     available = import_runtime().get_available_providers()
-    return not runs_in_float32("auto", request_providers(config, available, required=True).names[0])
+    provider = request_providers(config, available, required=True).names[0]
+    return not runs_in_float32("auto", provider, seven_bit_weights=lambda: seven_bit_weights)

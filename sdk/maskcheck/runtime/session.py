@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,6 +21,7 @@ from maskcheck.runtime.forking import renew_after_fork
 from maskcheck.runtime.installed import import_runtime
 from maskcheck.runtime.memory_limits import folding_options
 from maskcheck.runtime.model_reading import LONGEST_MESSAGE, read_model
+from maskcheck.runtime.onnx_file import has_seven_bit_weights
 from maskcheck.runtime.precision import Precision, check_precision, runs_in_float32
 from maskcheck.runtime.provider_request import check_active, request_providers
 from maskcheck.runtime.providers import CPU, CUDA, DIRECTML, TENSORRT, WEBGPU, Provider, provider_name
@@ -62,8 +64,8 @@ class OnnxSession:
         config: Device or providers, and threads. The first of the providers must become active.
         required: With False, a first provider that does not become active is replaced with one warning.
         precision: ``float32`` computes an int8 file in float32; ``stored`` and ``int8`` run the file as it is. ``auto``
-            computes in float32 where int8 is slow, inexact or missing: on CUDA and CoreML, and on CPUs without int8
-            instructions.
+            computes in float32 where int8 is slow, inexact or missing: on CUDA and CoreML, on CPUs without int8
+            instructions, and, if weights have more than 7 bits, on CPUs whose best ones are AVX2.
         prepare: Changes the file's bytes before they are loaded, for example to free a fixed shape. It must be a
             function of a module, to be pickled.
         timeout: Seconds that loading the file may take, and each run; by default, there is no limit. A run that takes
@@ -110,6 +112,7 @@ class OnnxSession:
         forgotten = getattr(self, "_session", None)
         self._lock = threading.Lock()
         self._session: Any = None
+        self._int8_as_float32 = False
         self._has_run = False
         return forgotten
 
@@ -150,7 +153,8 @@ class OnnxSession:
     @property
     def int8_as_float32(self) -> bool:
         """Whether an int8 file is computed in float32."""
-        return runs_in_float32(self.precision, self.active_providers[0])
+        _ = self.session
+        return self._int8_as_float32
 
     @property
     def thread_count(self) -> int:
@@ -226,13 +230,18 @@ class OnnxSession:
         model: bytes | str = str(self.path)
         if not self.trusted or self.prepare is not None:
             model, self._sha256 = read_model(self.path, prepare=self.prepare, expected_sha256=self._sha256)
-        session, failure = self._load(runtime, request.providers, model)
+        seven_bit_weights = cache(lambda: _has_seven_bit_weights(model))
+
+        def as_float32(provider: str) -> bool:
+            return runs_in_float32(self.precision, provider, seven_bit_weights=seven_bit_weights)
+
+        session, failure = self._load(runtime, request.providers, model, int8_as_float32=as_float32(request.names[0]))
         active = session.get_providers()
         check_active(request, active, failure)
-        as_float32 = runs_in_float32(self.precision, active[0])
-        if as_float32 != runs_in_float32(self.precision, request.names[0]):
+        self._int8_as_float32 = as_float32(active[0])
+        if self._int8_as_float32 != as_float32(request.names[0]):
             # The precision was chosen for a provider that did not load.
-            session, _ = self._load(runtime, active[:1], model)
+            session, _ = self._load(runtime, active[:1], model, int8_as_float32=self._int8_as_float32)
         session.disable_fallback()  # a provider that fails later must not be replaced silently
         LOGGER.info(
             "loaded %s in %.0f ms: %s, threads: %d, precision: %s",
@@ -240,11 +249,13 @@ class OnnxSession:
             (perf_counter() - started) * 1000,
             active[0],
             self.thread_count,
-            "int8 computed in float32" if as_float32 else "as stored",
+            "int8 computed in float32" if self._int8_as_float32 else "as stored",
         )
         return session
 
-    def _load(self, runtime: Any, requested: Sequence[Provider], model: bytes | str) -> tuple[Any, Exception | None]:
+    def _load(
+        self, runtime: Any, requested: Sequence[Provider], model: bytes | str, *, int8_as_float32: bool
+    ) -> tuple[Any, Exception | None]:
         """A session. If the providers fail but the CPU does not, it is on the CPU, and comes with the failure."""
         names = [provider_name(provider) for provider in requested]
         if {CUDA, TENSORRT} & {*names} and hasattr(runtime, "preload_dlls"):
@@ -254,7 +265,7 @@ class OnnxSession:
             runtime,
             provider=names[0],
             threads=self.thread_count,
-            int8_as_float32=runs_in_float32(self.precision, names[0]),
+            int8_as_float32=int8_as_float32,
             max_memory=self.max_memory,
             path=self.path,
             from_bytes=isinstance(model, bytes),
@@ -281,6 +292,13 @@ class OnnxSession:
             raise ModelError(
                 f"ONNX Runtime {runtime.__version__} cannot load {self.path}: {message}", path=str(self.path)
             ) from error
+
+
+def _has_seven_bit_weights(model: bytes | str) -> bool:
+    try:
+        return has_seven_bit_weights(model if isinstance(model, bytes) else Path(model).read_bytes())
+    except (OSError, ValueError):  # loading it says what is wrong
+        return False
 
 
 class _RunLock:

