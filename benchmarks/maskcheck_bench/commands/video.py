@@ -50,15 +50,16 @@ def video(
     loop_frames: int,
     stream_frames: int,
 ) -> None:
-    r"""Measure the work on VIDEO, a video file, and the memory over a long stream.
+    """Measure the work on VIDEO, a video file, and the memory over a long stream.
 
     Make a video of 25 faces: python examples/make_video.py crowd25 crowd.mp4 --seconds 12 --seed 0
 
-    \b
-    speed   frames a second from the file to its last result, in turns: MaskPipeline.track; `maskcheck detect`
-            without and with an annotated copy; and the detector and the classifier on every frame
-    costs   CPU time a frame of each part, such as reading, detecting and encoding
-    memory  memory of a process over an hour-long stream, by a clock that is simulated; needs no VIDEO
+    speed: frames a second from the file to its last result, in turns: MaskPipeline.track; `maskcheck detect`
+    without and with an annotated copy; and the detector and the classifier on every frame.
+
+    costs: CPU time a frame of each part, such as reading, detecting and encoding.
+
+    memory: memory of a process over an hour-long stream, by a clock that is simulated; needs no VIDEO.
     """
     require_extra("video,bench", "av", "psutil")
     from maskcheck_bench.measuring.machine import describe_machine
