@@ -143,9 +143,11 @@ def test_the_best_calibration_is_chosen_by_the_validation_faces(trained: Path, t
     assert {(entry["calibration"], entry["reduce_range"]) for entry in compared} == {
         (method, reduced) for method in ("minmax", "entropy", "percentile") for reduced in (True, False)
     }
-    assert min(entry["flips"] for entry in compared) == next(
-        entry["flips"] for entry in compared if metrics["quantization"].items() <= entry.items()
-    )
+    least = min(entry["flips"] for entry in compared)
+    best = [entry for entry in compared if entry["flips"] == least]
+    (chosen,) = (entry for entry in compared if metrics["quantization"].items() <= entry.items())
+    assert chosen in best
+    assert chosen["reduce_range"] == any(entry["reduce_range"] for entry in best)  # 7 bits run in int8 on more CPUs
     assert "Chosen among these" in (tmp_path / "int8.md").read_text()
 
 

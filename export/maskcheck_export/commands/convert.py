@@ -36,7 +36,7 @@ from maskcheck_export.conversion.choices import CALIBRATIONS, PRECISIONS
 @click.option(
     "--reduce-range/--full-range",
     default=True,
-    help="7-bit or 8-bit weights in int8; 8-bit weights overflow on CPUs without VNNI.",
+    help="7-bit or 8-bit weights in int8; with 8-bit weights, CPUs without VNNI run the file in float32.",
 )
 def convert(
     run: Path,
