@@ -116,8 +116,8 @@ def _choose(
 ) -> tuple[Quantization, list[dict[str, Any]]]:
     """The quantisation that changes the fewest labels of validation faces, and the agreement of each quantisation.
 
-    If several change as many labels, one with 7-bit weights is taken, which runs in int8 on CPUs with AVX2 alone, too; of
-    these, the smallest mean difference decides.
+    If several change as many labels, one with 7-bit weights is taken, which runs in int8 on CPUs with AVX2 alone, too;
+    of these, the smallest mean difference decides.
     """
     faces = run.parts.validation
     if not faces:
