@@ -50,6 +50,9 @@ def _running(make: Any) -> Iterator[Any]:
     nodes.add_node(num_cpus=1, object_store_memory=80_000_000)
     ray.init(address=nodes.address, log_to_driver=False)
     yield nodes
+    for thread in threading.enumerate():  # of a job that failed: it would connect again after the end
+        if thread.name.startswith(("maskcheck batch reports", "StreamingExecutor")):
+            thread.join(60)
     ray.shutdown()
     nodes.shutdown()
 
