@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from maskcheck_export.annotations.sheets import COLUMNS as SHEET_COLUMNS
 from video_rendering import RenderedFrame, TrueFace, render
 from video_scenes import make_scene
 
@@ -36,7 +37,7 @@ REVIEW = (
     "--most",
     "7",
 )
-COLUMNS, ROWS, SHEET_COLUMNS = 5, 2, 8
+COLUMNS, ROWS = 5, 2  # of what is kept
 BAR = 22  # height of the legend of a sheet, in pixels
 
 

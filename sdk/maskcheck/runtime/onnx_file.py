@@ -79,7 +79,7 @@ def metadata_not_in_utf8(data: bytes) -> list[str]:
 
 
 def _extremes_of_int8(data: bytes, start: int, end: int) -> Iterator[int]:
-    """The least and the largest number of a tensor, all numbers of a small one; none if it is not int8."""
+    """The least and the largest number of an int8 tensor, all numbers if they are not stored as bytes; else none."""
     fields = list(_fields(data, start, end))
     if not any(field.number == _DATA_TYPE and _varint(data, field.start, field.end)[0] == _INT8 for field in fields):
         return
