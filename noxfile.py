@@ -17,6 +17,9 @@ PLUGINS = sorted(path.parent.name for path in Path("plugins").glob("*/pyproject.
 CHECKED = ("sdk", "export", "benchmarks", "tests", "examples", "noxfile.py")
 # Recent ONNX Runtime builds send telemetry unless this is set before they load.
 ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONWARNINGS": "default"}
+# Processes that take halves of the tests; `nox -s tests -- -n0` runs them in one. No other --dist keeps the tests of a
+# file together, which share a browser or a server, and still runs all of those that share a name.
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 
 
 def group(name: str) -> list[str]:
@@ -46,7 +49,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Behaviour of the SDK and of the benchmarks; tests that need chromium, ffmpeg, mosquitto or GStreamer skip."""
     session.install(*group("tests"), ".[cpu,bench,testing,video,mqtt,parquet,serve]")
-    session.run("pytest", "--ignore=tests/export", *session.posargs, env=ENVIRONMENT)
+    session.run("pytest", "--ignore=tests/export", *IN_PARALLEL, *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session
@@ -84,7 +87,7 @@ def export(session: nox.Session) -> None:
     """Behaviour of the export tool: data, training, evaluation, conversion, search; TensorFlow, minutes."""
     session.install(*group("tests"), ".[cpu,export,triton]")
     environment = {**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    session.run("pytest", "tests/export", *session.posargs, env=environment)
+    session.run("pytest", "tests/export", *IN_PARALLEL, *session.posargs, env=environment)
 
 
 @nox.session

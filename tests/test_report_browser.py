@@ -176,7 +176,7 @@ def test_everything_works_with_the_keyboard(page: Any) -> None:
     assert "folder/4.jpg" in dialog.inner_text()
     page.keyboard.press("Escape")
     assert dialog.is_hidden()
-    assert page.evaluate("document.activeElement.innerText").splitlines()[-1] == "4.jpg"
+    page.wait_for_function("document.activeElement.innerText.split('\\n').at(-1) === '4.jpg'")
 
 
 def test_a_person_in_a_video_has_time_and_track(page: Any) -> None:
