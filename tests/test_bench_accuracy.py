@@ -267,7 +267,7 @@ def test_each_picture_is_measured_with_the_model_of_its_fold(
     assert candidate["detector"]["all"]["ap50"] == pytest.approx((67 + 34 * 3 / 4) / 101, abs=1e-5)  # ranked together
     assert [Path(fold["model"]).name for fold in candidate["receipt"]["folds"]] == ["a.onnx", "b.onnx"]
     assert twice.exit_code == beside.exit_code == 2
-    assert "names 1 pictures of another fold, such as a.png" in twice.stderr
+    assert "names pictures of another fold (1), such as a.png" in twice.stderr
     assert "neither --model nor --only" in beside.stderr
 
 
@@ -333,7 +333,7 @@ def test_names_that_are_not_in_the_data_are_refused(run: Callable[..., Result], 
     result = run(data, "--only", tmp_path / "test.txt")
 
     assert result.exit_code == 2
-    assert "names 1 pictures that are not in the data, such as z.png" in result.output
+    assert "names pictures that are not in the data (1), such as z.png" in result.output
 
 
 def test_a_picture_on_which_the_detector_fails_is_reported_and_the_others_go_on(

@@ -150,12 +150,12 @@ def _choose(pictures: Sequence[AnnotatedPicture], lists: Sequence[Path]) -> list
         names = set(_read_names(path))
         if missing := sorted(names - present):
             raise SourceError(
-                f"{path} names {len(missing)} pictures that are not in the data, such as {missing[0]}",
+                f"{path} names pictures that are not in the data ({len(missing)}), such as {missing[0]}",
                 source=str(path),
             )
         if twice := sorted(names & wanted):
             raise SourceError(
-                f"{path} names {len(twice)} pictures of another fold, such as {twice[0]}", source=str(path)
+                f"{path} names pictures of another fold ({len(twice)}), such as {twice[0]}", source=str(path)
             )
         wanted |= names
     chosen = [picture for picture in pictures if picture.path.name in wanted or not lists]
@@ -181,7 +181,12 @@ def _source(data: Path, annotations: Path | None, only: Path | None, folds: Sequ
     parts = [data.name]
     parts += [f"annotations of {annotations.name}"] if annotations else []
     parts += [f"those that {only.name} names"] if only else []
-    parts += [f"in {len(folds)} folds, each with a model that has not seen it"] if folds else []
+    if folds:
+        parts += [
+            "with a model that has not seen them"
+            if len(folds) == 1
+            else f"in {len(folds)} folds, each with a model that has not seen it"
+        ]
     return ", ".join(parts)
 
 
