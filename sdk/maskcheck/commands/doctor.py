@@ -20,9 +20,10 @@ from maskcheck.commands.options import json_flag
 from maskcheck.commands.standard_streams import own_standard_output
 from maskcheck.errors import MaskCheckError
 from maskcheck.runtime.config import SessionConfig
-from maskcheck.runtime.cpu import affinity, cgroup_quota, cpu_features, default_thread_count, int8_features
+from maskcheck.runtime.cpu import affinity, cgroup_quota, cpu_features, default_thread_count
 from maskcheck.runtime.distributions import installed_versions, owns_package
 from maskcheck.runtime.installed import import_runtime, installed_runtimes
+from maskcheck.runtime.precision import int8_instructions
 from maskcheck.runtime.session import OnnxSession
 
 if TYPE_CHECKING:
@@ -223,8 +224,10 @@ def _check_models() -> Iterator[Finding]:
 
 
 def _check_execution() -> Iterator[Finding]:
-    features = ", ".join(int8_features() or int8_features(seven_bit_weights=True))
-    precision = f"int8, for which this CPU has {features}" if features else "float32: this CPU has no int8 instructions"
+    instructions = ", ".join(int8_instructions(lambda: True))  # the default model has weights of 7 bits
+    precision = (
+        f"int8, for which this CPU has {instructions}" if instructions else "float32: it lacks int8 instructions"
+    )
     default = f"on the CPU, the model runs in {precision}"
     if choices_file() is None:
         detail, _, advice = NO_FOLDER.partition("; ")

@@ -34,15 +34,20 @@ def runs_in_float32(precision: Precision, provider: str, *, seven_bit_weights: C
         seven_bit_weights: Gives whether all int8 weights are from -64 to 64; called where that decides.
     """
     if precision == "auto":
-        return provider in _FASTER_IN_FLOAT32 or (provider == CPU and not _is_exact(seven_bit_weights))
+        return provider in _FASTER_IN_FLOAT32 or (provider == CPU and not int8_instructions(seven_bit_weights))
     return precision == "float32"
 
 
-def _is_exact(seven_bit_weights: Callable[[], bool]) -> bool:
-    """Whether this CPU has instructions with which int8 is fast and exact."""
-    if int8_features():
-        return True
-    return bool(int8_features(seven_bit_weights=True)) and seven_bit_weights()
+def int8_instructions(seven_bit_weights: Callable[[], bool]) -> tuple[str, ...]:
+    """Instructions of this CPU with which an int8 file is fast and exact; empty if it has none, or none for this file.
+
+    Args:
+        seven_bit_weights: Gives whether all int8 weights are from -64 to 64; called where that decides.
+    """
+    instructions = int8_features()
+    if not instructions and int8_features(seven_bit_weights=True) and seven_bit_weights():
+        instructions = int8_features(seven_bit_weights=True)
+    return instructions
 
 
 def wants_int8_file(precision: Precision, config: SessionConfig, *, seven_bit_weights: bool = False) -> bool:
