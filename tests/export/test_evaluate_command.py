@@ -220,6 +220,18 @@ def test_training_curves_carry_the_names_of_the_seed_and_leave_out_what_was_not_
     np.testing.assert_array_equal(curves["val_loss"], [np.nan, 0.4])
 
 
+def test_training_curves_of_a_second_look_are_those_of_the_labels(tmp_path: Path) -> None:
+    history = tmp_path / "history.csv"
+    columns = "face_loss,loss,probabilities_accuracy,probabilities_loss"
+    validation = ",".join(f"val_{column}" for column in columns.split(","))
+    history.write_text(f"epoch,stage,{columns},{validation}\n0,all,0.5,1.4,0.8,0.6,0.4,1.1,0.9,0.3\n")
+
+    figure = plot_training(history)
+
+    curves = {line.get_label(): list(line.get_ydata()) for axes in figure.axes for line in axes.get_lines()}
+    assert curves == {"train_loss": [0.6], "val_loss": [0.3], "train_acc": [0.8], "val_acc": [0.9]}
+
+
 def test_a_classifier_can_be_asked_to_decide_among_some_of_its_labels(
     make_toy_model: Callable[..., Path], faces: Path, report: Path
 ) -> None:

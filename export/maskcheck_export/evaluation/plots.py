@@ -28,10 +28,13 @@ GREY = "#666666"
 def plot_training(history: Path) -> Figure:
     """Loss and accuracy of training and validation against epochs, from the ``history.csv`` of a training.
 
-    If there is a column ``stage``, dotted lines separate the stages, and their names are above.
+    Both are those of the labels, also where a second look was trained beside them. If there is a column ``stage``, dotted
+    lines separate the stages, and their names are above.
     """
     with history.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
+    # Keras names the figures of an output after it where a network has several.
+    of_labels = "probabilities_" if rows and "probabilities_loss" in rows[0] else ""
     epochs = np.arange(1, len(rows) + 1)
     figure = figure_of(7.5, 6.5)
     top, bottom = figure.subplots(2, 1, sharex=True)
@@ -40,8 +43,8 @@ def plot_training(history: Path) -> Figure:
         (bottom, "accuracy", "acc", "accuracy (share of faces)"),
     ):
         for name, key, colour, dashes in (
-            (f"train_{short}", column, BLUE, "-"),
-            (f"val_{short}", f"val_{column}", RED, "--"),
+            (f"train_{short}", f"{of_labels}{column}", BLUE, "-"),
+            (f"val_{short}", f"val_{of_labels}{column}", RED, "--"),
         ):
             values = np.array([float(row.get(key) or "nan") for row in rows])
             if np.isfinite(values).any():
