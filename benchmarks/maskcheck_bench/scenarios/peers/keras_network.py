@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from maskcheck.classifier.mask_classifier import MaskClassifier
-from maskcheck.classifier.model import INPUT_NAME
+from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME
 from maskcheck.runtime.installed import import_runtime
 from maskcheck_bench.measuring.noise_crops import draw_noise
 from maskcheck_bench.scenarios.peers.dequantise import dequantise
@@ -99,8 +99,12 @@ def _copy_weights(graph: onnx.ModelProto, network: keras.Model) -> None:
     body = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     *convolutions, head = _graph_weights(graph)
     pairs = list(_convolutions(body))
-    if len(convolutions) != len(pairs) or any(len(weights) != 2 for weights in convolutions):
-        raise ValueError(f"expected {len(pairs)} convolutions with a bias, as in InceptionV3, got {len(convolutions)}")
+    with_bias = sum(len(weights) == 2 for weights in convolutions)
+    if not len(pairs) == len(convolutions) == with_bias:
+        raise ValueError(
+            f"expected {len(pairs)} convolutions with a bias, as in InceptionV3, got {len(convolutions)}, {with_bias} of"
+            " them with a bias"
+        )
     for (kernel, bias), (convolution, norm) in zip(convolutions, pairs, strict=True):
         convolution.set_weights([kernel.transpose(2, 3, 1, 0)])
         # Mean 0 and deviation 1: of the normalisation, only the addition of the bias is left.
@@ -112,7 +116,7 @@ def _copy_weights(graph: onnx.ModelProto, network: keras.Model) -> None:
 
 
 def _graph_weights(graph: onnx.ModelProto) -> list[list[NDArray[np.float32]]]:
-    """Kernel and bias of each convolution, then of the head.
+    """Kernel and bias of each convolution, then of the head, of what the probabilities are computed from.
 
     Raises:
         ValueError: The graph has no layers with weights.
@@ -120,7 +124,7 @@ def _graph_weights(graph: onnx.ModelProto) -> list[list[NDArray[np.float32]]]:
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
     makers = {output: node for node in graph.graph.node for output in node.output}
     weights: list[list[NDArray[np.float32]]] = []
-    for name in _in_order(graph.graph.output[0].name, lambda name: makers[name].input if name in makers else ()):
+    for name in _in_order(OUTPUT_NAME, lambda name: makers[name].input if name in makers else ()):
         if name not in makers:
             continue
         layer = [constants[weight] for weight in makers[name].input if weight in constants]
@@ -167,6 +171,6 @@ def _in_order(last: _Node, inputs: Callable[[_Node], Iterable[_Node]]) -> Iterat
 def _check_same(graph: onnx.ModelProto, network: keras.Model, classifier: MaskClassifier) -> None:
     crops = draw_noise(classifier, _COMPARED)
     session = import_runtime().InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-    difference = np.abs(session.run(None, {INPUT_NAME: crops})[0] - network.predict(crops, verbose=0)).max()
+    difference = np.abs(session.run([OUTPUT_NAME], {INPUT_NAME: crops})[0] - network.predict(crops, verbose=0)).max()
     if difference > _CLOSE:
         raise ValueError(f"the model is no InceptionV3: probabilities differ by {difference:.3f}")

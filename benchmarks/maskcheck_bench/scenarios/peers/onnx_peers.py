@@ -9,7 +9,7 @@ import numpy as np
 
 from maskcheck import __version__
 from maskcheck.classifier.mask_classifier import MaskClassifier
-from maskcheck.classifier.model import INPUT_NAME
+from maskcheck.classifier.model import INPUT_NAME, OUTPUT_NAME
 from maskcheck.pictures.crops import Crops
 from maskcheck.runtime.installed import import_runtime
 from maskcheck_bench.measuring.bare_session import open_bare_session
@@ -26,7 +26,7 @@ def load_onnxruntime(classifier: MaskClassifier) -> Peer:
     session = open_bare_session(classifier)
 
     def classify(crops: Crops) -> Probabilities:
-        return np.asarray(session.run(None, {INPUT_NAME: crops})[0])
+        return np.asarray(session.run([OUTPUT_NAME], {INPUT_NAME: crops})[0])
 
     return Peer(lambda _: classify, f"onnxruntime {import_runtime().__version__}", classifier.info.precision)
 
@@ -41,7 +41,7 @@ def load_opencv(classifier: MaskClassifier) -> Peer:
 
     def classify(crops: Crops) -> Probabilities:
         network.setInput(crops)
-        return np.array(network.forward(), np.float32)  # a copy: the network reuses its buffer
+        return np.array(network.forward(OUTPUT_NAME), np.float32)  # a copy: the network reuses its buffer
 
     return Peer(lambda _: classify, f"opencv {cv2.__version__}", "float32", OWN_FLOAT32)
 
@@ -96,7 +96,7 @@ def _load_openvino(classifier: MaskClassifier, content: bytes, precision: str, w
         request = core.compile_model(model, "CPU", settings).create_infer_request()
 
         def classify(crops: Crops) -> Probabilities:
-            return np.array(request.infer([crops])[0])  # a copy: the request reuses its buffer
+            return np.array(request.infer([crops])[OUTPUT_NAME])  # a copy: the request reuses its buffer
 
         return classify
 
