@@ -28,8 +28,8 @@ GREY = "#666666"
 def plot_training(history: Path) -> Figure:
     """Loss and accuracy of training and validation against epochs, from the ``history.csv`` of a training.
 
-    Both are those of the labels, also where a second look was trained beside them. If there is a column ``stage``, dotted
-    lines separate the stages, and their names are above.
+    Both are those of the labels, also where a second look was trained beside them. If there is a column ``stage``,
+    dotted lines separate the stages, and their names are above.
     """
     with history.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -102,8 +102,8 @@ def _copy_weights(graph: onnx.ModelProto, network: keras.Model) -> None:
     with_bias = sum(len(weights) == 2 for weights in convolutions)
     if not len(pairs) == len(convolutions) == with_bias:
         raise ValueError(
-            f"expected {len(pairs)} convolutions with a bias, as in InceptionV3, got {len(convolutions)}, {with_bias} of"
-            " them with a bias"
+            f"expected {len(pairs)} convolutions with a bias, as in InceptionV3, got {len(convolutions)},"
+            f" of which {with_bias} have one"
         )
     for (kernel, bias), (convolution, norm) in zip(convolutions, pairs, strict=True):
         convolution.set_weights([kernel.transpose(2, 3, 1, 0)])
