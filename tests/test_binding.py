@@ -183,7 +183,7 @@ def test_buffers_hold_all_outputs_of_a_second_look(make_toy_model: Callable[...,
 
     look = MaskClassifier(model, batch_size=8).look(crops)
 
-    probabilities, box, face = OnnxSession(model, SessionConfig(device="cpu")).run({"faces": crops})
+    box, face, probabilities = OnnxSession(model, SessionConfig(device="cpu")).run({"faces": crops})
     np.testing.assert_allclose(look.probabilities, probabilities, rtol=1e-6)
     assert look.face is not None
     np.testing.assert_allclose(look.face, face, rtol=1e-6)

@@ -228,7 +228,9 @@ def test_training_curves_of_a_second_look_are_those_of_the_labels(tmp_path: Path
 
     figure = plot_training(history)
 
-    curves = {line.get_label(): list(line.get_ydata()) for axes in figure.axes for line in axes.get_lines()}
+    curves = {
+        line.get_label(): np.asarray(line.get_ydata()).tolist() for axes in figure.axes for line in axes.get_lines()
+    }
     assert curves == {"train_loss": [0.6], "val_loss": [0.3], "train_acc": [0.8], "val_acc": [0.9]}
 
 
