@@ -87,7 +87,8 @@ def export(session: nox.Session) -> None:
     """Behaviour of the export tool: data, training, evaluation, conversion, search; TensorFlow, minutes."""
     session.install(*group("tests"), ".[cpu,export,triton]")
     environment = {**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    session.run("pytest", "tests/export", *IN_PARALLEL, *session.posargs, env=environment)
+    two = "--maxprocesses=2"  # TensorFlow keeps memory of each training: a process grows to 8 GB
+    session.run("pytest", "tests/export", *IN_PARALLEL, two, *session.posargs, env=environment)
 
 
 @nox.session
