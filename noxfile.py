@@ -17,9 +17,9 @@ PLUGINS = sorted(path.parent.name for path in Path("plugins").glob("*/pyproject.
 CHECKED = ("sdk", "export", "benchmarks", "tests", "examples", "noxfile.py")
 # Recent ONNX Runtime builds send telemetry unless this is set before they load.
 ENVIRONMENT = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONWARNINGS": "default"}
-# Processes that take halves of the tests; `nox -s tests -- -n0` runs them in one. No other --dist keeps the tests of a
-# file together, which share a browser or a server, and still runs all of those that share a name.
-IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
+# Tests in several processes; `nox -s tests -- -n0` runs them in one. No other --dist keeps the tests of a file
+# together, which share a browser or a server, and still runs all of those that share a name.
+IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 
 
 def group(name: str) -> list[str]:
@@ -49,7 +49,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Behaviour of the SDK and of the benchmarks; tests that need chromium, ffmpeg, mosquitto or GStreamer skip."""
     session.install(*group("tests"), ".[cpu,bench,testing,video,mqtt,parquet,serve]")
-    session.run("pytest", "--ignore=tests/export", *IN_PARALLEL, *session.posargs, env=ENVIRONMENT)
+    session.run("pytest", "--ignore=tests/export", *IN_PARALLEL, "--maxprocesses=4", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session
@@ -87,8 +87,8 @@ def export(session: nox.Session) -> None:
     """Behaviour of the export tool: data, training, evaluation, conversion, search; TensorFlow, minutes."""
     session.install(*group("tests"), ".[cpu,export,triton]")
     environment = {**ENVIRONMENT, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    two = "--maxprocesses=2"  # TensorFlow keeps memory of each training: a process grows to 8 GB
-    session.run("pytest", "tests/export", *IN_PARALLEL, two, *session.posargs, env=environment)
+    # No more than two: TensorFlow keeps memory of each training, and a process grows to 8 GB.
+    session.run("pytest", "tests/export", *IN_PARALLEL, "--maxprocesses=2", *session.posargs, env=environment)
 
 
 @nox.session

@@ -181,12 +181,7 @@ def _source(data: Path, annotations: Path | None, only: Path | None, folds: Sequ
     parts = [data.name]
     parts += [f"annotations of {annotations.name}"] if annotations else []
     parts += [f"those that {only.name} names"] if only else []
-    if folds:
-        parts += [
-            "with a model that has not seen them"
-            if len(folds) == 1
-            else f"in {len(folds)} folds, each with a model that has not seen it"
-        ]
+    parts += [f"each with a model that has not seen it (folds: {len(folds)})"] if folds else []
     return ", ".join(parts)
 
 

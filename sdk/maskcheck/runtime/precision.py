@@ -44,10 +44,10 @@ def int8_instructions(seven_bit_weights: Callable[[], bool]) -> tuple[str, ...]:
     Args:
         seven_bit_weights: Gives whether all int8 weights are from -64 to 64; called where that decides.
     """
-    instructions = int8_features()
-    if not instructions and int8_features(seven_bit_weights=True) and seven_bit_weights():
-        instructions = int8_features(seven_bit_weights=True)
-    return instructions
+    if instructions := int8_features():
+        return instructions
+    instructions = int8_features(seven_bit_weights=True)
+    return instructions if instructions and seven_bit_weights() else ()
 
 
 def wants_int8_file(precision: Precision, config: SessionConfig, *, seven_bit_weights: bool = False) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
 # The output of these has the range of their input, so that no Relu was merged into the rounding after them.
@@ -46,14 +47,15 @@ def dequantise(model: onnx.ModelProto) -> onnx.ModelProto:
             names[node.output[0]] = name
         elif node.op_type == _DEQUANTIZE and node.input[0] in constants:
             weights.append(numpy_helper.from_array(_dequantised(node, constants), node.output[0]))
-        elif node.op_type in ("Cast", "Mul") and all(name in constants for name in node.input):
-            # How `maskcheck-export` writes weights of int8 that are used in float32.
-            constants[node.output[0]] = _computed(node, [constants[name] for name in node.input])
-            weights.append(numpy_helper.from_array(constants[node.output[0]], node.output[0]))
         elif node.op_type == _DEQUANTIZE:
             if node.input[0] not in names:
                 raise ValueError(f"{node.name}: expected a constant or QuantizeLinear's output, got {node.input[0]}")
             names[node.output[0]] = names[node.input[0]]
+        elif node.op_type in ("Cast", "Mul") and all(name in constants for name in node.input):
+            # How `maskcheck-export` writes weights of int8 that are used in float32.
+            (value,) = ReferenceEvaluator(node).run(None, {name: constants[name] for name in node.input})
+            constants[node.output[0]] = value
+            weights.append(numpy_helper.from_array(value, node.output[0]))
         else:
             nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
             nodes[-1].input[:] = [names.get(name, name) for name in node.input]
@@ -77,12 +79,6 @@ def _dequantised(node: onnx.NodeProto, constants: Mapping[str, NDArray[Any]]) ->
         shape[axis] = -1
     zero = zeros[0].reshape(shape) if zeros else np.float32(0)
     return np.asarray((integers - zero) * scale.reshape(shape), np.float32)
-
-
-def _computed(node: onnx.NodeProto, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    if node.op_type == "Mul":
-        return np.asarray(values[0] * values[1])
-    return values[0].astype(onnx.helper.tensor_dtype_to_np_dtype(node.attribute[0].i))
 
 
 def _with_graph(
